@@ -1,0 +1,1 @@
+"""The three kinds as models, the CRDs generated from them, and the providers' profiles."""

@@ -1,0 +1,1 @@
+"""`mailhaul up`: the same plan as in a cluster, with processes in place of pods."""

@@ -1,0 +1,1 @@
+"""Resources read from YAML files, with the line of every field."""

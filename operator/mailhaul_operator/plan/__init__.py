@@ -1,0 +1,1 @@
+"""Pure: resources and secrets in, relay configuration and findings out."""

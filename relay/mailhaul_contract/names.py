@@ -1,0 +1,36 @@
+"""Names that both planes must agree on: ports, files, keys of the assembled Secret, labels."""
+
+GROUP = "mailhaul.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+CONFIG_FILE = "relay.v1.json"
+"""Key of the ConfigMap and name of the file that holds a RelayConfig of contract version 1."""
+HTTP_PORT = 9090
+"""Health, metrics, report and queue commands of a relay."""
+SMTP_PORTS = {25: 2525, 587: 2587, 465: 2465}
+"""Port of the Service to port of the container: a pod without rights binds no port below 1024."""
+
+SECRET_REVISION = "revision"  # noqa: S105 - the names of files, not secrets
+SECRET_API_TOKEN = "api.token"  # noqa: S105
+SECRET_SRS = "srs.secret"  # noqa: S105
+
+
+def secret_username(provider: str) -> str:
+    """Key of the user name of a provider's credential in the assembled Secret."""
+    return f"provider.{provider}.username"
+
+
+def secret_password(provider: str) -> str:
+    """Key of the password of a provider's credential in the assembled Secret."""
+    return f"provider.{provider}.password"
+
+
+def secret_certificate(listener: str) -> str:
+    """Key of a listener's certificate chain (PEM) in the assembled Secret."""
+    return f"tls.{listener}.crt"
+
+
+def secret_private_key(listener: str) -> str:
+    """Key of a listener's private key (PEM) in the assembled Secret."""
+    return f"tls.{listener}.key"

@@ -1,0 +1,68 @@
+"""A refused value told to a person: where it stands, what is wrong, what to do.
+
+The one place where pydantic's errors become words; used for resources, relay configuration and HTTP bodies.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One thing wrong with a document. `path` is like `spec.upstreams[0].providerRef`."""
+
+    path: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.path or 'document'}: {self.reason}; {self.remedy}"
+
+
+def refusals(error: ValidationError) -> tuple[Refusal, ...]:
+    """Give every refusal in a validation error, in the document's order. The value itself is never repeated."""
+    return tuple(_refusal(dict(one)) for one in error.errors(include_url=False, include_context=True))
+
+
+def _refusal(error: dict[str, Any]) -> Refusal:
+    path = _path(error["loc"])
+    field = str(error["loc"][-1]) if error["loc"] else "document"
+    kind, context = error["type"], error.get("ctx", {})
+    match kind:
+        case "extra_forbidden":
+            return Refusal(
+                path, f"unknown field `{field}`", "remove it, or see docs/reference for the name of the field"
+            )
+        case "missing":
+            return Refusal(path, "required, but absent", f"add `{field}`")
+        case "enum" | "literal_error":
+            return Refusal(path, f"not one of the allowed values, given {_kind(error)}", f"use {context['expected']}")
+        case "value_error":
+            return Refusal(path, *_split(str(context.get("error", error["msg"]))))
+        case _:
+            return Refusal(path, f"{_lower(error['msg'])}, given {_kind(error)}", "correct the value")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Our own validators write `reason; remedy`."""
+    reason, _, remedy = text.partition("; ")
+    return reason, remedy or "correct the value"
+
+
+def _kind(error: dict[str, Any]) -> str:
+    value = error.get("input")
+    names = {type(None): "null", bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list"}
+    return names.get(type(value), "an object")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path

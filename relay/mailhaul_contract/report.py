@@ -1,0 +1,133 @@
+"""`RelayReport`: what a relay process says of itself at `GET /v1/report`.
+
+The relay writes it, the operator's `assess` and `mailhaul status` read it. Times are seconds since the epoch,
+counts are since the start of the process unless they say otherwise. It never holds a credential or a message.
+Readers ignore fields that they do not know: a newer relay may report to an older operator.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
+
+from mailhaul_contract.base import Frozen
+from mailhaul_contract.config import CONTRACT_VERSION
+
+
+class Reported(Frozen):
+    """A part of the report: frozen as the contract is, but open to fields that come later."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+
+class BreakerState(StrEnum):
+    """Closed lets mail through, Open none, HalfOpen one message as a trial."""
+
+    CLOSED = "Closed"
+    OPEN = "Open"
+    HALF_OPEN = "HalfOpen"
+
+
+class ReplyReport(Reported):
+    """The last reply or fault of an upstream, in its own words. `stage` is where in the conversation it came."""
+
+    time: float
+    code: int = 0
+    enhanced: str = ""
+    text: str = ""
+    stage: str = ""
+    fault: str = ""
+    remedy: str = ""
+
+
+class UpstreamReport(Reported):
+    """One upstream. `refused_senders` are the From domains that it refuses now."""
+
+    name: str
+    provider: str
+    endpoint: str = ""
+    breaker: BreakerState = BreakerState.CLOSED
+    breaker_fault: str = ""
+    breaker_since: float = 0
+    next_attempt: float = 0
+    refused_senders: tuple[str, ...] = ()
+    connections: int = 0
+    delivered: int = 0
+    deferred: int = 0
+    held: int = 0
+    failed: int = 0
+    unknown: int = 0
+    last_delivery: float = 0
+    last_reply: ReplyReport | None = None
+
+
+class QueueReport(Reported):
+    """Messages by state. `oldest` is when the oldest of those that wait was accepted; 0 when none waits."""
+
+    queued: int = 0
+    deferred: int = 0
+    held: int = 0
+    dead: int = 0
+    quarantined: int = 0
+    oldest: float = 0
+
+
+class AliasReport(Reported):
+    """What one MailAlias did."""
+
+    namespace: str
+    name: str
+    forwarded: int = 0
+    failed: int = 0
+    refused: str = ""
+
+
+class RefusedConfig(Reported):
+    """A configuration that the relay would not take, and why; the last good one runs on."""
+
+    digest: str
+    time: float
+    reasons: tuple[str, ...]
+
+
+class ListenerReport(Reported):
+    """A port that accepts mail."""
+
+    name: str
+    host: str
+    port: int
+
+
+class RelayReport(Reported):
+    """Everything that the operator needs to know of one relay process."""
+
+    contract_versions: tuple[int, ...] = (CONTRACT_VERSION,)
+    kind: Literal["RelayReport"] = "RelayReport"
+    namespace: str
+    name: str
+    pid: int
+    started: float
+    time: float
+    digest: str
+    secret_revision: str = ""
+    awaiting_secret_revision: str = ""
+    refused_config: RefusedConfig | None = None
+    accepting: bool
+    not_accepting_reason: str = ""
+    listeners: tuple[ListenerReport, ...] = ()
+    queue: QueueReport = QueueReport()
+    upstreams: tuple[UpstreamReport, ...] = ()
+    aliases: tuple[AliasReport, ...] = ()
+    accepted: int = 0
+    delivered: int = 0
+    failed: int = 0
+    delivered_last_day: int = 0
+    failed_last_day: int = 0
+    client_identity_lost: int = 0
+    last_delivery: float = 0
+    last_delivery_upstream: str = ""
+    last_error: ReplyReport | None = None
+    last_error_upstream: str = ""

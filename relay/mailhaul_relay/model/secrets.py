@@ -1,0 +1,31 @@
+"""Credentials and keys of one relay, as read from the mounted Secret. Their `repr` shows nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """User name and password of a provider."""
+
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A listener's certificate chain and private key, PEM."""
+
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """`credentials` by provider name, `certificates` by listener name; `srs` first signs, all verify."""
+
+    revision: str = ""
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
+    srs: tuple[bytes, ...] = field(default=(), repr=False)
+    api_token: str = field(default="", repr=False)

@@ -1,0 +1,33 @@
+"""What an upstream is asked to take: one transaction's envelope and bytes, made by `queue`, sent by `smtpout`."""
+
+from dataclasses import dataclass
+
+from mailhaul_relay.model.message import Body
+from mailhaul_relay.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Transmission:
+    """One message for some recipients with one envelope sender ("" is null). `head` and `body` are in wire form."""
+
+    id: str
+    sender: str
+    recipients: tuple[str, ...]
+    head: bytes
+    body: Body
+    from_domain: str = ""
+    eight_bit: bool = False
+    utf8: bool = False
+
+    @property
+    def size(self) -> int:
+        """Octets as RFC 1870 counts them, nearly: stuffed dots are counted too, which errs on the safe side."""
+        return len(self.head) + self.body.size
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a transmission: one outcome for each recipient, in order; `endpoint` is `host:port`."""
+
+    outcomes: tuple[Outcome, ...]
+    endpoint: str = ""

@@ -1,0 +1,1 @@
+"""The world as parameters: time and chance, each a small protocol with the real one beside it."""

@@ -1,0 +1,24 @@
+"""Chance as a parameter: jitter and ids."""
+
+import secrets
+from random import SystemRandom
+from typing import Protocol
+
+
+class Chance(Protocol):
+    """A source of numbers in [0, 1)."""
+
+    def __call__(self) -> float:
+        """Give the next number."""
+        ...
+
+
+system_chance: Chance = SystemRandom().random
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def message_id(now: float) -> str:
+    """Give a new message id: 8 characters of milliseconds (they sort by time), 8 of chance; lower-case base 32."""
+    value = (int(now * 1000) & (1 << 40) - 1) << 40 | secrets.randbits(40)
+    return "".join(_ALPHABET[value >> shift & 31] for shift in range(75, -5, -5))

@@ -1,0 +1,1 @@
+"""Configuration and secrets from mounted files, followed while the relay runs."""

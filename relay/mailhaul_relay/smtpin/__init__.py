@@ -1,0 +1,1 @@
+"""A mail comes in: listener, sessions, commands, body, limits. The only package that imports aiosmtpd."""

@@ -1,0 +1,33 @@
+"""The seam of delivery: `queue` hands a transmission to a transport and gets outcomes, never an exception.
+
+Two transports implement it: SMTP (`pool`) and the built-in inbox (`capture`). `queue` keeps at most
+`connections.max` calls of `deliver` under way at once for each transport.
+"""
+
+from typing import Protocol
+
+from mailhaul_contract.config import Upstream
+from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.model.transmission import Delivery, Transmission
+
+
+class Transport(Protocol):
+    """One upstream that takes messages."""
+
+    async def deliver(self, transmission: Transmission) -> Delivery:
+        """Send one transaction (or several, when recipients must be split). Every failure is an outcome.
+
+        When it is cancelled before the final dot was sent, the connection is dropped and nothing was delivered.
+        After the final dot cancellation waits for the reply, up to the reply's own time limit.
+        """
+
+    async def close(self) -> None:
+        """Say QUIT on idle connections and drop them; transmissions under way end by themselves."""
+
+
+class TransportFactory(Protocol):
+    """Makes the transport of an upstream; a changed upstream or credential gets a new one."""
+
+    def __call__(self, upstream: Upstream, credential: Credential | None, hostname: str) -> Transport:
+        """Give a transport; it connects when it first delivers."""
+        ...

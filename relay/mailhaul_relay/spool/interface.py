@@ -1,0 +1,107 @@
+"""The seam of the queue store: what every backend must do, and what it may raise.
+
+`smtpin` writes bodies and accepts through it, `queue` reads and updates through it, `app` opens and closes it.
+Failures: whatever goes wrong with the disk (full, read-only, failing fsync, no descriptors left) is `SpoolError`: the
+client is told 452 or 451, nothing was accepted, and the next call tries again by itself. A record that cannot be read
+is set aside and counted, never deleted and never an exception.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mailhaul_relay.model.message import Body, Envelope, Message, Progress, State
+
+
+class SpoolError(Exception):
+    """Nothing was stored. `full` tells that storage is exhausted (452), else it is a local error (451)."""
+
+    def __init__(self, reason: str, *, full: bool = False) -> None:
+        super().__init__(reason)
+        self.full = full
+
+
+class BodyWriter(Protocol):
+    """Receives the body of one message while it comes in; small ones stay in memory, large ones go to a file."""
+
+    def write(self, data: bytes) -> None:
+        """Add wire-form bytes. Raises SpoolError; the body is then lost and `discard` is still to be called."""
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+
+    def finish(self) -> Body:
+        """Close the body and give it; it is not durable before `Spool.accept` has answered."""
+
+    def discard(self) -> None:
+        """Forget the body and its file. Harmless after `accept` succeeded, or when called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Messages by the state of their most hopeful open recipient; `oldest` accepted time of an open one, 0 if none.
+    A message that has open recipients is not counted as dead.
+    """
+
+    queued: int = 0
+    deferred: int = 0
+    held: int = 0
+    dead: int = 0
+    quarantined: int = 0
+    oldest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message without its bytes, for lists."""
+
+    envelope: Envelope
+    progress: tuple[Progress, ...]
+
+
+class Spool(Protocol):
+    """The queue store. Every method that returns a future resolves it on the event loop after the commit."""
+
+    def new_body(self) -> BodyWriter:
+        """Give a writer for the body of a message that comes in."""
+
+    def accept(self, message: Message) -> "asyncio.Future[None]":
+        """Store a new message; resolved when it is on stable storage. Raises SpoolError (through the future)."""
+
+    def update(self, message: Message) -> "asyncio.Future[None]":
+        """Store the message's progress (envelope and bytes never change)."""
+
+    def remove(self, id: str) -> "asyncio.Future[None]":  # noqa: A002 - the field's own word
+        """Forget a message and its bytes: every recipient was delivered or dropped."""
+
+    async def load(self, id: str) -> Message | None:  # noqa: A002
+        """Give one message with its bytes (a large body as a path), None when it is gone or set aside."""
+
+    async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
+        """Give messages with an open recipient due at `now`, the longest due first, except those excluded."""
+
+    async def next_due(self, exclude: frozenset[str]) -> float | None:
+        """Tell when the next message falls due; None when no open one is stored."""
+
+    async def list(self, states: Iterable[State], after: str, limit: int) -> list[Stored]:
+        """Give messages in order of id, greater than `after`, that have a recipient in one of the states."""
+
+    async def wake(self, now: float, states: Iterable[State]) -> int:
+        """Make every open recipient in these states due now; the number of messages. Used on reload and retry."""
+
+    def counts(self) -> Counts:
+        """Give the counts as of the last commit, without a query."""
+
+    async def remember(self, key: str, value: Mapping[str, Any]) -> None:
+        """Keep a small state of JSON (a breaker) over restarts."""
+
+    async def remembered(self) -> dict[str, dict[str, Any]]:
+        """Give all that was remembered."""
+
+    async def check(self) -> None:
+        """Commit something; raises SpoolError when the writer cannot. For `/healthz`."""
+
+    async def close(self) -> None:
+        """Finish what was asked, then stop the writer and give up the lock."""

@@ -1,0 +1,1 @@
+"""Log lines and metrics: what the relay tells of itself while it works."""

@@ -1,0 +1,115 @@
+"""Plain counters that the hot path raises by one; metrics and the report read them when somebody asks.
+
+`smtpin`, `queue` and `smtpout` write, `http` reads, all on the event loop: no lock. Counts are since the start of the
+process. Nothing here can fail.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from mailhaul_contract.report import ReplyReport
+
+
+class LastDay:
+    """A count over the last 24 hours in buckets of one hour."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, int] = {}
+
+    def add(self, now: float, amount: int = 1) -> None:
+        """Count at a time in epoch seconds."""
+        hour = int(now // 3600)
+        self._buckets[hour] = self._buckets.get(hour, 0) + amount
+        if len(self._buckets) > 25:
+            del self._buckets[min(self._buckets)]
+
+    def total(self, now: float) -> int:
+        """The sum over the hour of `now` and the 23 before it."""
+        first = int(now // 3600) - 23
+        return sum(amount for hour, amount in self._buckets.items() if hour >= first)
+
+
+class Histogram:
+    """Counts of durations in seconds by upper bound, cumulative only when read."""
+
+    BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0, 86400.0)
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(self.BOUNDS) + 1)
+        self.sum = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one duration."""
+        self.sum += seconds
+        for index, bound in enumerate(self.BOUNDS):
+            if seconds <= bound:
+                self.counts[index] += 1
+                return
+        self.counts[-1] += 1
+
+
+@dataclass
+class UpstreamTally:
+    """What one upstream did: recipients by outcome, transactions by fault, and its last words."""
+
+    delivered: int = 0
+    deferred: int = 0
+    held: int = 0
+    failed: int = 0
+    unknown: int = 0
+    connections_opened: int = 0
+    connections_open: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    unmatched_replies: int = 0
+    last_delivery: float = 0.0
+    last_reply: ReplyReport | None = None
+    endpoint: str = ""
+    delivery_time: Histogram = field(default_factory=Histogram)
+
+
+@dataclass
+class AliasTally:
+    """What one MailAlias did, in recipients; `refused` says why it may not forward now."""
+
+    forwarded: int = 0
+    failed: int = 0
+    refused: str = ""
+
+
+@dataclass
+class Tally:
+    """Everything that one relay process counts."""
+
+    accepted: int = 0
+    accepted_bytes: int = 0
+    delivered: int = 0
+    failed: int = 0
+    bounces: int = 0
+    sessions_opened: int = 0
+    sessions_open: int = 0
+    sessions_refused: Counter[str] = field(default_factory=Counter)
+    """By reason: connections, client-connections, stopping."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Commands and messages refused, by reply code and enhanced code such as `550 5.7.1`."""
+    handler_errors: int = 0
+    client_identity_lost: int = 0
+    reloads: Counter[str] = field(default_factory=Counter)
+    """By result: applied, refused."""
+    accept_time: Histogram = field(default_factory=Histogram)
+    """From the final dot to the 250."""
+    upstreams: dict[str, UpstreamTally] = field(default_factory=dict)
+    aliases: dict[str, AliasTally] = field(default_factory=dict)
+    delivered_last_day: LastDay = field(default_factory=LastDay)
+    failed_last_day: LastDay = field(default_factory=LastDay)
+    last_delivery: float = 0.0
+    last_delivery_upstream: str = ""
+    last_error: ReplyReport | None = None
+    last_error_upstream: str = ""
+
+    def upstream(self, name: str) -> UpstreamTally:
+        """The tally of one upstream, made when it is first asked for."""
+        return self.upstreams.setdefault(name, UpstreamTally())
+
+    def alias(self, name: str) -> AliasTally:
+        """The tally of one alias (`namespace/name`), made when it is first asked for."""
+        return self.aliases.setdefault(name, AliasTally())
