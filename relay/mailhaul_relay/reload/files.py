@@ -1,0 +1,131 @@
+"""Reads what Kubernetes mounts: the configuration file and the directory of secrets, as values.
+
+Called by `watcher` in a thread. A mount is a symlink `..data` that is swapped as a whole, so each side is read from
+one resolved directory and never from two versions of it. Failures: `UnreadableError`, with the file and the remedy; the
+content of a secret is never in it.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mailhaul_contract import names
+from mailhaul_contract.config import CONTRACT_VERSION, RelayConfig
+from mailhaul_contract.digest import digest
+from mailhaul_contract.refusals import refusals
+from mailhaul_relay.model.secrets import Certificate, Credential, Secrets
+
+MAX_CONFIG = 16 * 1024 * 1024
+MAX_SECRET = 1024 * 1024
+
+
+class UnreadableError(Exception):
+    """A file is missing, too large or not what it should be. `reasons` are for the report, `digest` may be ""."""
+
+    def __init__(self, reasons: tuple[str, ...], file_digest: str = "") -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+        self.digest = file_digest
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A configuration and the digest of the bytes it was read from."""
+
+    config: RelayConfig
+    digest: str
+
+
+def read_config(path: Path) -> ConfigFile:
+    """Read and check `relay.v1.json`. Raises UnreadableError with every reason."""
+    content = _read(path, MAX_CONFIG)
+    file_digest = digest(content)
+    try:
+        data = json.loads(content)
+    except ValueError:
+        raise UnreadableError((f"{path.name} is not JSON; write it with `mailhaul render`",), file_digest) from None
+    version = data.get("contractVersion") if isinstance(data, dict) else None
+    if version != CONTRACT_VERSION:
+        reason = f"{path.name} has contractVersion {version!r:.20}; this relay reads {CONTRACT_VERSION}"
+        raise UnreadableError((reason,), file_digest)
+    try:
+        return ConfigFile(RelayConfig.from_json(data), file_digest)
+    except ValidationError as error:
+        raise UnreadableError(tuple(str(one) for one in refusals(error)), file_digest) from None
+
+
+def read_secrets(directory: Path) -> Secrets:
+    """Read the assembled Secret as it is mounted: one file a key (names in `mailhaul_contract.names`)."""
+    files = _secret_files(directory)
+    text = {name: content.decode("utf-8", "replace").strip("\r\n") for name, content in files.items()}
+    return Secrets(
+        revision=text.get(names.SECRET_REVISION, ""),
+        credentials=_credentials(text),
+        certificates=_certificates(files),
+        srs=tuple(line.encode() for line in text.get(names.SECRET_SRS, "").splitlines() if line),
+        api_token=text.get(names.SECRET_API_TOKEN, ""),
+    )
+
+
+def fingerprint(config: Path, secrets: Path) -> tuple[object, ...]:
+    """Give a value that changes when either mount changes: the links' targets, and the files' identity and times."""
+    return (_identity(config), _identity(secrets / "..data"), _identity(secrets), *map(_identity, _entries(secrets)))
+
+
+def _identity(path: Path) -> tuple[object, ...]:
+    try:
+        status = path.stat()
+        return (os.path.realpath(path), status.st_ino, status.st_mtime_ns, status.st_size)
+    except OSError:
+        return ()
+
+
+def _entries(directory: Path) -> list[Path]:
+    try:
+        return sorted(one for one in directory.iterdir() if not one.name.startswith("."))
+    except OSError:
+        return []
+
+
+def _secret_files(directory: Path) -> dict[str, bytes]:
+    data = directory / "..data"
+    source = Path(os.path.realpath(data)) if data.exists() else directory
+    if not source.is_dir():
+        raise UnreadableError(
+            (f"the secrets directory {directory.name} does not exist; mount it or correct --secrets",)
+        )
+    return {one.name: _read(one, MAX_SECRET) for one in _entries(source) if one.is_file()}
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise UnreadableError((f"{path.name} cannot be read: {error.strerror}",)) from None
+    if len(content) > limit:
+        raise UnreadableError((f"{path.name} is larger than {limit} bytes",))
+    return content
+
+
+def _pairs(keys: list[str], prefix: str, first: str) -> list[str]:
+    """Names that stand between a prefix and the suffix of a pair's first key."""
+    return [key[len(prefix) : -len(first)] for key in keys if key.startswith(prefix) and key.endswith(first)]
+
+
+def _credentials(text: dict[str, str]) -> dict[str, Credential]:
+    providers = _pairs(list(text), "provider.", ".username")
+    return {
+        one: Credential(text[names.secret_username(one)], text.get(names.secret_password(one), "")) for one in providers
+    }
+
+
+def _certificates(files: dict[str, bytes]) -> dict[str, Certificate]:
+    listeners = _pairs(list(files), "tls.", ".crt")
+    return {
+        one: Certificate(files[names.secret_certificate(one)], files.get(names.secret_private_key(one), b""))
+        for one in listeners
+    }
