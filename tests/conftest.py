@@ -1,0 +1,94 @@
+"""What holds for every test: no task may leak, Hypothesis runs as configured, and skips are told in one line.
+
+Profiles of Hypothesis: `dev` (default) is quick, `ci` looks harder and is repeatable; choose with HYPOTHESIS_PROFILE.
+"""
+
+import asyncio
+import os
+import socket
+from asyncio import runners
+from collections import Counter
+from collections.abc import Callable, Generator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+_leaked: list[str] = []
+_skipped: Counter[str] = Counter()
+
+
+def _notice_leaks() -> Callable[[asyncio.AbstractEventLoop], None]:
+    cancel = runners._cancel_all_tasks  # type: ignore[attr-defined]
+
+    def cancel_and_note(loop: asyncio.AbstractEventLoop) -> None:
+        _leaked.extend(str(task.get_coro()) for task in asyncio.all_tasks(loop))
+        cancel(loop)
+
+    return cancel_and_note
+
+
+# Every loop of a test ends here, be it pytest-asyncio's or that of asyncio.run: what still runs then has leaked.
+runners._cancel_all_tasks = _notice_leaks()  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    """Fail the test that left a task behind, once its loop is closed."""
+    yield
+    leaked = tuple(_leaked)
+    _leaked.clear()
+    if leaked:
+        pytest.fail(f"the test left {len(leaked)} pending task(s); await or cancel them: {'; '.join(leaked)}", False)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count the reasons of skips."""
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped[report.longrepr[2].removeprefix("Skipped: ")] += 1
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the run with one line: what was skipped and why."""
+    if config.getoption("collectonly"):
+        return
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(skip_line(_skipped))
+
+
+def skip_line(reasons: Counter[str]) -> str:
+    """Say what was skipped: `3 tests need X; 1 test needs Y`, most frequent first."""
+    if not reasons:
+        return "Skipped nothing."
+    parts = [f"{count} test{'s' if count > 1 else ''} ({reason})" for reason, count in reasons.most_common()]
+    return f"Skipped {sum(reasons.values())}: {'; '.join(parts)}."
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of loopback that was free a moment ago."""
+    return _free_ports(1)[0]
+
+
+@pytest.fixture
+def free_ports() -> Callable[[int], list[int]]:
+    """A function that gives as many different free TCP ports of loopback as asked for."""
+    return _free_ports
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@pytest.fixture(autouse=True)
+def _no_cluster_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide any KUBECONFIG from the code under test: a developer's own cluster is never touched."""
+    monkeypatch.delenv("KUBECONFIG", raising=False)
