@@ -1,0 +1,163 @@
+"""What is wrong with a set of resources, as values: object, field, reason, words, remedy.
+
+Every part of `plan` makes them; `validate` prints them, `up` tells them, the operator turns them into conditions.
+A reason is a stable CamelCase word with one meaning, listed in docs/up.md. No finding repeats a secret's value.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+class Severity(StrEnum):
+    """Error: mail is refused, held or not forwarded. Warning: it works, yet hardly as meant. Note: good to know."""
+
+    ERROR = "Error"
+    WARNING = "Warning"
+    NOTE = "Note"
+
+
+class Reason(StrEnum):
+    """Why there is a finding. Each has one meaning and one severity, whatever the object."""
+
+    meaning: str
+    severity: Severity
+
+    def __new__(cls, value: str, severity: Severity, meaning: str) -> Self:
+        """Make a member that knows its severity and meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.severity = severity
+        member.meaning = meaning
+        return member
+
+    SECRET_MISSING = "SecretMissing", Severity.ERROR, "A Secret that a resource names does not exist in its namespace."
+    SECRET_KEY_MISSING = "SecretKeyMissing", Severity.ERROR, "The Secret exists, but lacks the key."
+    SECRET_KEY_EMPTY = "SecretKeyEmpty", Severity.ERROR, "The key of the Secret exists, but holds nothing."
+    SECRET_KEY_INVALID = (
+        "SecretKeyInvalid",
+        Severity.ERROR,
+        "The key of the Secret holds something that cannot be used there.",
+    )
+    CA_MISSING = "CAMissing", Severity.ERROR, "The ConfigMap, Secret or key with the authority's certificate is absent."
+    CA_NOT_PEM = "CANotPEM", Severity.ERROR, "The authority's certificate is not PEM text."
+    TLS_SECRET_MISSING = (
+        "TLSSecretMissing",
+        Severity.ERROR,
+        "A listener offers STARTTLS, but the Secret with its certificate or key is absent or unusable.",
+    )
+    UPSTREAM_UNKNOWN = (
+        "UpstreamUnknown",
+        Severity.ERROR,
+        "A relay's upstream names an UpstreamProvider that does not exist in its namespace.",
+    )
+    UPSTREAM_REPEATED = (
+        "UpstreamRepeated",
+        Severity.ERROR,
+        "Two upstreams of a relay have the same name or the same provider.",
+    )
+    NO_UPSTREAM = (
+        "NoUpstream",
+        Severity.ERROR,
+        "A relay has no upstream that can be used: it keeps all mail and sends none.",
+    )
+    PROVIDER_NOT_USED = "ProviderNotUsed", Severity.WARNING, "No relay names this UpstreamProvider."
+    SENDER_DOMAIN_NOT_SENDABLE = (
+        "SenderDomainNotSendable",
+        Severity.ERROR,
+        "A From domain is allowed by the relay, but no upstream may send it: such mail is refused.",
+    )
+    SRS_SECRET_MISSING = (
+        "SRSSecretMissing",
+        Severity.ERROR,
+        "The Secret that signs rewritten envelope senders is absent or unusable: forwards keep the sender's own.",
+    )
+    RELAY_UNKNOWN = "RelayUnknown", Severity.ERROR, "A MailAlias names an SmtpRelay that does not exist."
+    ALIAS_DOMAIN_NOT_OWN = (
+        "AliasDomainNotOwn",
+        Severity.ERROR,
+        "The domain of an alias address is not in the relay's `spec.aliases.domains`.",
+    )
+    NAMESPACE_NOT_ALLOWED = (
+        "NamespaceNotAllowed",
+        Severity.ERROR,
+        "The relay gives aliases of this namespace no consent for that domain.",
+    )
+    ALIAS_CONFLICT = "AliasConflict", Severity.ERROR, "An older MailAlias has the same address; that one keeps it."
+    ALIAS_SHADOWED = (
+        "AliasShadowed",
+        Severity.WARNING,
+        "Patterns of higher precedence take every address of this one: it never receives mail.",
+    )
+    ALIAS_CYCLE = (
+        "AliasCycle",
+        Severity.ERROR,
+        "Aliases lead to one another in a circle; the destinations inside the circle are left out.",
+    )
+    ALIAS_EXPIRED = "AliasExpired", Severity.NOTE, "The alias has passed its `spec.expiresAt` and takes no mail."
+    ALIAS_DISABLED = "AliasDisabled", Severity.NOTE, "The alias has `spec.enabled: false` and takes no mail."
+    UPSTREAM_REFUSES_FOREIGN_FROM = (
+        "UpstreamRefusesForeignFrom",
+        Severity.ERROR,
+        "Forwards keep their From (`fromRewriting: Never`), but every upstream replaces or refuses a foreign one.",
+    )
+    HOSTNAME_REPEATED = "HostnameRepeated", Severity.WARNING, "Two relays greet with the same host name."
+    ONE_PROCESS = "OneProcess", Severity.NOTE, "`mailhaul up` runs one process for a relay, whatever its replicas."
+    NO_RELAY = "NoRelay", Severity.WARNING, "The resources have no SmtpRelay: nothing runs."
+    INVALID = (
+        "Invalid",
+        Severity.ERROR,
+        "A document is not a resource of its kind: a field is unknown, absent or wrong.",
+    )
+    UNREADABLE = "Unreadable", Severity.ERROR, "A file cannot be read, or is not YAML."
+    CONFIGURATION_INVALID = (
+        "ConfigurationInvalid",
+        Severity.ERROR,
+        "The resources are valid one by one, but together make no relay configuration; the last good one stays.",
+    )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectRef:
+    """A resource by kind, namespace and name. All empty for what belongs to no resource."""
+
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know about a resource. `field` is a path like `spec.upstreams[0].providerRef.name`."""
+
+    object: ObjectRef
+    field: str
+    reason: Reason
+    message: str
+    remedy: str
+
+    @property
+    def severity(self) -> Severity:
+        """How bad it is; the reason decides."""
+        return self.reason.severity
+
+    def to_json(self) -> dict[str, str]:
+        """Give the form of golden files and of `validate -o json`."""
+        return {
+            "kind": self.object.kind,
+            "namespace": self.object.namespace,
+            "name": self.object.name,
+            "field": self.field,
+            "reason": self.reason.value,
+            "severity": self.severity.value,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+
+def in_order(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Sort findings by object and field and drop repetitions, so that the order of inputs never shows."""
+    return tuple(sorted(set(findings), key=lambda one: (one.object, one.field, one.reason.value, one.message)))
