@@ -93,6 +93,8 @@ class Tally:
     """Commands and messages refused, by reply code and enhanced code such as `550 5.7.1`."""
     handler_errors: int = 0
     client_identity_lost: int = 0
+    http_denied: int = 0
+    """HTTP requests with a missing or wrong token."""
     reloads: Counter[str] = field(default_factory=Counter)
     """By result: applied, refused."""
     accept_time: Histogram = field(default_factory=Histogram)
