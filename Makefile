@@ -1,31 +1,61 @@
-# Every target sets itself up; `make help` lists them.
+# Every target sets itself up; `make help` lists them. A second run is quick.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
+READY := $(VENV)/.ready
+IMAGE_TOOL ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -v $(tool) 2>/dev/null)))
+BASE_IMAGE ?=
+IMAGE_TAG ?= dev
+BENCH_REPS ?= 5
+BENCH_CASES ?=
+UV := $(VENV)/uv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+export PYTHON
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-venv: $(STAMP) ## Make the virtual environment from the hashed lock
+venv: $(READY) ## Make the virtual environment from the hashed lock
 
-$(STAMP): requirements/dev.lock pyproject.toml
-	@echo "mailhaul: making the virtual environment (a minute the first time)"
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "mailhaul needs Python 3.11 or later; set PYTHON=")'
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+# The script takes a lock: two makes at once do not spoil it.
+$(READY): requirements/dev.lock pyproject.toml requirements/venv
+	@requirements/venv
 	@touch $@
 
-format: $(STAMP) ## Format the code
+setup: $(READY) ## venv, and the programs that tests run against, from Debian when root and apt-get exist
+	@requirements/debian
+
+demo: $(READY) ## See mail arrive while a provider fails in six ways
+	@env -u KUBECONFIG $(BIN)/python -m tests.support.demo
+
+format: $(READY) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-check: $(STAMP) ## The gate: format, lint, types, layers, generated files, fast tests
+check: $(READY) ## The gate: format, lint, types, layers, generated files, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p tests
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/meta
 
-.PHONY: help venv format check
+test: setup ## Everything that this machine can run; ends with what was skipped and why
+	@$(BIN)/pytest -q tests
+
+bench: setup ## Compare with Debian's Postfix (BENCH_REPS=5, BENCH_CASES="4k:20:conn ..."); bench/README.md
+	@$(BIN)/python -m bench --reps $(BENCH_REPS) $(foreach case,$(BENCH_CASES),--case $(case))
+
+image: ## Build both images with docker, podman or buildah (IMAGE_TOOL=, BASE_IMAGE=, IMAGE_TAG=)
+	@test -n "$(IMAGE_TOOL)" || { echo "mailhaul: install docker, podman or buildah, or name one: make image IMAGE_TOOL=..." >&2; exit 1; }
+	$(IMAGE_TOOL) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --target relay -t localhost/mailhaul-relay:$(IMAGE_TAG) .
+	$(IMAGE_TOOL) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --target operator -t localhost/mailhaul-operator:$(IMAGE_TAG) .
+
+lock: $(READY) ## Renew requirements/*.lock after a change of dependencies
+	@test -x $(VENV)/uv/bin/uv || { $(PYTHON) -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv; }
+	@$(UV) pyproject.toml -o requirements/runtime.lock
+	@$(UV) pyproject.toml requirements/dev.in -o requirements/dev.lock
+
+clean: ## Remove everything that these targets made
+	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help venv setup demo format check test bench image lock clean
