@@ -1,0 +1,71 @@
+"""What the endpoints show, gathered by `app` in one value, and the seam to the upstreams' breakers.
+
+`report` and `exposition` turn it into JSON and metrics. Nothing here decides or waits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.report import BreakerState, ListenerReport, RefusedConfig
+from mailhaul_relay.spool.interface import Counts
+from mailhaul_relay.telemetry.tally import Tally
+
+
+class UpstreamState(Protocol):
+    """One upstream as `queue` sees it now. Times in epoch seconds, 0 when there is none."""
+
+    @property
+    def name(self) -> str:
+        """The handle of the upstream in this relay."""
+
+    @property
+    def breaker(self) -> BreakerState:
+        """Whether it lets mail through."""
+
+    @property
+    def fault(self) -> str:
+        """Why the breaker is not closed (a `Fault`), "" when it is."""
+
+    @property
+    def since(self) -> float:
+        """When the breaker opened."""
+
+    @property
+    def next_attempt(self) -> float:
+        """When the next trial is allowed."""
+
+    @property
+    def refused_senders(self) -> frozenset[str]:
+        """The From domains that it refuses now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the process is and runs: `digest` of the configuration in use, `secret_revision` of the secrets in use,
+    `awaiting` the revision that it waits for ("" when none).
+    """
+
+    pid: int
+    started: float
+    version: str
+    digest: str
+    secret_revision: str = ""
+    awaiting: str = ""
+    refused: RefusedConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """One moment of a relay. `not_accepting` is the reason why it takes no mail, "" when it does."""
+
+    config: RelayConfig
+    identity: Identity
+    tally: Tally
+    counts: Counts
+    upstreams: Sequence[UpstreamState]
+    listeners: tuple[ListenerReport, ...]
+    not_accepting: str
+    now: float
+    log_dropped: int = 0

@@ -1,0 +1,98 @@
+"""`RelayReport` from the readings of one moment: what the operator and `mailhaul status` see of this process.
+
+The texts of upstreams in it are theirs, bounded where they were read. Lists are ordered, so that two reports of the
+same state are equal. Pure; it cannot fail on valid readings.
+"""
+
+from mailhaul_contract.config import Upstream
+from mailhaul_contract.report import AliasReport, QueueReport, RelayReport, UpstreamReport
+from mailhaul_relay.http.readings import Readings, UpstreamState
+from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
+
+MAX_ALIASES = 1000
+"""Aliases in a report; the first that were used, for the report is fetched every few seconds."""
+
+
+def build_report(readings: Readings) -> RelayReport:
+    """Give the report of a moment."""
+    config, identity, tally = readings.config, readings.identity, readings.tally
+    states = {state.name: state for state in readings.upstreams}
+    return RelayReport(
+        namespace=config.relay.namespace,
+        name=config.relay.name,
+        pid=identity.pid,
+        started=identity.started,
+        time=readings.now,
+        digest=identity.digest,
+        secret_revision=identity.secret_revision,
+        awaiting_secret_revision=identity.awaiting,
+        refused_config=identity.refused,
+        accepting=not readings.not_accepting,
+        not_accepting_reason=readings.not_accepting,
+        listeners=readings.listeners,
+        queue=_queue(readings),
+        upstreams=tuple(
+            _upstream(one, tally.upstreams.get(one.name, UpstreamTally()), states.get(one.name))
+            for one in config.upstreams
+        ),
+        aliases=_aliases(tally),
+        accepted=tally.accepted,
+        delivered=tally.delivered,
+        failed=tally.failed,
+        delivered_last_day=tally.delivered_last_day.total(readings.now),
+        failed_last_day=tally.failed_last_day.total(readings.now),
+        client_identity_lost=tally.client_identity_lost,
+        last_delivery=tally.last_delivery,
+        last_delivery_upstream=tally.last_delivery_upstream,
+        last_error=tally.last_error,
+        last_error_upstream=tally.last_error_upstream,
+    )
+
+
+def _queue(readings: Readings) -> QueueReport:
+    counts = readings.counts
+    return QueueReport(
+        queued=counts.queued,
+        deferred=counts.deferred,
+        held=counts.held,
+        dead=counts.dead,
+        quarantined=counts.quarantined,
+        oldest=counts.oldest,
+    )
+
+
+def _upstream(upstream: Upstream, tally: UpstreamTally, state: UpstreamState | None) -> UpstreamReport:
+    report = UpstreamReport(
+        name=upstream.name,
+        provider=upstream.provider,
+        endpoint=tally.endpoint or (f"{upstream.host}:{upstream.port}" if upstream.host else ""),
+        connections=tally.connections_open,
+        delivered=tally.delivered,
+        deferred=tally.deferred,
+        held=tally.held,
+        failed=tally.failed,
+        unknown=tally.unknown,
+        last_delivery=tally.last_delivery,
+        last_reply=tally.last_reply,
+    )
+    if state is None:
+        return report
+    return report.model_copy(
+        update={
+            "breaker": state.breaker,
+            "breaker_fault": state.fault,
+            "breaker_since": state.since,
+            "next_attempt": state.next_attempt,
+            "refused_senders": tuple(sorted(state.refused_senders)),
+        }
+    )
+
+
+def _aliases(tally: Tally) -> tuple[AliasReport, ...]:
+    reports = []
+    for key, one in sorted(list(tally.aliases.items())[:MAX_ALIASES]):
+        namespace, _, name = key.partition("/")
+        reports.append(
+            AliasReport(namespace=namespace, name=name, forwarded=one.forwarded, failed=one.failed, refused=one.refused)
+        )
+    return tuple(reports)
