@@ -1,0 +1,56 @@
+"""Where `up` shows what happens: plain lines, one for each change, or the live table of `table`.
+
+Failures: a closed standard output is not the mail's problem; the line is dropped.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from mailhaul_operator.local.view import RelayView
+
+
+class Screen(Protocol):
+    """Two kinds of it; both take the same calls, from the event loop."""
+
+    def tell(self, line: str) -> None:
+        """Show one thing that happened."""
+
+    def show(self, views: tuple[RelayView, ...]) -> None:
+        """Show the relays as they are now."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class PlainLines:
+    """For a file, a pipe or a log: lines as things happen, and each relay's verdict when it changes."""
+
+    def __init__(self, write: Callable[[str], object] = sys.stdout.write) -> None:
+        self._write = write
+        self._last: dict[str, str] = {}
+
+    def tell(self, line: str) -> None:
+        """Write the line with the time of day."""
+        try:
+            self._write(f"{time.strftime('%H:%M:%S')} {line}\n")
+            sys.stdout.flush()
+        except OSError:
+            self._write = _nowhere
+
+    def show(self, views: tuple[RelayView, ...]) -> None:
+        """Write the verdicts that changed."""
+        for view in views:
+            if view.verdict and self._last.get(view.key) != view.headline:
+                self._last[view.key] = view.headline
+                self.tell(f"{view.key}: {view.headline}")
+                for cause in view.verdict.causes[:1]:
+                    self.tell(f"{view.key}: remedy: {cause.remedy}")
+
+    def close(self) -> None:
+        """Nothing to restore."""
+
+
+def _nowhere(line: str) -> int:
+    return len(line)

@@ -1,0 +1,192 @@
+"""Does mail leave, and if not, why and what to do: a report turned into words.
+
+Pure, shared by `mailhaul status` and the table of `up`; the operator's `assess` takes it over. An ordered chain of
+small checks: every check that fails adds a cause, the most basic first. Times are epoch seconds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mailhaul_contract.report import BreakerState, RelayReport, ReplyReport, UpstreamReport
+
+STALE_AFTER: Final = 300.0
+"""Seconds that mail may wait, with nothing delivered meanwhile, before it counts as not leaving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One thing that is wrong. `blocks` tells whether it keeps mail from leaving (or from being accepted)."""
+
+    reason: str
+    words: str
+    remedy: str
+    blocks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether mail leaves, and all causes, those that block first. `proved` tells that some mail did leave; without
+    it nothing is known to stand in the way, and no more.
+    """
+
+    leaves: bool
+    proved: bool
+    causes: tuple[Cause, ...]
+
+    @property
+    def headline(self) -> str:
+        """One line for people."""
+        if not self.leaves:
+            return f"mail does not leave: {self.causes[0].words}"
+        good = "mail leaves" if self.proved else "no mail was sent yet, nothing known stands in its way"
+        return f"{good}; but {self.causes[0].words}" if self.causes else good
+
+
+def judge(report: RelayReport, now: float) -> Verdict:
+    """Assess one relay's report at a time."""
+    causes = [cause for check in _CHAIN for cause in check(report, now)]
+    causes.sort(key=lambda cause: not cause.blocks)
+    return Verdict(not any(cause.blocks for cause in causes), report.last_delivery > 0, tuple(causes))
+
+
+def reply_words(reply: ReplyReport) -> str:
+    """Give the other side's own words, with the stage at which they came."""
+    words = " ".join(part for part in (str(reply.code or ""), reply.enhanced, reply.text) if part)
+    return f"{words or reply.fault or 'no reply'}" + (f" (at {reply.stage})" if reply.stage else "")
+
+
+def _accepts(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    if report.accepting:
+        return []
+    why = report.not_accepting_reason or "no reason given"
+    return [Cause("NotAccepting", f"the relay accepts no mail ({why})", "see the relay's log for the cause")]
+
+
+def _has_a_way_out(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    if report.upstreams:
+        return []
+    return [
+        Cause(
+            "NoUpstream",
+            "the relay has no upstream that it may use",
+            "run `mailhaul validate`; it names what is missing",
+        )
+    ]
+
+
+def _some_upstream_permits(report: RelayReport, now: float) -> list[Cause]:
+    """A half-open breaker lets one message through on trial: that mail leaves is not known before it has closed."""
+    out = [one for one in report.upstreams if one.breaker is not BreakerState.CLOSED]
+    return [_upstream_out(one, now, blocks=len(out) == len(report.upstreams)) for one in out]
+
+
+def _upstream_out(upstream: UpstreamReport, now: float, *, blocks: bool) -> Cause:
+    reply = upstream.last_reply
+    where = upstream.endpoint or upstream.provider
+    said = f": {reply_words(reply)}" if reply else ""
+    remedy = (reply.remedy if reply else "") or "check the provider"
+    when = _in(max(0.0, upstream.next_attempt - now))
+    words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
+    return Cause("UpstreamOut", words, f"{remedy}; next try {when}", blocks)
+
+
+def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
+    """A From that every upstream refuses stops that domain's mail, and nobody else's."""
+    del now
+    refused = [set(one.refused_senders) for one in report.upstreams]
+    by_all = set.intersection(*refused) if refused else set()
+    causes = []
+    for domain in sorted(set().union(*refused)):
+        whom = "every upstream refuses" if domain in by_all else "an upstream refuses"
+        causes.append(
+            Cause(
+                "SenderRefused",
+                f"{whom} mail from {domain}",
+                f"verify {domain} at the provider, or set spec.senders.rewriteFrom of the UpstreamProvider",
+                blocks=domain in by_all,
+            )
+        )
+    return causes
+
+
+def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
+    waiting = report.queue.queued + report.queue.deferred + report.queue.held
+    since = max(report.queue.oldest, report.last_delivery, report.started)
+    if not waiting or now - since <= STALE_AFTER:
+        return []
+    said = f"; last error: {reply_words(report.last_error)}" if report.last_error else ""
+    remedy = (report.last_error.remedy if report.last_error else "") or "see `mailhaul queue list`"
+    return [Cause("NotDelivering", f"{waiting} messages wait and none left for {span(now - since)}{said}", remedy)]
+
+
+def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    if not report.queue.held:
+        return []
+    remedy = (report.last_error.remedy if report.last_error else "") or "see `mailhaul queue list`"
+    return [Cause("MailHeld", f"{report.queue.held} messages are held", remedy, blocks=False)]
+
+
+def _nothing_is_dead(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    causes = []
+    if report.queue.dead:
+        words = f"{report.queue.dead} dead letters are kept"
+        causes.append(
+            Cause("DeadLetters", words, "`mailhaul queue list --state dead`, then retry or drop", blocks=False)
+        )
+    if report.queue.quarantined:
+        words = f"{report.queue.quarantined} unreadable records are set aside"
+        causes.append(Cause("Quarantined", words, "keep the spool directory and report it as a bug", blocks=False))
+    return causes
+
+
+def _runs_what_was_given(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    if report.refused_config:
+        why = "; ".join(report.refused_config.reasons) or "no reason given"
+        return [
+            Cause("ConfigRefused", f"the relay refused its configuration: {why}", "correct the resource", blocks=False)
+        ]
+    if report.awaiting_secret_revision:
+        return [
+            Cause("AwaitingSecrets", "the relay waits for its secrets", "wait a moment, then see its log", blocks=False)
+        ]
+    return []
+
+
+def _clients_are_known(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    if not report.client_identity_lost:
+        return []
+    words = f"{report.client_identity_lost} connections came from a node or a mesh, not from their client"
+    return [
+        Cause("ClientIdentityLost", words, "keep the client's address (externalTrafficPolicy: Local)", blocks=False)
+    ]
+
+
+_CHAIN: Final[tuple[Callable[[RelayReport, float], list[Cause]], ...]] = (
+    _accepts,
+    _has_a_way_out,
+    _some_upstream_permits,
+    _queue_moves,
+    _senders_are_welcome,
+    _runs_what_was_given,
+    _mail_is_held,
+    _nothing_is_dead,
+    _clients_are_known,
+)
+
+
+def _in(seconds: float) -> str:
+    return "now" if seconds < 1 else f"in {span(seconds)}"
+
+
+def span(seconds: float) -> str:
+    """Give a duration in the unit that a person would choose."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
