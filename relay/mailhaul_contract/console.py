@@ -40,3 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _help() -> str:
     rows = "".join(f"  {verb:<10} {text}\n" for verb, (_, text) in COMMANDS.items())
     return f"Usage: mailhaul COMMAND [ARGUMENTS]\n\n{rows}\nmailhaul COMMAND --help tells more of each.\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
