@@ -40,9 +40,15 @@ def _refusal(error: dict[str, Any]) -> Refusal:
         case "enum" | "literal_error":
             return Refusal(path, f"not one of the allowed values, given {_kind(error)}", f"use {context['expected']}")
         case "value_error":
-            return Refusal(path, *_split(str(context.get("error", error["msg"]))))
+            cause = context.get("error")
+            at_fault = str(getattr(cause, "field", ""))  # a rule of an object may name the member that breaks it
+            return Refusal(_join(path, at_fault), *_split(str(cause or error["msg"])))
         case _:
             return Refusal(path, f"{_lower(error['msg'])}, given {_kind(error)}", "correct the value")
+
+
+def _join(path: str, field: str) -> str:
+    return f"{path}.{field}" if path and field else path or field
 
 
 def _split(text: str) -> tuple[str, str]:
