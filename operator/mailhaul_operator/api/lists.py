@@ -1,0 +1,58 @@
+"""How lists of the resources merge: sets, and maps by key (`x-kubernetes-list-type`), with duplicates refused here too.
+
+Used as annotations of fields; `structural` writes them into the CRDs. Failures: RuleBroken.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic.alias_generators import to_snake
+from pydantic_core import CoreSchema, core_schema
+
+from mailhaul_operator.api.rules import RuleBroken
+
+
+class SetOf:
+    """A list of texts of which each may appear once."""
+
+    def refuse_duplicates(self, values: Any) -> Any:  # noqa: ANN401 - as it was read, of any shape
+        """Give the list back, or raise RuleBroken; as written, which is what the API server compares."""
+        if not isinstance(values, list):
+            return values
+        _refuse(value for value in values if isinstance(value, str))
+        return tuple(values)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """Hook of pydantic: compare as written, then drop what is equal in normal form."""
+        normal = core_schema.no_info_after_validator_function(
+            lambda items: tuple(dict.fromkeys(items)), handler(source)
+        )
+        return core_schema.no_info_before_validator_function(self.refuse_duplicates, normal)
+
+
+@dataclass(frozen=True, slots=True)
+class MapBy:
+    """A list of objects of which each has its own `keys` (as in JSON), so that two writers can own an item each."""
+
+    keys: tuple[str, ...]
+
+    def refuse_duplicates(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the list back, or raise RuleBroken."""
+        _refuse(" ".join(str(getattr(item, to_snake(key))) for key in self.keys) for item in items)
+        return items
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """Hook of pydantic."""
+        return core_schema.no_info_after_validator_function(self.refuse_duplicates, handler(source))
+
+
+def _refuse(keys: Iterable[Hashable]) -> None:
+    seen: set[Hashable] = set()
+    for index, key in enumerate(keys):
+        if key in seen:
+            raise RuleBroken(
+                f"Duplicate value at item {index}; each may appear once, give it another name or remove it", ""
+            )
+        seen.add(key)

@@ -1,0 +1,245 @@
+"""`UpstreamProvider`: an account at a mail provider, or any SMTP server, through which relays send.
+
+What the provider's type implies is in `profiles`; the plan merges both. Failures: see `part`.
+"""
+
+from enum import StrEnum
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mailhaul_contract.base import ObjectName, Port
+from mailhaul_contract.config import (
+    AddressFamily,
+    AuthMechanism,
+    EnvelopeSender,
+    ForeignFrom,
+    NullSender,
+    TlsMode,
+    TlsVerify,
+)
+from mailhaul_operator.api.amounts import Duration, Quantity
+from mailhaul_operator.api.lists import SetOf
+from mailhaul_operator.api.metadata import ObjectMeta
+from mailhaul_operator.api.part import Part
+from mailhaul_operator.api.provider_status import UpstreamProviderStatus
+from mailhaul_operator.api.rules import Rule, Transition
+from mailhaul_operator.api.text import DomainName, HostName, KeyName, OptionalMailAddress
+
+
+class ProviderType(StrEnum):
+    """A provider's profile (see `profiles`), `smtp` for any other server, `capture` for the built-in inbox."""
+
+    MAILTRAP = "mailtrap"
+    RESEND = "resend"
+    BREVO = "brevo"
+    GMAIL = "gmail"
+    GOOGLE_WORKSPACE = "google-workspace"
+    SES = "ses"
+    MAILGUN = "mailgun"
+    SENDGRID = "sendgrid"
+    POSTMARK = "postmark"
+    MICROSOFT365 = "microsoft365"
+    SMTP2GO = "smtp2go"
+    SMTP = "smtp"
+    CAPTURE = "capture"
+
+
+TYPES_WITHOUT_HOST = (ProviderType.SMTP, ProviderType.SES)
+"""Types whose profile cannot know the host."""
+
+
+class CaKind(StrEnum):
+    """Where certificates of authorities lie."""
+
+    CONFIG_MAP = "ConfigMap"
+    SECRET = "Secret"  # noqa: S105 - a kind
+
+
+class CaRef(Part):
+    """A PEM bundle of authorities in the namespace of this resource."""
+
+    kind: CaKind = CaKind.CONFIG_MAP
+    """ConfigMap or Secret."""
+    name: ObjectName
+    """Name of the object."""
+    key: KeyName = "ca.crt"
+    """Key within it that holds the PEM text."""
+
+
+class ProviderTls(Part):
+    """TLS towards the provider. StartTLS and Implicit never fall back to plain text."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "caRef has no effect when nothing is verified; remove it, or set verify to Required and mode to StartTLS",
+            "!has(self.caRef) || (self.verify != 'None' && !(has(self.mode) && self.mode == 'None'))",
+            lambda tls: not tls.ca_ref or (tls.verify is not TlsVerify.NONE and tls.mode is not TlsMode.NONE),
+            field="caRef",
+        ),
+    )
+
+    mode: TlsMode | None = None
+    """None, StartTLS or Implicit. The default is the profile's; StartTLS for type smtp."""
+    verify: TlsVerify = TlsVerify.REQUIRED
+    """Whether the certificate must be valid for the host. None is for tests only."""
+    server_name: HostName = ""
+    """The name that the certificate must have, when it is not the host's."""
+    ca_ref: CaRef | None = None
+    """The authorities to trust in place of the system's."""
+
+
+class CredentialRef(Part):
+    """A Secret in the namespace of this resource with a user name and a password."""
+
+    name: ObjectName
+    """Name of the Secret."""
+    username_key: KeyName = "username"
+    """Key of the user name. It may be absent where the profile knows the user name."""
+    password_key: KeyName = "password"  # noqa: S105 - the name of a key
+    """Key of the password, which many providers call token or API key."""
+
+
+class ProviderAuth(Part):
+    """How to authenticate."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "mechanism None uses no credential; remove secretRef, or set mechanism to Auto",
+            "self.mechanism != 'None' || !has(self.secretRef)",
+            lambda auth: auth.mechanism is not AuthMechanism.NONE or not auth.secret_ref,
+            field="secretRef",
+        ),
+    )
+
+    mechanism: AuthMechanism = AuthMechanism.AUTO
+    """Auto takes PLAIN, else LOGIN, as the provider offers them. None is for servers that know us by address."""
+    secret_ref: CredentialRef | None = None
+    """The credential. Needed unless mechanism is None or type is capture."""
+
+
+class RateLimit(Part):
+    """At most so many messages begun in any such time, by each replica of a relay."""
+
+    messages: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Number of messages."""
+    per: Annotated[int, Duration("1s", "24h")] = 1
+    """The time, such as 1s or 1m."""
+
+
+class ProviderConnections(Part):
+    """Connections of each replica of a relay to the provider."""
+
+    max: Annotated[int, Field(ge=1, le=1000)] = 5
+    """At most so many at once."""
+    messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """A connection is closed after so many messages."""
+    idle_timeout: Annotated[int, Duration("1s", "1h")] = 30
+    """A connection is closed when it was idle for so long."""
+    address_family: AddressFamily = AddressFamily.ANY
+    """Any, IPv4 or IPv6."""
+
+
+class ProviderSenders(Part):
+    """Who may be the author of mail through this provider."""
+
+    domains: Annotated[tuple[DomainName, ...], Field(max_length=256), SetOf()] = ()
+    """The From domains that the provider has verified; empty means any. Mail from others is not sent through it."""
+    rewrite_from: OptionalMailAddress = ""
+    """Replaces a From whose domain is not in the list, instead of passing this provider over."""
+
+
+class ProviderBehavior(Part):
+    """What the provider does to mail. The defaults are the profile's; set it for type smtp when it differs."""
+
+    foreign_from: ForeignFrom | None = None
+    """What it does to a From that is not its customer's: Keep, Replace or Refuse."""
+    envelope_sender: EnvelopeSender | None = None
+    """Whether the envelope sender arrives as it was sent: Keep or Replace."""
+    null_sender: NullSender | None = None
+    """Whether it takes MAIL FROM:<>, as bounces have it: Accepted or Refused."""
+    max_message_size: Annotated[int, Quantity("1Ki", "1Gi")] | None = None
+    """The largest message that it takes."""
+    max_recipients: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """The most recipients of one message that it takes; more are split."""
+
+
+class UpstreamProviderSpec(Part):
+    """What is wanted."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "this type has no host of its own; set host, for ses like email-smtp.eu-central-1.amazonaws.com",
+            "!(self.type in ['smtp', 'ses']) || (has(self.host) && self.host != '')",
+            lambda spec: spec.type not in TYPES_WITHOUT_HOST or spec.host != "",
+            field="host",
+        ),
+        Rule(
+            "there is no credential; set auth.secretRef.name to a Secret, or auth.mechanism to None",
+            "self.type == 'capture' || self.auth.mechanism == 'None' || has(self.auth.secretRef)",
+            lambda spec: (
+                spec.type is ProviderType.CAPTURE
+                or spec.auth.mechanism is AuthMechanism.NONE
+                or spec.auth.secret_ref is not None
+            ),
+            field="auth",
+        ),
+        Rule(
+            "type capture keeps mail in the relay's own inbox and connects to nothing; remove host, port, tls and auth",
+            "self.type != 'capture' || (!(has(self.host) && self.host != '') && !has(self.port) && !has(self.tls.mode)"
+            " && !has(self.tls.caRef) && !has(self.auth.secretRef))",
+            lambda spec: (
+                spec.type is not ProviderType.CAPTURE
+                or (
+                    (not spec.host and not spec.port and not spec.tls.mode and not spec.tls.ca_ref)
+                    and not spec.auth.secret_ref
+                )
+            ),
+        ),
+    )
+    TRANSITIONS: ClassVar[tuple[Transition, ...]] = (
+        Transition(
+            "type cannot be changed; create another UpstreamProvider, add it to the relay, then remove this one",
+            "self.type == oldSelf.type",
+            lambda old, new: old.type is new.type,
+            field="type",
+        ),
+    )
+
+    type: ProviderType
+    """The provider's profile, `smtp` for any other server, `capture` for the built-in inbox. Cannot be changed."""
+    host: HostName = ""
+    """Host name or IP address. The default is the profile's."""
+    port: Port | None = None
+    """The default is the profile's; 587 for type smtp. Where a cloud blocks it, see the profile's alternate ports."""
+    tls: ProviderTls = ProviderTls()
+    """TLS towards the provider."""
+    auth: ProviderAuth = ProviderAuth()
+    """How to authenticate."""
+    rate_limit: RateLimit | None = None
+    """How fast mail may be sent; no limit by default."""
+    connections: ProviderConnections = ProviderConnections()
+    """How many connections are kept, and for how long."""
+    senders: ProviderSenders = ProviderSenders()
+    """Who may be the author of mail through this provider."""
+    behavior: ProviderBehavior = ProviderBehavior()
+    """What the provider does to mail, where it differs from the profile."""
+
+
+class UpstreamProvider(Part):
+    """An account at a mail provider, or any SMTP server, through which relays of this namespace send."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "the name is no DNS label; use at most 63 of a-z, 0-9 and -, with no dot",
+            r"self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 63",
+            lambda provider: "." not in provider.metadata.name and len(provider.metadata.name) <= 63,
+            field="metadata.name",
+        ),
+    )
+
+    api_version: Literal["mailhaul.dev/v1alpha1"]
+    kind: Literal["UpstreamProvider"]
+    metadata: ObjectMeta
+    spec: UpstreamProviderSpec
+    status: UpstreamProviderStatus | None = None
