@@ -11,8 +11,9 @@ from typing import Self
 
 from mailhaul_contract.domains import DomainError, display_domain, normal_domain, normal_host
 
-MAX_LOCAL = 64
-"""Octets of a local part (RFC 5321 section 4.5.3.1.1)."""
+MAX_LOCAL = 251
+"""Octets of a local part. RFC 5321 section 4.5.3.1.1 promises only 64, and asks for no limit where that is possible:
+VERP and SRS senders are longer every day (`SRS0=hash=day=domain=local`), so only the path's own limit counts."""
 MAX_PATH = 254
 """Octets of an address without its angle brackets (RFC 5321 section 4.5.3.1.3: 256 with them)."""
 
@@ -79,7 +80,7 @@ def _local_part(text: str) -> str:
     local = _unquoted(text) if text.startswith('"') else _dot_string(text)
     local = unicodedata.normalize("NFC", local)
     if len(local.encode()) > MAX_LOCAL:
-        raise AddressError("the local part is longer than 64 octets")
+        raise AddressError("the local part is longer than 251 octets")
     return local
 
 

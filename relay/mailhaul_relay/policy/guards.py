@@ -1,0 +1,87 @@
+"""What a message's head must satisfy before the 250, each check giving a refusal or None.
+
+`admission` runs them in order. Loops: hops counted, own Delivered-To found. Repeats: fields that providers want once.
+Authors: From present, readable and of a domain that some upstream may send. Texts name the cause and the remedy.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mailhaul_contract.addresses import Address, AddressError
+from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
+from mailhaul_relay.model.message import Recipient
+from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.policy.alignment import forward_from, own_from, via_address
+from mailhaul_relay.policy.headers import Field
+from mailhaul_relay.policy.running import Running
+
+MAX_HOPS = 50
+"""Received fields of a message that still travels. RFC 5321 section 6.3 suggests 100; 50 is what Postfix allows."""
+
+
+def refuse_loop(fields: tuple[Field, ...], recipients: tuple[Recipient, ...]) -> Reply | None:
+    """Refuse what has passed too many relays, or this relay's very alias before."""
+    hops = sum(field.name == b"received" for field in fields)
+    if hops > MAX_HOPS:
+        return Reply(554, "5.4.6", f"mail loop: the message has {hops} Received fields, at most {MAX_HOPS} are taken")
+    passed = {_key(field.value) for field in fields if field.name == b"delivered-to"}
+    if passed:
+        for recipient in recipients:
+            if recipient.is_forward and _key(recipient.original) in passed:
+                return Reply(554, "5.4.6", f"mail loop: {recipient.original} forwarded this message before")
+    return None
+
+
+def refuse_repeats(fields: tuple[Field, ...], unique: frozenset[bytes]) -> Reply | None:
+    """Refuse a field that stands twice though it must be unique."""
+    names = [field.name for field in fields if field.name in unique]
+    if len(names) == len(set(names)):
+        return None
+    name = next(name for name, count in Counter(names).items() if count > 1).decode("ascii")
+    return Reply(550, "5.6.0", f"the header field {name} may appear only once; send the message with one of them")
+
+
+def read_authors(fields: tuple[Field, ...]) -> tuple[NamedAddress, ...] | Reply:
+    """Give the mailboxes of From; a refusal when there is none or it cannot be read."""
+    value = next((field.value for field in fields if field.name == b"from"), None)
+    try:
+        authors = parse_mailboxes(value) if value is not None else ()
+    except MailboxError as error:
+        return Reply(550, "5.6.0", f"the From field cannot be read: {error}; write it as From: Name <user@domain>")
+    return authors or Reply(550, "5.6.0", "the message has no From field; add one, such as From: Name <user@domain>")
+
+
+def refuse_authors(running: Running, domains: Iterable[str]) -> Reply | None:
+    """Refuse own mail of an author whose domain the relay or every upstream may not send."""
+    for domain in domains:
+        if running.sender_domains and domain not in running.sender_domains:
+            return _refused(f"{domain} in From is not in spec.senders.domains of the relay; add it there")
+        if running.candidates and all(own_from(running, one, domain) is None for one in running.candidates):
+            return _refused(
+                f"no upstream may send From domain {domain}; add it to spec.senders.domains of an UpstreamProvider,"
+                " or set spec.senders.rewriteFrom there"
+            )
+    return None
+
+
+def refuse_forward(running: Running, from_domain: str, recipients: Iterable[Recipient]) -> Reply | None:
+    """Refuse a forward that no upstream would carry, neither with its From nor with one of ours."""
+    for recipient in recipients if running.candidates else ():
+        via = via_address(running, recipient)
+        if all(forward_from(running, one, from_domain, via) is None for one in running.candidates):
+            return _refused(
+                f"UpstreamRefusesForeignFrom: no upstream of this relay forwards mail for {recipient.original};"
+                " see spec.aliases.fromRewriting of the relay and spec.senders of its upstreams"
+            )
+    return None
+
+
+def _refused(text: str) -> Reply:
+    return Reply(550, "5.7.1", text)
+
+
+def _key(text: str) -> str:
+    try:
+        return Address.parse(text.strip(" \t<>")).key
+    except AddressError:
+        return ""
