@@ -94,8 +94,6 @@ class Reason(StrEnum):
         Severity.ERROR,
         "Aliases lead to one another in a circle; the destinations inside the circle are left out.",
     )
-    ALIAS_EXPIRED = "AliasExpired", Severity.NOTE, "The alias has passed its `spec.expiresAt` and takes no mail."
-    ALIAS_DISABLED = "AliasDisabled", Severity.NOTE, "The alias has `spec.enabled: false` and takes no mail."
     UPSTREAM_REFUSES_FOREIGN_FROM = (
         "UpstreamRefusesForeignFrom",
         Severity.ERROR,

@@ -1,0 +1,171 @@
+"""The alias table of one relay: which addresses of which MailAlias it takes, and where they lead.
+
+Called by `relay_config`. An address is left out, alone and with a finding, when its domain is not the relay's own, its
+namespace has no consent, an older alias has it, or its destinations only lead in a circle. Pure.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailhaul_contract.addresses import Address
+from mailhaul_contract.config import Alias
+from mailhaul_operator.api.mailalias import MailAlias
+from mailhaul_operator.plan.circles import circles
+from mailhaul_operator.plan.consent import consents
+from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.patterns import Pattern, Resolver
+from mailhaul_operator.plan.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One address of one MailAlias."""
+
+    alias: MailAlias
+    index: int
+    pattern: Pattern
+    value: str
+
+    @property
+    def key(self) -> str:
+        """`namespace/name` of the alias."""
+        return "/".join(self.alias.metadata.key)
+
+    @property
+    def seniority(self) -> tuple[float, str, str]:
+        """The oldest is first; one read from a file has no age and comes last, by namespace and name."""
+        created = self.alias.metadata.creation_timestamp
+        return (created.timestamp() if created else float("inf"), *self.alias.metadata.key)
+
+    def finding(self, reason: Reason, message: str, remedy: str) -> Finding:
+        """Say something of this address."""
+        return Finding(reference(self.alias), f"spec.addresses[{self.index}].value", reason, message, remedy)
+
+
+def reference(alias: MailAlias) -> ObjectRef:
+    """Name an alias in a finding."""
+    return ObjectRef("MailAlias", *alias.metadata.key)
+
+
+def alias_entries(snapshot: Snapshot) -> tuple[tuple[Alias, ...], list[Finding]]:
+    """Give the relay's alias table in a fixed order, and what was left out of it and why."""
+    findings: list[Finding] = []
+    allowed = [claim for claim in _claims(snapshot) if not _refuse(snapshot, claim, findings)]
+    claims = _without_conflicts(allowed, findings)
+    _tell_shadows(claims, findings)
+    kept = _without_circles(claims, findings)
+    entries = (
+        Alias(
+            namespace=claim.alias.metadata.namespace,
+            name=claim.alias.metadata.name,
+            type=claim.pattern.type,
+            value=claim.value,
+            destinations=kept[claim.key],
+        )
+        for claim in sorted(claims, key=lambda one: (one.pattern.domain, one.pattern.precedence))
+        if kept[claim.key]
+    )
+    return tuple(entries), findings
+
+
+def _claims(snapshot: Snapshot) -> Iterable[Claim]:
+    for alias in snapshot.resources.aliases:
+        if alias.relay == snapshot.relay.metadata.key:
+            for index, address in enumerate(alias.spec.addresses):
+                yield Claim(alias, index, Pattern.of(address.type, address.normal), address.normal)
+
+
+def _refuse(snapshot: Snapshot, claim: Claim, findings: list[Finding]) -> bool:
+    """Whether the relay does not take this address at all, which it then says."""
+    relay = "/".join(snapshot.relay.metadata.key)
+    own = {one.name: one for one in snapshot.relay.spec.aliases.domains}
+    domain = own.get(claim.pattern.domain)
+    if domain is None:
+        findings.append(
+            claim.finding(
+                Reason.ALIAS_DOMAIN_NOT_OWN,
+                f"{claim.pattern.domain} is not a domain of relay {relay}, so it takes no mail for {claim.value}",
+                f"add {claim.pattern.domain} to spec.aliases.domains of the SmtpRelay, or correct the address",
+            )
+        )
+        return True
+    if not consents(domain.namespaces, snapshot, claim.alias.metadata.namespace):
+        findings.append(
+            claim.finding(
+                Reason.NAMESPACE_NOT_ALLOWED,
+                f"relay {relay} gives namespace {claim.alias.metadata.namespace} no consent for {domain.name}",
+                f"widen `namespaces` of {domain.name} in spec.aliases.domains of the SmtpRelay (a selector needs the"
+                " Namespace with its labels), or move the alias into the relay's namespace",
+            )
+        )
+        return True
+    return False
+
+
+def _without_conflicts(claims: list[Claim], findings: list[Finding]) -> list[Claim]:
+    """The senior claim of each pattern; the losers name it."""
+    rivals: defaultdict[Pattern, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        rivals[claim.pattern].append(claim)
+    winners = []
+    for several in rivals.values():
+        winner, *losers = sorted(several, key=lambda one: (one.seniority, one.index))
+        winners.append(winner)
+        findings += (_conflict(loser, winner) for loser in losers if loser.key != winner.key)
+    return winners
+
+
+def _conflict(loser: Claim, winner: Claim) -> Finding:
+    return loser.finding(
+        Reason.ALIAS_CONFLICT,
+        f"{loser.pattern.type} {loser.value} belongs to MailAlias {winner.key}, which is older (or first by name)",
+        f"remove the address here, or from MailAlias {winner.key}",
+    )
+
+
+def _tell_shadows(claims: list[Claim], findings: list[Finding]) -> None:
+    by_pattern = {claim.pattern: claim for claim in claims}
+    for claim in claims:
+        first = by_pattern.get(claim.pattern.shadower) if claim.pattern.shadower else None
+        if first and first.key != claim.key:
+            findings.append(
+                claim.finding(
+                    Reason.ALIAS_SHADOWED,
+                    f"{first.pattern.type} {first.value} of MailAlias {first.key} takes all that {claim.value} would",
+                    f"use another address, or narrow that of MailAlias {first.key}",
+                )
+            )
+
+
+def _without_circles(claims: list[Claim], findings: list[Finding]) -> dict[str, tuple[str, ...]]:
+    """The destinations of each alias that lead out of every circle, each once; empty when none does."""
+    aliases = {claim.key: claim.alias for claim in claims}
+    resolver = Resolver((claim.pattern, claim.key) for claim in claims)
+    leads = {key: {to: resolver.find(Address.parse(to)) for to in _mailboxes(alias)} for key, alias in aliases.items()}
+    graph = {key: sorted({one for one in to.values() if one}) for key, to in leads.items()}
+    circle_of = {member: circle for circle in circles(graph) for member in circle}
+    for key, circle in circle_of.items():
+        findings += _circle_findings(aliases[key], circle, leads[key])
+    return {
+        key: tuple(to for to, owner in leads[key].items() if owner not in circle_of.get(key, ())) for key in aliases
+    }
+
+
+def _circle_findings(alias: MailAlias, circle: tuple[str, ...], leads: dict[str, str | None]) -> Iterable[Finding]:
+    for index, destination in enumerate(alias.spec.destinations):
+        address = destination.mailbox.address
+        if leads.get(address) in circle:
+            yield Finding(
+                reference(alias),
+                f"spec.destinations[{index}].mailbox.address",
+                Reason.ALIAS_CYCLE,
+                f"{address} leads back to this alias; in the circle are MailAlias {', '.join(circle)}",
+                "let one of them lead to a real mailbox outside of the relay's own domains",
+            )
+
+
+def _mailboxes(alias: MailAlias) -> tuple[str, ...]:
+    """The destinations in their order, one of those that differ in case only."""
+    by_key = {Address.parse(one.mailbox.address).key: one.mailbox.address for one in reversed(alias.spec.destinations)}
+    return tuple(dict.fromkeys(by_key[Address.parse(one.mailbox.address).key] for one in alias.spec.destinations))
