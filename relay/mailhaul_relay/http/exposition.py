@@ -141,6 +141,7 @@ def _queue(readings: Readings) -> Values:
         "mailhaul_queue_oldest_timestamp_seconds": [((), counts.oldest)],
         "mailhaul_recipients_delivered_total": [((), tally.delivered)],
         "mailhaul_recipients_failed_total": [((), tally.failed)],
+        "mailhaul_messages_dropped_total": [((), tally.dropped)],
         "mailhaul_bounces_total": [((), tally.bounces)],
     }
 

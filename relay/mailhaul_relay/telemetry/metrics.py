@@ -121,6 +121,7 @@ METRICS = (
     ),
     Metric("mailhaul_recipients_delivered_total", Kind.COUNTER, "Recipients delivered, over all upstreams."),
     Metric("mailhaul_recipients_failed_total", Kind.COUNTER, "Recipients that became dead letters."),
+    Metric("mailhaul_messages_dropped_total", Kind.COUNTER, "Messages dropped by `mailhaul queue drop`."),
     Metric("mailhaul_bounces_total", Kind.COUNTER, "Delivery status notifications made."),
     Metric(
         "mailhaul_alias_recipients_total",

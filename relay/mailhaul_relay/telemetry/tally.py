@@ -85,6 +85,8 @@ class Tally:
     delivered: int = 0
     failed: int = 0
     bounces: int = 0
+    dropped: int = 0
+    """Messages dropped by a queue command."""
     sessions_opened: int = 0
     sessions_open: int = 0
     sessions_refused: Counter[str] = field(default_factory=Counter)
