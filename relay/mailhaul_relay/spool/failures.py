@@ -1,0 +1,60 @@
+"""What the disk says, as `SpoolError`: the one place where OSError and sqlite3.Error get their meaning.
+
+`writer`, `reader`, `bodies` and `opening` call it. "Full" (452) is said only when space, quota or file numbers have run
+out; everything else is a local error (451). Texts are for the log; clients never see them.
+"""
+
+import errno
+import os
+import sqlite3
+from pathlib import Path
+
+from mailhaul_relay.spool.interface import SpoolError
+
+_EXHAUSTED = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNREADABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_NEARLY_NOTHING = 64 * 1024
+
+
+def from_os(error: OSError, doing: str) -> SpoolError:
+    """Give the failure of a file operation; `doing` completes "cannot ..."."""
+    name = errno.errorcode.get(error.errno or 0, "error")
+    return SpoolError(f"cannot {doing}: {error.strerror or error} ({name})", full=error.errno in _EXHAUSTED)
+
+
+def from_sqlite(error: Exception, doing: str, directory: Path) -> SpoolError:
+    """Give the failure of a database operation.
+
+    SQLite names a full disk only at write (SQLITE_FULL), not when its shared memory or a quota runs out, so the disk is
+    asked too.
+    """
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    full = primary_code(error) == sqlite3.SQLITE_FULL or _has_no_room(error, directory)
+    return SpoolError(f"cannot {doing}: {error} ({name})", full=full)
+
+
+def primary_code(error: Exception) -> int:
+    """Give SQLite's primary result code, 0 when the error is not of the database."""
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether the database itself is damaged, as opposed to the disk failing just now."""
+    return primary_code(error) in _UNREADABLE
+
+
+def free_bytes(directory: Path) -> int:
+    """Give the free space for us on the disk of a directory; 0 when no file can be made. Raises OSError."""
+    found = os.statvfs(directory)
+    if found.f_files and not found.f_favail:
+        return 0
+    return found.f_bavail * found.f_frsize
+
+
+def _has_no_room(error: Exception, directory: Path) -> bool:
+    if primary_code(error) not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
+        return False
+    try:
+        return free_bytes(directory) < _NEARLY_NOTHING
+    except OSError:
+        return False

@@ -1,0 +1,46 @@
+"""Makes waiting messages due, a chunk in each transaction so that others are served in between.
+
+`sqlite` submits chunks one after the other; they run in the writer's thread.
+"""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from mailhaul_relay.model.message import Progress, State
+from mailhaul_relay.spool.codec import BITS, Unreadable, decode_envelope, decode_progress, encode_progress, mask
+from mailhaul_relay.spool.operations import Effect
+from mailhaul_relay.spool.store import Fate, Store
+
+_CHUNK = 200
+
+
+class WakeChunk:
+    """Some messages after an id. Afterwards `last` is where the next chunk goes on, None when there is none."""
+
+    def __init__(self, states: AbstractSet[State], now: float, after: str) -> None:
+        self._states = states
+        self._now = now
+        self._after = after
+        self.last: str | None = None
+
+    def run(self, store: Store) -> Effect:
+        """Wake a chunk in the open transaction; the result is the number of messages. Unreadable ones are left."""
+        effect = Effect()
+        bits = sum(BITS[state] for state in self._states)
+        found = store.open_in(bits, self._after, _CHUNK)
+        self.last = found[-1][0] if len(found) == _CHUNK else None
+        for id, envelope, progress in found:  # noqa: A001 - the column's own word
+            try:
+                recipients = len(decode_envelope(id, envelope).recipients)
+                awake = tuple(self._wake(one) for one in decode_progress(progress, recipients))
+            except Unreadable:
+                continue
+            due = min(one.due for one in awake if one.is_open)
+            effect.changes += store.update([Fate(id, due, mask(awake), encode_progress(awake))])
+            effect.result += 1
+        return effect
+
+    def _wake(self, one: Progress) -> Progress:
+        if one.is_open and one.state in self._states and one.due > self._now:
+            return replace(one, due=self._now)
+        return one
