@@ -1,0 +1,129 @@
+"""The breaker of one upstream: whether mail may go there now, and when it is tried again.
+
+`queue` keeps one for each upstream, asks `permits` before an attempt, calls `after` with each outcome, and remembers
+its JSON over restarts. It lets one message through as a trial once `next_attempt` has come; who is on trial is the
+queue's knowledge. Only faults of the whole upstream move it; a refused From is in `refusals`.
+
+- Connection and TLS: open at once when no session came about; when a session breaks later, at the third in a row,
+  since it may be that one message. Trials after 10, 30, 60, 120 and then every 300 s.
+- Auth: open at once; trials after 5, 15, then every 60 minutes (more often is abuse to a provider).
+- Quota: open at once; a trial every 60 minutes. Throttle: 30, 60, 120, 300, 600 s.
+Jitter only lengthens, by up to a fifth. Failures: a stored form that cannot be read is a closed breaker.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from mailhaul_contract.report import BreakerState
+from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
+
+JITTER = 0.2
+SOFT_FAILURES = 3
+"""Sessions in a row that may break after they came about before the breaker opens."""
+
+_DELAYS: Mapping[Fault, tuple[float, ...]] = {
+    Fault.CONNECTION: (10, 30, 60, 120, 300),
+    Fault.TLS: (10, 30, 60, 120, 300),
+    Fault.AUTH: (300, 900, 3600),
+    Fault.QUOTA: (3600,),
+    Fault.THROTTLE: (30, 60, 120, 300, 600),
+}
+_IN_SESSION = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.END_OF_DATA})
+_MENDED_BY_SESSION = frozenset({Fault.CONNECTION, Fault.TLS, Fault.AUTH})
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """`fault` NONE is closed. `failures` in a row since it opened; `strikes` are broken sessions while it is closed.
+    `since` and `next_attempt` are epoch seconds; `text` is the upstream's last word about it.
+    """
+
+    fault: Fault = Fault.NONE
+    failures: int = 0
+    strikes: int = 0
+    since: float = 0.0
+    next_attempt: float = 0.0
+    text: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether mail waits for a trial."""
+        return self.fault is not Fault.NONE
+
+    def permits(self, now: float) -> bool:
+        """Whether an attempt may begin: closed, or due for a trial."""
+        return not self.is_open or now >= self.next_attempt
+
+    def state(self, now: float) -> BreakerState:
+        """The state to report: half open from the moment a trial is due."""
+        if not self.is_open:
+            return BreakerState.CLOSED
+        return BreakerState.HALF_OPEN if now >= self.next_attempt else BreakerState.OPEN
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the form that is remembered."""
+        return {
+            "fault": self.fault.value,
+            "failures": self.failures,
+            "strikes": self.strikes,
+            "since": self.since,
+            "nextAttempt": self.next_attempt,
+            "text": self.text,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read what was remembered, perhaps by another version: unknown fields are ignored."""
+        try:
+            fault = Fault(data.get("fault", ""))
+            if fault is not Fault.NONE and fault not in _DELAYS:
+                return cls()
+            return cls(
+                fault,
+                int(data.get("failures", 0)),
+                int(data.get("strikes", 0)),
+                float(data.get("since", 0)),
+                float(data.get("nextAttempt", 0)),
+                str(data.get("text", ""))[:512],
+            )
+        except (ValueError, TypeError, OverflowError):
+            return cls()
+
+
+def after(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Breaker:
+    """Give the breaker after one outcome at this upstream; `chance` in [0, 1) is the jitter."""
+    if outcome.verdict is Verdict.DELIVERED:
+        return Breaker()
+    if outcome.fault.is_of_upstream:
+        return _failed(breaker, outcome, now, chance)
+    if outcome.stage in _IN_SESSION and breaker.fault in _MENDED_BY_SESSION:
+        return Breaker()
+    if breaker.is_open and now >= breaker.next_attempt:
+        # A trial that proved nothing, such as a refused recipient at a provider whose quota was spent.
+        return replace(breaker, next_attempt=now + _delay(breaker.fault, breaker.failures, chance))
+    return breaker if breaker.is_open else replace(breaker, strikes=0)
+
+
+def _failed(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Breaker:
+    same = breaker.fault is outcome.fault
+    if breaker.is_open and same and now < breaker.next_attempt:
+        # It was under way when the breaker opened: the same failure told twice.
+        return breaker
+    if not breaker.is_open and _is_soft(outcome) and breaker.strikes + 1 < SOFT_FAILURES:
+        return replace(breaker, strikes=breaker.strikes + 1)
+    failures = breaker.failures + 1 if same else 1
+    next_attempt = now + _delay(outcome.fault, failures, chance)
+    if breaker.is_open and now < breaker.next_attempt:
+        next_attempt = max(next_attempt, breaker.next_attempt)
+    since = breaker.since if breaker.is_open else now
+    return Breaker(outcome.fault, failures, 0, since, next_attempt, outcome.text[:512])
+
+
+def _is_soft(outcome: Outcome) -> bool:
+    return outcome.fault in {Fault.CONNECTION, Fault.TLS} and outcome.stage in _IN_SESSION
+
+
+def _delay(fault: Fault, failures: int, chance: float) -> float:
+    delays = _DELAYS[fault]
+    return delays[min(max(failures, 1), len(delays)) - 1] * (1 + JITTER * chance)

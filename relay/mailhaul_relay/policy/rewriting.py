@@ -1,0 +1,136 @@
+"""The envelope sender and the head as they leave: through this upstream, for this recipient.
+
+`queue` asks for each recipient that `routing` sends; recipients with the same answer travel together.
+- Own mail leaves as it was spooled, unless the upstream may not send its From and has `rewriteFrom`: then that
+  address is the From (the name stays), the author goes to Reply-To, and the envelope sender follows.
+- A forward through an upstream that keeps a foreign From: the bytes unchanged under a `Delivered-To` line.
+- A forward elsewhere: From becomes `Name via alias <alias@own>`, the author goes to Reply-To unless there is one,
+  Sender and Return-Path are dropped, and DKIM-Signature too where the upstream wants none but its own.
+- Envelope sender of forwards: SRS where the upstream keeps the envelope and may send for the SRS domain, else an own
+  address: the alias (or `rewriteFrom`), so that a bounce comes back to us and not to nobody; null stays null.
+- Where the upstream takes no null sender, an own address stands in, with Auto-Submitted against answers to it.
+Everything that is not named here keeps its bytes. Cannot fail: a head that cannot be parsed leaves as it is.
+"""
+
+from dataclasses import dataclass
+
+from mailhaul_contract.addresses import Address
+from mailhaul_contract.config import EnvelopeSender, NullSender, Upstream
+from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
+from mailhaul_relay.model.message import Envelope, Message, Recipient
+from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, via_address
+from mailhaul_relay.policy.headers import Field, Head, HeaderError, joined
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.words import decode_words, mailbox, safe_name
+
+MAX_REPLY_TO = 10
+"""Authors that are named in a Reply-To of ours."""
+_DROPPED = frozenset({b"sender", b"return-path"})
+_AUTO_SUBMITTED = b"Auto-Submitted: auto-generated\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """`sender` is the envelope sender ("" is null), `head` the wire bytes, `from_domain` what the upstream will see."""
+
+    sender: str
+    head: bytes
+    from_domain: str
+
+
+def rewrite(running: Running, upstream: Upstream, message: Message, recipient: Recipient, now: float) -> Rewritten:
+    """Give a message's sender and head for one recipient at one upstream, which `routing` found able to send it."""
+    envelope = message.envelope
+    address = leaving_from(running, upstream, envelope, recipient) or KEEP
+    sender = _sender(running, upstream, envelope, recipient, now)
+    head = message.head
+    if address != KEEP:
+        head = _with_from(head, Address.parse(address), envelope, recipient, upstream)
+    if not envelope.sender and sender:
+        head = _auto_submitted(head)
+    if recipient.is_forward:
+        head = f"Delivered-To: {recipient.original}\r\n".encode() + head
+    return Rewritten(sender, head, address.rpartition("@")[2] if address != KEEP else envelope.from_domain)
+
+
+def _sender(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient, now: float) -> str:
+    if not envelope.sender:
+        refuses = upstream.behavior.null_sender is NullSender.REFUSED
+        return _own_address(running, upstream, recipient) if refuses else ""
+    domains = running.upstream_domains[upstream.name]
+    domain = envelope.sender.rpartition("@")[2]
+    if not is_forward(envelope):
+        replaced = domains and domain not in domains and upstream.senders.rewrite_from
+        return replaced or envelope.sender
+    if upstream.behavior.envelope_sender is EnvelopeSender.KEEP:
+        if domain in running.own_domains and (not domains or domain in domains):
+            return envelope.sender
+        if running.srs and (not domains or running.srs.domain in domains):
+            signed = running.srs.forward(envelope.sender, now)
+            if signed != envelope.sender:
+                return signed
+    return _own_address(running, upstream, recipient)
+
+
+def _own_address(running: Running, upstream: Upstream, recipient: Recipient) -> str:
+    """An address of ours that this upstream may send for: the alias, `rewriteFrom`, the postmaster."""
+    domains = running.upstream_domains[upstream.name]
+    if recipient.is_forward:
+        via = via_address(running, recipient)
+        if not domains or via.domain in domains:
+            return str(via)
+    if upstream.senders.rewrite_from:
+        return upstream.senders.rewrite_from
+    postmaster = running.config.postmaster or f"postmaster@{running.config.hostname}"
+    if not domains or postmaster.rpartition("@")[2] in domains:
+        return postmaster
+    return f"postmaster@{min(domains)}"
+
+
+def _with_from(head: bytes, address: Address, envelope: Envelope, recipient: Recipient, upstream: Upstream) -> bytes:
+    try:
+        fields = Head.parse(head).fields
+    except HeaderError:
+        return head
+    dropped = _DROPPED
+    if any(name.lower() == "dkim-signature" for name in upstream.behavior.unique_headers):
+        dropped |= {b"dkim-signature"}
+    authors = _authors(fields)
+    via = recipient.original.rpartition("@")[0] if is_forward(envelope) else ""
+    name = _from_name(authors, via)
+    written = [Field(b"from", b"From: " + mailbox(name, address) + b"\r\n")]
+    if authors and not any(field.name == b"reply-to" for field in fields):
+        boxes = [mailbox(safe_name(decode_words(one.name)), one.address) for one in authors[:MAX_REPLY_TO]]
+        written.append(Field(b"reply-to", b"Reply-To: " + b",\r\n ".join(boxes) + b"\r\n"))
+    kept = [field for field in fields if field.name not in dropped]
+    at = next((i for i, field in enumerate(kept) if field.name == b"from"), len(kept))
+    rest = [field for field in kept[at:] if field.name != b"from"]
+    return joined((*kept[:at], *written, *rest))
+
+
+def _authors(fields: tuple[Field, ...]) -> tuple[NamedAddress, ...]:
+    value = next((field.value for field in fields if field.name == b"from"), "")
+    try:
+        return parse_mailboxes(value)
+    except MailboxError:
+        return ()
+
+
+def _from_name(authors: tuple[NamedAddress, ...], via: str) -> str:
+    """`Name via alias`; an author without a name is shown as `user at domain`, for an address in a name is a lure."""
+    if not authors:
+        return f"via {via}" if via else ""
+    first = authors[0]
+    name = safe_name(decode_words(first.name))
+    if not via:
+        return name
+    return f"{name or safe_name(f'{first.address.local} at {first.address.domain}')} via {safe_name(via)}"
+
+
+def _auto_submitted(head: bytes) -> bytes:
+    """Mark it so that vacation responders keep still (RFC 3834), unless it says so itself."""
+    try:
+        marked = any(field.name == b"auto-submitted" for field in Head.parse(head).fields)
+    except HeaderError:
+        marked = True
+    return head if marked else _AUTO_SUBMITTED + head

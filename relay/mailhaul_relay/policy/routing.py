@@ -1,0 +1,162 @@
+"""Which upstream a recipient's next attempt goes to, or why it waits.
+
+`queue` asks before every attempt, showing each upstream as it stands. Candidates go by priority, then name; one is
+passed over when it may not send this From, takes no message of this size, refuses this From domain at present, has its
+breaker open, or was tried in this round. A recipient that is pinned (nobody knows whether it was delivered there) goes
+to that upstream or waits: failed over it might arrive twice. With no candidate left it waits: held when a person or
+a provider must act, deferred when time alone may mend it. Only a message too large for every upstream is refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailhaul_contract.config import Upstream
+from mailhaul_relay.model.message import Envelope, Progress, Recipient, State
+from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
+from mailhaul_relay.policy.alignment import leaving_domain
+from mailhaul_relay.policy.retry import MAX_UNKNOWNS
+from mailhaul_relay.policy.running import Running
+
+IDLE = 3600.0
+"""Seconds until held mail is looked at again when no upstream says when; a new configuration wakes it at once."""
+REFUSED_SENDER = 300.0
+_HOLDING = (Fault.AUTH, Fault.SENDER, Fault.QUOTA, Fault.TLS)
+"""Faults that somebody must mend, the most telling first; they hold mail, the others defer it."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamView:
+    """An upstream as it stands now: its breaker's permission and next trial (epoch seconds) with its fault, the From
+    domains that it refuses, and whether it was tried for this recipient in this round.
+    """
+
+    permits: bool = True
+    next_attempt: float = 0.0
+    fault: Fault = Fault.NONE
+    refused_senders: frozenset[str] = frozenset()
+    tried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Attempt it now, at this upstream."""
+
+    upstream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """No attempt now; `until` is in epoch seconds, `state` DEFERRED or HELD, `reason` for people."""
+
+    until: float
+    state: State
+    fault: Fault
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """No upstream can ever take it."""
+
+    outcome: Outcome
+
+
+class _Obstacle(NamedTuple):
+    """Why one upstream is passed over, and when that may be otherwise."""
+
+    fault: Fault
+    until: float
+    reason: str
+
+
+_OPEN_VIEW = UpstreamView()
+
+
+def route(
+    running: Running,
+    envelope: Envelope,
+    recipient: Recipient,
+    progress: Progress,
+    views: Mapping[str, UpstreamView],
+    now: float,
+) -> Send | Wait | Refuse:
+    """Decide where one recipient of a message goes now."""
+    if progress.pinned:
+        return _pinned(running, envelope, progress, views, now)
+    obstacles: list[_Obstacle] = []
+    for upstream in running.candidates:
+        domain = leaving_domain(running, upstream, envelope, recipient)
+        view = views.get(upstream.name, _OPEN_VIEW)
+        obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, progress, now)
+        if obstacle is None:
+            return Send(upstream.name)
+        obstacles.append(obstacle)
+    if not obstacles:
+        return Wait(now + IDLE, State.HELD, Fault.CONNECTION, "the relay has no upstream; add one to spec.upstreams")
+    if all(one.fault is Fault.SIZE for one in obstacles):
+        return Refuse(_too_large(envelope.size))
+    return _wait(obstacles)
+
+
+def _pinned(
+    running: Running, envelope: Envelope, progress: Progress, views: Mapping[str, UpstreamView], now: float
+) -> Send | Wait:
+    name = progress.pinned
+    if progress.unknowns > MAX_UNKNOWNS:
+        expiry = envelope.accepted + running.config.queue.expire_after
+        reason = f"whether {name} took it is unknown after {progress.unknowns} attempts; retry or drop it by hand"
+        return Wait(max(now, expiry), State.HELD, Fault.CONNECTION, reason)
+    if running.upstream(name) is None:
+        reason = f"upstream {name}, which may have taken it, is no longer configured; retry or drop it by hand"
+        return Wait(now + IDLE, State.HELD, Fault.CONNECTION, reason)
+    view = views.get(name, _OPEN_VIEW)
+    if view.permits and not view.tried:
+        return Send(name)
+    until = view.next_attempt if not view.permits else progress.due
+    return Wait(max(until, now + 1), State.DEFERRED, view.fault, f"waits for upstream {name}, which may have taken it")
+
+
+def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: float) -> _Obstacle | None:
+    """What only a new configuration changes."""
+    if domain is None:
+        told = envelope.from_domain or "an empty From"
+        return _Obstacle(Fault.SENDER, now + IDLE, f"{upstream.name} may not send {told}; see its spec.senders")
+    largest = upstream.behavior.max_message_size
+    if largest and envelope.size > largest:
+        return _Obstacle(Fault.SIZE, now + IDLE, f"{upstream.name} takes at most {largest} octets")
+    return None
+
+
+def _unwilling(
+    upstream: Upstream, view: UpstreamView, domain: str | None, progress: Progress, now: float
+) -> _Obstacle | None:
+    """What time may change."""
+    if view.tried:
+        return _Obstacle(_tried_fault(progress, view), max(progress.due, view.next_attempt, now + 1), progress.text)
+    if not view.permits:
+        return _Obstacle(view.fault, max(view.next_attempt, now + 1), f"{upstream.name}: {view.fault.value}")
+    if domain in view.refused_senders:
+        reason = f"{upstream.name} refuses From domain {domain}; verify it there"
+        return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, reason)
+    return None
+
+
+def _tried_fault(progress: Progress, view: UpstreamView) -> Fault:
+    if not view.permits:
+        return view.fault
+    return Fault(progress.fault) if progress.fault else Fault.TRANSIENT
+
+
+def _wait(obstacles: list[_Obstacle]) -> Wait:
+    """Held only when every obstacle is one that holds; the reason is that of the most telling one."""
+    passing = [one for one in obstacles if one.fault is not Fault.SIZE]
+    until = min(one.until for one in passing)
+    telling = min(passing, key=lambda one: _HOLDING.index(one.fault) if one.fault in _HOLDING else len(_HOLDING))
+    state = State.HELD if all(one.fault in _HOLDING for one in passing) else State.DEFERRED
+    return Wait(until, state, telling.fault, telling.reason)
+
+
+def _too_large(size: int) -> Outcome:
+    reply = Reply(552, "5.3.4", f"the message of {size} octets is larger than every upstream takes")
+    return Outcome(Verdict.FAILED, Stage.RELAY, Fault.SIZE, reply, remedy="add an upstream that takes larger messages")
