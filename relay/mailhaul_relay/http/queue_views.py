@@ -7,6 +7,7 @@ from typing import Any
 
 from mailhaul_relay.model.message import Envelope, Message, Progress, Recipient, State
 from mailhaul_relay.queue.orders import Page
+from mailhaul_relay.smtpout.capture import unstuffed
 
 MAX_HEAD = 65_536
 MAX_LISTED = 10
@@ -51,13 +52,6 @@ def message_view(message: Message) -> dict[str, Any]:
         "recipients": [_recipient_view(recipient, progress) for recipient, progress in fates],
         "head": unstuffed(message.head[:MAX_HEAD]).decode("utf-8", "replace"),
     }
-
-
-def unstuffed(wire: bytes) -> bytes:
-    """Give text in wire form without the dots that were stuffed (RFC 5321 section 4.5.2)."""
-    if wire.startswith(b".."):
-        wire = wire[1:]
-    return wire.replace(b"\r\n..", b"\r\n.")
 
 
 def _recipient_view(recipient: Recipient, progress: Progress) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""The built-in inbox: keeps what a capture upstream took, for somebody to look at; never a way to lose mail unseen.
+
+`capture` stores, `http.inbox_routes` shows. One SQLite file `inbox.db` in the spool directory, written and synced in a
+thread of its own. It is bounded: the newest 1000 messages and 256 MiB stay, older ones make room. It opens at the
+first use, so a relay without a capture upstream has no such file. Failures: OSError or sqlite3.Error, and nothing was
+stored.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+MAX_MESSAGES = 1000
+MAX_BYTES = 256 * 1024 * 1024
+FILE = "inbox.db"
+
+_T = TypeVar("_T")
+_SCHEMA = """
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+CREATE TABLE IF NOT EXISTS captured (
+  key INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, time REAL NOT NULL, upstream TEXT NOT NULL,
+  sender TEXT NOT NULL, recipients TEXT NOT NULL, subject TEXT NOT NULL, size INTEGER NOT NULL, content BLOB NOT NULL
+) STRICT;
+"""
+_COLUMNS = "key, id, time, upstream, sender, recipients, subject, size"
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """One captured transaction. `key` counts up; `id` is the message's id, which several may share (one for each
+    transaction). `size` is in bytes as `content` has them, `time` in seconds since the epoch.
+    """
+
+    key: int
+    id: str
+    time: float
+    upstream: str
+    sender: str
+    recipients: tuple[str, ...]
+    subject: str
+    size: int
+
+
+class Inbox:
+    """The store. Every method may be called from the event loop; the work is done in the inbox's own thread."""
+
+    def __init__(self, directory: Path, messages: int = MAX_MESSAGES, octets: int = MAX_BYTES) -> None:
+        self._path = directory / FILE
+        self._messages, self._octets = messages, octets
+        self._thread = ThreadPoolExecutor(1, "inbox")
+        self._connection: sqlite3.Connection | None = None
+
+    async def store(self, captured: Captured, content: Callable[[], bytes]) -> None:
+        """Store a message durably (its `key` and `size` are given here); `content` is read in the thread."""
+        await self._run(lambda: self._store(captured, content()))
+
+    async def list(self, limit: int = 100, before: int = 0) -> tuple[Captured, ...]:
+        """Give the newest first; `before` a key gives those that are older than it."""
+        bound = before or 2**62
+        query = f"SELECT {_COLUMNS} FROM captured WHERE key < ? ORDER BY key DESC LIMIT ?"  # noqa: S608 - a constant
+        return tuple(map(_captured, await self._run(lambda: self._open().execute(query, (bound, limit)).fetchall())))
+
+    async def load(self, key: int) -> tuple[Captured, bytes] | None:
+        """Give one message with its bytes, None when it is not there (any more)."""
+        query = f"SELECT {_COLUMNS}, content FROM captured WHERE key = ?"  # noqa: S608 - a constant
+        row = await self._run(lambda: self._open().execute(query, (key,)).fetchone())
+        return (_captured(row[:-1]), row[-1]) if row else None
+
+    async def close(self) -> None:
+        """Finish what was asked and close the file."""
+        await self._run(self._close)
+        self._thread.shutdown()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(self._path, isolation_level=None, timeout=5.0, check_same_thread=False)
+            try:
+                connection.executescript(_SCHEMA)
+            except sqlite3.Error:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _store(self, one: Captured, content: bytes) -> None:
+        row = (
+            one.id,
+            one.time,
+            one.upstream,
+            one.sender,
+            json.dumps(one.recipients),
+            one.subject,
+            len(content),
+            content,
+        )
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.execute(
+                "INSERT INTO captured (id, time, upstream, sender, recipients, subject, size, content)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+            self._trim(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _trim(self, connection: sqlite3.Connection) -> None:
+        """Drop the oldest beyond either bound, never the newest."""
+        connection.execute(
+            "DELETE FROM captured WHERE key IN (SELECT key FROM ("
+            " SELECT key, row_number() OVER newest AS place, sum(size) OVER newest AS octets FROM captured"
+            " WINDOW newest AS (ORDER BY key DESC)) WHERE place > 1 AND (place > ? OR octets > ?))",
+            (self._messages, self._octets),
+        )
+
+
+def _captured(row: tuple[int, str, float, str, str, str, str, int]) -> Captured:
+    return Captured(*row[:5], tuple(json.loads(row[5])), *row[6:])
