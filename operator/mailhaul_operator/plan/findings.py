@@ -51,11 +51,6 @@ class Reason(StrEnum):
         Severity.ERROR,
         "A relay's upstream names an UpstreamProvider that does not exist in its namespace.",
     )
-    UPSTREAM_REPEATED = (
-        "UpstreamRepeated",
-        Severity.ERROR,
-        "Two upstreams of a relay have the same name or the same provider.",
-    )
     NO_UPSTREAM = (
         "NoUpstream",
         Severity.ERROR,

@@ -30,9 +30,11 @@ class Pattern:
         return cls(kind, local.casefold(), domain)
 
     @property
-    def precedence(self) -> tuple[int, int, str]:
-        """Sorts patterns of one domain, the first to match first: by type, then the longer pattern, then by text."""
-        return _RANK[self.type], -len(self.local), self.local
+    def precedence(self) -> tuple[int, int, int, str]:
+        """Sorts patterns of one domain, the first to match first: by type, then the longer one, then the longer
+        prefix, then by text.
+        """
+        return _RANK[self.type], -len(self.local), -len(self.local.partition("*")[0]), self.local
 
     def matches(self, address: Address) -> bool:
         """Whether it takes mail for this address."""
@@ -46,8 +48,8 @@ class Pattern:
                 return local == self.local or local.startswith(self.local + "+")
             case AliasType.WILDCARD:
                 prefix, _, suffix = self.local.partition("*")
-                long_enough = len(local) >= len(prefix) + len(suffix)
-                return long_enough and local.startswith(prefix) and local.endswith(suffix)
+                stands_for_something = len(local) > len(prefix) + len(suffix)
+                return stands_for_something and local.startswith(prefix) and local.endswith(suffix)
             case AliasType.CATCH_ALL:
                 return True
 

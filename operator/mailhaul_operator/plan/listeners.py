@@ -1,0 +1,50 @@
+"""The ports of one relay, and the certificates that those with STARTTLS need.
+
+Called by `relay_config`. A listener whose certificate is missing is left out: it neither falls back to plain text nor
+keeps the others from working. Pure.
+"""
+
+from mailhaul_contract.config import Listener, ListenerTlsMode
+from mailhaul_contract.names import secret_certificate, secret_private_key
+from mailhaul_operator.api.relay_listeners import RelayListener
+from mailhaul_operator.plan.findings import ObjectRef, Reason
+from mailhaul_operator.plan.references import Lookup, Source, is_certificate, is_private_key
+from mailhaul_operator.plan.snapshot import Snapshot
+
+
+def listeners(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> tuple[Listener, ...]:
+    """Give the listeners that can open, by name; their certificates are added to `secret`."""
+    opened = []
+    for index, listener in enumerate(snapshot.relay.spec.listeners):
+        if _certified(snapshot, lookup, listener, index, secret):
+            port = snapshot.ports.get(listener.port, listener.port)
+            opened.append(
+                Listener(name=listener.name, port=port, tls=listener.tls.mode, line_endings=listener.line_endings)
+            )
+    return tuple(sorted(opened, key=lambda one: one.name))
+
+
+def _certified(
+    snapshot: Snapshot, lookup: Lookup, listener: RelayListener, index: int, secret: dict[str, bytes]
+) -> bool:
+    reference = listener.tls.secret_ref
+    if listener.tls.mode is not ListenerTlsMode.START_TLS or reference is None:
+        return True
+    source = Source(
+        ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
+        f"spec.listeners[{index}].tls.secretRef",
+        f"listener {listener.name} does not open",
+    )
+    if not lookup.has_secret(source, reference.name, Reason.TLS_SECRET_MISSING):
+        return False
+    chain = lookup.secret_key(source, reference.name, "tls.crt")
+    key = lookup.secret_key(source, reference.name, "tls.key")
+    good = [
+        lookup.usable(source, chain, "tls.crt", "a certificate in PEM form", is_certificate),
+        lookup.usable(source, key, "tls.key", "an unencrypted private key in PEM form", is_private_key),
+    ]
+    if chain is None or key is None or not all(good):
+        return False
+    secret[secret_certificate(listener.name)] = chain
+    secret[secret_private_key(listener.name)] = key
+    return True

@@ -1,0 +1,179 @@
+"""`plan`: one relay's resources in; its configuration, digest, assembled Secret and every problem out.
+
+Pure, and the order of its inputs never shows. What cannot work is left out with a finding and the rest goes on: an
+upstream without its credential, a listener without its certificate, an alias in conflict. A relay that is left with no
+upstream still runs, keeps what it accepts and says so (docs/design/0010-plan-leaves-out.md); one with no listener does
+not.
+"""
+
+from pydantic import ValidationError
+
+from mailhaul_contract.config import (
+    CONTRACT_VERSION,
+    Aliases,
+    Bounces,
+    Clients,
+    ForeignFrom,
+    FromRewriting,
+    Limits,
+    Logging,
+    Queue,
+    RelayConfig,
+    RelayName,
+    Retry,
+    Senders,
+    Srs,
+    Upstream,
+)
+from mailhaul_contract.digest import canonical_json, digest
+from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
+from mailhaul_contract.refusals import refusals
+from mailhaul_operator.api.smtprelay import SmtpRelaySpec
+from mailhaul_operator.plan.aliases import alias_entries
+from mailhaul_operator.plan.assembled_secret import assemble
+from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
+from mailhaul_operator.plan.listeners import listeners
+from mailhaul_operator.plan.references import Lookup, Source
+from mailhaul_operator.plan.snapshot import Plan, Snapshot
+from mailhaul_operator.plan.upstreams import upstreams
+
+
+def plan(snapshot: Snapshot) -> Plan:
+    """Decide what one relay should run."""
+    findings: list[Finding] = []
+    content: dict[str, bytes] = {}
+    try:
+        draft = _draft(snapshot, Lookup(snapshot, findings), content)
+    except ValidationError as error:
+        draft = None
+        findings += _invalid(snapshot, error)
+    if draft is None:
+        return Plan(*snapshot.relay.metadata.key, None, b"", "", {}, in_order(findings))
+    secret = assemble(content, snapshot.existing, snapshot.fresh)
+    config = draft.model_copy(update={"secret_revision": secret[SECRET_REVISION].decode()})
+    written = canonical_json(config.to_json())
+    return Plan(*snapshot.relay.metadata.key, config, written, digest(written), secret, in_order(findings))
+
+
+def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> RelayConfig | None:
+    """The configuration but for the revision of its secrets; None when no port is left to open."""
+    spec = snapshot.relay.spec
+    opened = listeners(snapshot, lookup, secret)
+    ways = upstreams(snapshot, lookup, secret)
+    aliases = _aliases(snapshot, lookup, secret)
+    lookup.findings.extend([*_unsendable(snapshot, ways), *_unforwardable(snapshot, aliases, ways)])
+    if not opened:
+        lookup.findings.append(_no_listener(snapshot))
+        return None
+    return RelayConfig(
+        contract_version=CONTRACT_VERSION,
+        relay=RelayName(namespace=snapshot.namespace, name=snapshot.relay.metadata.name),
+        hostname=hostname(snapshot),
+        postmaster=spec.postmaster or None,
+        listeners=opened,
+        clients=Clients(allowed_networks=tuple(sorted(spec.clients.trusted_networks))),
+        senders=Senders(domains=tuple(sorted(spec.senders.domains))),
+        upstreams=ways,
+        queue=_queue(spec),
+        bounces=Bounces(mode=spec.bounces.mode, to=spec.bounces.to or None),
+        limits=Limits(**spec.limits.model_dump()),
+        aliases=aliases,
+        logging=Logging(redact_addresses=spec.logging.redact_addresses),
+    )
+
+
+def hostname(snapshot: Snapshot) -> str:
+    """Give the name by which the relay greets: the one that was set, else that of its Service."""
+    namespace, name = snapshot.relay.metadata.key
+    return snapshot.relay.spec.hostname or f"{name}.{namespace}.svc.cluster.local"
+
+
+def _queue(spec: SmtpRelaySpec) -> Queue:
+    retry = Retry(initial=spec.queue.retry.initial, max=spec.queue.retry.max)
+    return Queue(retry=retry, expire_after=spec.queue.expire_after, high_watermark=spec.queue.high_watermark.messages)
+
+
+def _aliases(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Aliases:
+    spec = snapshot.relay.spec.aliases
+    entries, findings = alias_entries(snapshot)
+    lookup.findings.extend(findings)
+    return Aliases(
+        domains=tuple(sorted(one.name for one in spec.domains)),
+        entries=entries,
+        srs=_srs(snapshot, lookup, secret),
+        from_rewriting=spec.from_rewriting,
+    )
+
+
+def _srs(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Srs | None:
+    srs = snapshot.relay.spec.aliases.srs
+    if srs is None:
+        return None
+    source = Source(_relay(snapshot), "spec.aliases.srs.secretRef", "forwards keep the sender's own address")
+    if not lookup.has_secret(source, srs.secret_ref.name, Reason.SRS_SECRET_MISSING):
+        return None
+    key = lookup.secret_key(source, srs.secret_ref.name, srs.secret_ref.key, ".key")
+    if key is None:
+        return None
+    secret[SECRET_SRS] = key
+    return Srs(domain=srs.domain)
+
+
+def _unsendable(snapshot: Snapshot, ways: tuple[Upstream, ...]) -> list[Finding]:
+    """The relay's From domains that no upstream may send; with no upstream at all there is a finding already."""
+    return [
+        Finding(
+            _relay(snapshot),
+            f"spec.senders.domains[{index}]",
+            Reason.SENDER_DOMAIN_NOT_SENDABLE,
+            f"no upstream may send mail from {domain}; such mail is refused",
+            f"verify {domain} at a provider and add it to spec.senders.domains of its UpstreamProvider",
+        )
+        for index, domain in enumerate(snapshot.relay.spec.senders.domains)
+        if ways and not any(_may_send(one, domain) for one in ways)
+    ]
+
+
+def _may_send(upstream: Upstream, domain: str) -> bool:
+    senders = upstream.senders
+    return not senders.domains or domain in senders.domains or senders.rewrite_from is not None
+
+
+def _unforwardable(snapshot: Snapshot, aliases: Aliases, ways: tuple[Upstream, ...]) -> list[Finding]:
+    """Each alias, when forwards keep their From and no upstream would let one pass."""
+    if aliases.from_rewriting is not FromRewriting.NEVER or not ways:
+        return []
+    if any(one.behavior.foreign_from is ForeignFrom.KEEP for one in ways):
+        return []
+    relay = "/".join(snapshot.relay.metadata.key)
+    return [
+        Finding(
+            ObjectRef("MailAlias", namespace, name),
+            "spec.relayRef",
+            Reason.UPSTREAM_REFUSES_FOREIGN_FROM,
+            f"relay {relay} rewrites no From, and each of its upstreams replaces or refuses a foreign one",
+            "set spec.aliases.fromRewriting of the SmtpRelay to Automatic, or add an upstream that keeps it",
+        )
+        for namespace, name in sorted({(one.namespace, one.name) for one in aliases.entries})
+    ]
+
+
+def _no_listener(snapshot: Snapshot) -> Finding:
+    return Finding(
+        _relay(snapshot),
+        "spec.listeners",
+        Reason.CONFIGURATION_INVALID,
+        "no listener can open, so the relay has no configuration to run",
+        "mend the certificates of its listeners, or add a listener with tls.mode None",
+    )
+
+
+def _invalid(snapshot: Snapshot, error: ValidationError) -> list[Finding]:
+    return [
+        Finding(_relay(snapshot), "spec", Reason.CONFIGURATION_INVALID, f"{one.path}: {one.reason}", one.remedy)
+        for one in refusals(error)
+    ]
+
+
+def _relay(snapshot: Snapshot) -> ObjectRef:
+    return ObjectRef("SmtpRelay", *snapshot.relay.metadata.key)

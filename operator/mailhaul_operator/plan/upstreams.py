@@ -1,0 +1,147 @@
+"""The ways out of one relay: each UpstreamProvider merged with what its profile knows, and its credential.
+
+Called by `relay_config`. An upstream whose provider, credential or authority is missing is left out, so that the others
+still work. Pure.
+"""
+
+from mailhaul_contract.config import (
+    AuthMechanism,
+    Behavior,
+    Connections,
+    RateLimit,
+    TlsMode,
+    TlsVerify,
+    Upstream,
+    UpstreamKind,
+    UpstreamSenders,
+    UpstreamTls,
+)
+from mailhaul_contract.names import secret_password, secret_username
+from mailhaul_operator.api.profiles import Profile, profile
+from mailhaul_operator.api.smtprelay import RelayUpstream
+from mailhaul_operator.api.upstreamprovider import CredentialRef, UpstreamProvider
+from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.references import Lookup, Source, is_one_line
+from mailhaul_operator.plan.snapshot import Snapshot
+
+
+def upstreams(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> tuple[Upstream, ...]:
+    """Give the usable upstreams, the preferred one first; their credentials are added to `secret`."""
+    usable = []
+    for index, upstream in enumerate(snapshot.relay.spec.upstreams):
+        provider = snapshot.resources.provider(snapshot.namespace, upstream.provider_ref.name)
+        if provider is None:
+            lookup.findings.append(_unknown(snapshot, upstream, index))
+            continue
+        built = _Candidate(snapshot, lookup, upstream, provider).build(secret)
+        if built:
+            usable.append(built)
+    if not usable:
+        lookup.findings.append(_none(snapshot))
+    return tuple(sorted(usable, key=lambda one: (one.priority, one.name)))
+
+
+class _Candidate:
+    """One upstream of the relay with its provider."""
+
+    def __init__(self, snapshot: Snapshot, lookup: Lookup, upstream: RelayUpstream, provider: UpstreamProvider) -> None:
+        self._lookup, self._upstream, self._provider = lookup, upstream, provider
+        self._spec, self._profile = provider.spec, profile(provider.spec.type)
+        relay = "/".join(snapshot.relay.metadata.key)
+        self._consequence = f"relay {relay} does without upstream {upstream.handle}"
+
+    def build(self, secret: dict[str, bytes]) -> Upstream | None:
+        """The upstream, or None when a part of it is missing, which is then found; both parts are looked at."""
+        tls, credential = self._tls(), self._credential()
+        if tls is None or credential is None:
+            return None
+        secret.update(credential)
+        spec = self._spec
+        return Upstream(
+            name=self._upstream.handle,
+            provider=self._provider.metadata.name,
+            profile=spec.type.value,
+            kind=self._profile.kind,
+            priority=self._upstream.priority,
+            host=spec.host or self._profile.host,
+            port=spec.port or self._profile.port,
+            tls=tls,
+            auth=spec.auth.mechanism if spec.auth.secret_ref else AuthMechanism.NONE,
+            rate_limit=RateLimit(**spec.rate_limit.model_dump()) if spec.rate_limit else None,
+            connections=Connections(**spec.connections.model_dump()),
+            senders=UpstreamSenders(
+                domains=tuple(sorted(spec.senders.domains)), rewrite_from=spec.senders.rewrite_from or None
+            ),
+            behavior=_behavior(self._profile, self._provider),
+        )
+
+    def _source(self, field: str) -> Source:
+        return Source(ObjectRef("UpstreamProvider", *self._provider.metadata.key), field, self._consequence)
+
+    def _tls(self) -> UpstreamTls | None:
+        if self._profile.kind is UpstreamKind.CAPTURE:
+            return UpstreamTls(mode=TlsMode.NONE)
+        tls = self._spec.tls
+        authority = self._lookup.authority(self._source("spec.tls.caRef"), tls.ca_ref) if tls.ca_ref else ""
+        if authority is None:
+            return None
+        mode = tls.mode or _mode_of_port(self._profile, self._spec.port)
+        verify = TlsVerify.REQUIRED if mode is TlsMode.NONE else tls.verify
+        return UpstreamTls(mode=mode, verify=verify, server_name=tls.server_name, ca=authority)
+
+    def _credential(self) -> dict[str, bytes] | None:
+        """The keys that it adds to the assembled Secret: none when it needs no credential, None when one is missing."""
+        reference = self._spec.auth.secret_ref
+        if reference is None:
+            return {}
+        source = self._source("spec.auth.secretRef")
+        if not self._lookup.has_secret(source, reference.name):
+            return None
+        username = self._username(source, reference)
+        password = self._one_line(source, reference.name, reference.password_key, ".passwordKey")
+        if username is None or password is None:
+            return None
+        name = self._provider.metadata.name
+        return {secret_username(name): username, secret_password(name): password}
+
+    def _username(self, source: Source, reference: CredentialRef) -> bytes | None:
+        fixed = self._profile.login.fixed
+        if fixed and not self._lookup.has_key(reference.name, reference.username_key):
+            return fixed.encode()
+        return self._one_line(source, reference.name, reference.username_key, ".usernameKey")
+
+    def _one_line(self, source: Source, name: str, key: str, field: str) -> bytes | None:
+        value = self._lookup.secret_key(source, name, key, field)
+        return value if self._lookup.usable(source, value, key, "text on one line", is_one_line) else None
+
+
+def _mode_of_port(known: Profile, port: int | None) -> TlsMode:
+    """The TLS mode that goes with a port: the profile's own, or that of the alternate port that was chosen."""
+    return next((one.tls for one in known.alternates if one.port == port), known.tls)
+
+
+def _behavior(known: Profile, provider: UpstreamProvider) -> Behavior:
+    """The profile's, with what the resource says over it."""
+    given = provider.spec.behavior.model_dump(exclude_none=True)
+    return known.behavior.model_copy(update=given)
+
+
+def _unknown(snapshot: Snapshot, upstream: RelayUpstream, index: int) -> Finding:
+    name = upstream.provider_ref.name
+    return Finding(
+        ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
+        f"spec.upstreams[{index}].providerRef.name",
+        Reason.UPSTREAM_UNKNOWN,
+        f"there is no UpstreamProvider {snapshot.namespace}/{name}; the relay does without upstream {upstream.handle}",
+        f"create UpstreamProvider {name} in namespace {snapshot.namespace}, or correct the name",
+    )
+
+
+def _none(snapshot: Snapshot) -> Finding:
+    return Finding(
+        ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
+        "spec.upstreams",
+        Reason.NO_UPSTREAM,
+        "no upstream can be used: the relay keeps what it accepts and sends nothing",
+        "mend what the other findings name, or add an upstream",
+    )
