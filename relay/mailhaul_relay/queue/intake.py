@@ -1,0 +1,32 @@
+"""What a listener asks of the queue: the configuration of the moment, room, a place for bytes, and acceptance.
+
+`smtpin` uses it, the queue implements it over the spool. It raises nothing: a failure to store comes as `SpoolError`,
+from a body's `write` or through the future of `accept`.
+"""
+
+import asyncio
+from typing import Protocol
+
+from mailhaul_relay.model.message import Message
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.spool.interface import BodyWriter
+
+
+class Intake(Protocol):
+    """The queue as seen by whoever brings mail in."""
+
+    def running(self) -> Running:
+        """Give the configuration of this moment; it is never changed, only replaced by another."""
+        ...
+
+    def over_watermark(self) -> bool:
+        """Tell whether so much mail waits that no more is taken (452 4.3.1)."""
+        ...
+
+    def new_body(self) -> BodyWriter:
+        """Give a writer for the body of a message that comes in. Raises SpoolError."""
+        ...
+
+    def accept(self, message: Message) -> "asyncio.Future[None]":
+        """Store a message; the future resolves when it is durable, with SpoolError when it was not stored."""
+        ...

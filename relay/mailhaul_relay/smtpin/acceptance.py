@@ -1,0 +1,123 @@
+"""The end of a message: judged by policy, stored, and only then answered with 250.
+
+`session` makes one `Acceptance` for each message that has come in whole. It answers through the session: 250 after the
+spool's future resolved, 452 or 451 when nothing was stored, 5xx when policy refuses. Whatever else goes wrong is 451.
+The message stays accepted when the client is gone before its 250.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mailhaul_relay.model.message import Envelope, Message
+from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.policy.admission import Admitted, Incoming, admit_message
+from mailhaul_relay.smtpin.receiver import Receiver
+from mailhaul_relay.smtpin.replies import of_spool_error
+from mailhaul_relay.smtpin.transaction import Transaction
+from mailhaul_relay.spool.interface import SpoolError
+
+if TYPE_CHECKING:
+    from mailhaul_relay.smtpin.session import Session
+
+
+class Acceptance:
+    """Takes one message from its final dot to its reply."""
+
+    __slots__ = ("_began", "_envelope", "_id", "_receiver", "_session", "_transaction")
+
+    def __init__(self, session: "Session", transaction: Transaction, receiver: Receiver, id: str) -> None:  # noqa: A002
+        self._session = session
+        self._transaction = transaction
+        self._receiver = receiver
+        self._id = id
+        self._began = session.loop.time()
+        self._envelope: Envelope | None = None
+
+    def begin(self) -> None:
+        """Judge and store; the reply comes at once or when the spool has answered."""
+        try:
+            stored = self._store()
+        except SpoolError as error:
+            self._deny(of_spool_error(error), error)
+        except BaseException:
+            self._receiver.discard()
+            raise
+        else:
+            if isinstance(stored, Reply):
+                self._deny(stored)
+            elif stored.done():
+                self._answer(stored)
+            else:
+                self._session.hold_for_storing()
+                stored.add_done_callback(self._resume)
+
+    def _store(self) -> "asyncio.Future[None] | Reply":
+        receiver = self._receiver
+        if receiver.refusal is not None:
+            return receiver.refusal
+        head, body = receiver.finish()
+        admitted = self._admit(head, body.size)
+        if isinstance(admitted, Reply):
+            return admitted
+        self._envelope = admitted.envelope
+        return self._session.reception.services.intake.accept(Message(admitted.envelope, admitted.head, body))
+
+    def _admit(self, head: bytes, body_size: int) -> Admitted | Reply:
+        session, transaction = self._session, self._transaction
+        incoming = Incoming(
+            id=self._id,
+            sender=transaction.mail.sender,
+            recipients=tuple(transaction.recipients.values()),
+            head=head,
+            body_size=body_size,
+            eight_bit=self._receiver.eight_bit,
+            declared_utf8=transaction.mail.utf8,
+            client=transaction.source.address,
+            helo=session.helo,
+            protocol=("UTF8SMTP" + ("S" if session.secured else "")) if transaction.mail.utf8 else session.protocol,
+            now=session.reception.services.clock(),
+        )
+        return admit_message(transaction.running, transaction.source, incoming)
+
+    def _resume(self, stored: "asyncio.Future[None]") -> None:
+        try:
+            self._answer(stored)
+        finally:
+            self._session.stored()
+
+    def _answer(self, stored: "asyncio.Future[None]") -> None:
+        error = asyncio.CancelledError() if stored.cancelled() else stored.exception()
+        if error is None:
+            self._receiver.discard()
+            self._tell_accepted()
+        elif isinstance(error, SpoolError):
+            self._deny(of_spool_error(error), error)
+        else:
+            self._receiver.discard()
+            self._session.fail(error, self._id)
+
+    def _tell_accepted(self) -> None:
+        session, envelope = self._session, self._envelope
+        assert envelope is not None
+        services = session.reception.services
+        services.tally.accepted += 1
+        services.tally.accepted_bytes += envelope.size
+        services.tally.accept_time.observe(session.loop.time() - self._began)
+        services.log.event(
+            "accepted",
+            id=envelope.id,
+            client=session.client,
+            helo=session.helo,
+            sender=envelope.sender,
+            recipients=[one.final for one in envelope.recipients],
+            size=envelope.size,
+            tls=session.secured,
+        )
+        session.answer_accepted(envelope.id)
+
+    def _deny(self, reply: Reply, error: SpoolError | None = None) -> None:
+        self._receiver.discard()
+        fields = {"stage": "message", "id": self._id, "sender": str(self._transaction.mail.sender or "")}
+        if error is not None:
+            fields["reason"] = str(error)
+        self._session.deny(reply, **fields)

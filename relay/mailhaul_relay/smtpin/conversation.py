@@ -1,0 +1,340 @@
+"""One connection: bytes in, commands one by one, replies out in as few writes as possible, times watched.
+
+It stands on aiosmtpd's `SMTP` (Session, `smtp_*` methods in a table, STARTTLS by a second `connection_made`) and
+replaces its reader: commands are run within `data_received`, since none of them waits; a message goes to the
+`receiver` in the chunks in which it comes. `session` adds the commands, `listener` makes and times it.
+
+Back-pressure: while something holds the input (`_Hold`), at most one more read is kept and reading is paused.
+An exception of a command is 451 4.3.0 with nothing of the inside, and an event in the log.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from enum import IntFlag
+from typing import Any, ClassVar
+
+from aiosmtpd.smtp import SMTP
+
+from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.smtpin import limits, replies
+from mailhaul_relay.smtpin.failure import where
+from mailhaul_relay.smtpin.framing import OVERLONG, CommandLines
+from mailhaul_relay.smtpin.receiver import Receiver
+from mailhaul_relay.smtpin.reception import Reception
+
+Command = Callable[[Any, str], Coroutine[Any, Any, None]]
+
+_HTTP = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE", "PRI"})
+
+
+class Hold(IntFlag):
+    """Why no command is taken now."""
+
+    NONE = 0
+    STORING = 1
+    """A message waits for its commit: the next command is taken after its reply."""
+    WRITING = 2
+    """The client does not read our replies."""
+    TLS = 4
+    CLOSING = 8
+
+
+class Conversation(SMTP):
+    """The connection below the commands. `client` is the peer's address, `started` and `heard` are loop times."""
+
+    commands: ClassVar[dict[str, Command]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Build the table of commands once per class; aiosmtpd inspects every member at every connection."""
+        cls.commands = {name[5:]: getattr(cls, name) for name in dir(cls) if name.startswith("smtp_")}
+
+    def __init__(self, reception: Reception, client: str) -> None:
+        # The base's own __init__ is what costs; all that it would set and that is used is set here.
+        self.loop = reception.loop
+        self.reception = reception
+        self.client = client
+        self.started = self.heard = reception.loop.time()
+        self.session = self._create_session()
+        self.transport: Any = None
+        self._original_transport: Any = None
+        self._tls_protocol = None
+        self._input = CommandLines()
+        self._receiver: Receiver | None = None
+        self._receiving_since = 0.0
+        self._out: list[bytes] = []
+        self._hold = Hold.NONE
+        self._reading_paused = False
+        self._errors = 0
+        self._refusals = 0
+        self._closes_at = 0.0
+        self._eof = False
+        self._lost = False
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet; or, after STARTTLS, begin anew with nothing of the plain phase (RFC 3207 section 4.2)."""
+        self.transport = transport
+        if self._original_transport is not None:
+            self._input = CommandLines()
+            self._secured()
+            return
+        if self._hold & Hold.CLOSING:
+            self.transport.abort()
+            return
+        transport.set_write_buffer_limits(high=limits.WRITE_BACKLOG)  # type: ignore[attr-defined]
+        transport.max_size = limits.READ_COMMANDS  # type: ignore[attr-defined]
+        self._opened()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what was read."""
+        self.heard = self.loop.time()
+        if self._receiver is not None:
+            if not self._receive(data):
+                return
+        elif self._hold & Hold.CLOSING:
+            return
+        else:
+            self._input.feed(data)
+        self._proceed()
+
+    def eof_received(self) -> bool:
+        """Answer what is still owed to a client that sends no more, then close."""
+        self._eof = True
+        return bool(self._hold & (Hold.STORING | Hold.WRITING)) and self._original_transport is None
+
+    def pause_writing(self) -> None:
+        """Take no command until the client reads."""
+        self._hold |= Hold.WRITING
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._release(Hold.WRITING)
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - why does not matter
+        """Forget what was not accepted; a message that waits for its commit stays accepted."""
+        if self._lost:
+            return
+        self._lost = True
+        self._hold |= Hold.CLOSING
+        self._forget()
+        if self._original_transport is not None:
+            self._original_transport.close()
+        self.transport = None
+        self.reception.leave(self)
+
+    # Input
+
+    def _proceed(self) -> None:
+        while not self._hold:
+            line = self._input.next_line()
+            if line is None:
+                break
+            self._take_line(line)
+            if self._receiver is not None:
+                self._flush()
+                rest = self._input.rest()
+                if not rest or not self._receive(rest):
+                    break
+            elif len(self._out) >= 64:
+                self._flush()
+        self._flush()
+        if self._hold:
+            self._wait()
+        elif self.reception.stopping and self.is_idle:
+            self.close(replies.STOPPING)
+
+    def _wait(self) -> None:
+        """Bound what is kept while a hold lasts: one read."""
+        if self._input and not self._reading_paused and not self._lost:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def _release(self, hold: Hold) -> None:
+        self._hold &= ~hold
+        if self._hold or self._lost:
+            return
+        self._proceed()
+        if self._hold or self._lost:
+            return
+        if self._reading_paused:
+            self._reading_paused = False
+            self.transport.resume_reading()
+        if self._eof:
+            self.transport.close()
+
+    def _receive(self, data: bytes) -> bool:
+        """Give data to the receiver; True when the message ended and commands may follow."""
+        assert self._receiver is not None
+        rest = self._receiver.feed(data)
+        if rest is None:
+            return False
+        receiver, self._receiver = self._receiver, None
+        if self._original_transport is None:
+            self.transport.max_size = limits.READ_COMMANDS
+        self._input.feed(rest)
+        self._guarded(lambda: self._received(receiver))
+        return True
+
+    def _begin_receiving(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._receiving_since = self.loop.time()
+        if self._original_transport is None:
+            self.transport.max_size = limits.READ_DATA
+
+    def _take_line(self, line: bytes) -> None:
+        if line is OVERLONG:
+            self._err(replies.LINE_TOO_LONG)
+            return
+        try:
+            text = line[:-2].decode()
+        except UnicodeDecodeError:
+            self._err(replies.NOT_UTF8)
+            return
+        if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
+            self._err(replies.BARE_LINE_END)
+        elif not text.isprintable() and _has_controls(text):
+            self._err(replies.CONTROL_CHARACTERS)
+        else:
+            self._dispatch(text)
+
+    def _dispatch(self, text: str) -> None:
+        verb, _, argument = text.partition(" ")
+        verb = verb.upper()
+        command = self.commands.get(verb)
+        if command is not None:
+            self._guarded(lambda: _run(command(self, argument.strip(" "))))
+        elif verb in _HTTP:
+            self.close(replies.NOT_HTTP)
+        else:
+            self._err(replies.UNKNOWN_COMMAND)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client keeps the mail and learns nothing
+            self.fail(error, "")
+
+    def fail(self, error: BaseException, message: str) -> None:
+        """Answer 451 for an unexpected error; the log has its kind and place, and the message's id if there is one."""
+        services = self.reception.services
+        services.tally.handler_errors += 1
+        services.log.event(
+            "handler-error",
+            "error",
+            id=message or None,
+            client=self.client,
+            error=type(error).__name__,
+            at=where(error),
+        )
+        self._forget()
+        self._refuse(replies.INTERNAL)
+
+    # Output
+
+    async def push(self, status: str | bytes) -> None:
+        """Say one line; aiosmtpd's way to answer, which waits for nothing here."""
+        self._out.append((status.encode() if isinstance(status, str) else status) + b"\r\n")
+
+    def _refuse(self, reply: Reply) -> None:
+        """Answer no, for reasons of policy or of our own."""
+        self.reception.count_refusal(reply)
+        self._out.append(replies.render(reply))
+
+    def _err(self, reply: Reply) -> None:
+        """Answer that the client is wrong; too often, and the session ends."""
+        self._refuse(reply)
+        self._errors += 1
+        if self._errors >= limits.ERRORS:
+            self.close(replies.TOO_MANY_ERRORS)
+
+    def _flush(self) -> None:
+        out = self._out
+        if out and not self._lost:
+            self._out = []
+            self.transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def close(self, reply: Reply | None = None) -> None:
+        """Say why, take nothing more, and close; the connection is dropped when the client does not read it."""
+        if self._hold & Hold.CLOSING:
+            return
+        if self.transport is None:
+            self._hold |= Hold.CLOSING
+            return
+        if reply is not None:
+            self._refuse(reply)
+        self._flush()
+        self._forget()
+        self._input.rest()
+        self._hold |= Hold.CLOSING
+        self._closes_at = self.loop.time() + limits.LINGER
+        if reply is None or self._original_transport is not None or self._eof:
+            self.transport.close()
+        elif not self._lost:
+            # Closing while input is unread would reset the connection and may take the reply with it.
+            self.transport.write_eof()
+
+    def abort_soon(self) -> None:
+        """Drop the connection once what was written is on its way."""
+        if self.transport is not None:
+            self.loop.call_soon(self.transport.abort)
+
+    # Time
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a message is under way."""
+        raise NotImplementedError
+
+    def check_time(self, now: float) -> None:
+        """End a session that is over time; called every second with the loop's time."""
+        if self._hold & Hold.CLOSING:
+            if now >= self._closes_at:
+                self.transport.abort()
+        elif self._hold & (Hold.STORING | Hold.TLS):
+            return
+        elif self._receiver is not None:
+            self._check_message_time(now)
+        elif now - self.heard > limits.COMMAND_IDLE:
+            self.close(replies.IDLE)
+        elif self._session_is_over(now):
+            self.close(replies.SESSION_OVER)
+
+    def _check_message_time(self, now: float) -> None:
+        assert self._receiver is not None
+        if now - self.heard > limits.DATA_IDLE:
+            self.close(replies.IDLE)
+        elif self._session_is_over(now) and self._receiver.heard < limits.DATA_RATE * (now - self._receiving_since):
+            self.close(replies.SESSION_OVER)
+
+    def _session_is_over(self, now: float) -> bool:
+        return now - self.started > self.reception.services.intake.running().config.limits.session_time
+
+    # What a session adds
+
+    def _opened(self) -> None:
+        raise NotImplementedError
+
+    def _secured(self) -> None:
+        raise NotImplementedError
+
+    def _received(self, receiver: Receiver) -> None:
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        raise NotImplementedError
+
+
+def _run(command: Coroutine[Any, Any, None]) -> None:
+    """Run a command to its end at once. Commands are coroutines as aiosmtpd has them, but none may wait."""
+    try:
+        command.send(None)
+    except StopIteration:
+        return
+    command.close()
+    raise RuntimeError("an SMTP command waited for something")
+
+
+def _has_controls(text: str) -> bool:
+    """Tell of C0 or C1 control characters or DEL, which no command may have (RFC 5321 section 4.1.2, RFC 6531)."""
+    return any(character < " " or "\x7f" <= character < "\xa0" for character in text)

@@ -1,0 +1,50 @@
+"""Command lines out of chunks, in bounded memory (RFC 5321 section 4.5.3.1.4).
+
+`conversation` feeds it what the transport reads and takes lines one by one; when a message or TLS begins it takes the
+rest. It never fails: a line over the limit is dropped while it comes in and told as an empty value.
+"""
+
+from mailhaul_relay.smtpin.limits import COMMAND_LINE
+
+OVERLONG = b""
+"""Stands for a line over the limit; a real line has at least its LF."""
+
+
+class CommandLines:
+    """Input that was read and not yet used. It holds at most what one `feed` gave and one line more."""
+
+    __slots__ = ("_at", "_data", "_skipping")
+
+    def __init__(self) -> None:
+        self._data = b""
+        self._at = 0
+        self._skipping = False
+
+    def feed(self, data: bytes) -> None:
+        """Add what was read."""
+        self._data = self._data[self._at :] + data if self._at < len(self._data) else data
+        self._at = 0
+
+    def next_line(self) -> bytes | None:
+        """Give the next line with its LF, `OVERLONG`, or None when none is complete."""
+        end = self._data.find(b"\n", self._at)
+        if end < 0:
+            if self._skipping or len(self._data) - self._at > COMMAND_LINE:
+                self._skipping = True
+                self.rest()
+            return None
+        line = self._data[self._at : end + 1]
+        self._at = end + 1
+        if self._skipping or len(line) > COMMAND_LINE:
+            self._skipping = False
+            return OVERLONG
+        return line
+
+    def rest(self) -> bytes:
+        """Take everything that was not used."""
+        data = self._data[self._at :]
+        self._data, self._at = b"", 0
+        return data
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)

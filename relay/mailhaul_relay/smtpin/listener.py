@@ -1,0 +1,179 @@
+"""A listener: its sockets, its sessions, its end.
+
+`app` opens one for each listener of the configuration, gives it new certificates, and stops it. Connections over the
+limits are answered 421 on the bare socket, before anything is made for them. When the process has no descriptors left
+it pauses accepting and goes on by itself. `open` raises OSError when it cannot bind.
+"""
+
+import asyncio
+import socket
+from typing import Self
+
+from mailhaul_contract.config import Listener as ListenerSpec
+from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.model.secrets import Certificate
+from mailhaul_relay.smtpin import limits, replies
+from mailhaul_relay.smtpin.reception import Reception, Services
+from mailhaul_relay.smtpin.session import Session
+from mailhaul_relay.smtpin.tls import server_context
+
+_GATE_REPLIES = {"connections": replies.TOO_MANY_CONNECTIONS, "client-connections": replies.TOO_MANY_FROM_CLIENT}
+
+
+class Listener:
+    """A port that accepts sessions. `port` is the one that was bound (of use when 0 was asked for)."""
+
+    def __init__(self, reception: Reception, sockets: list[socket.socket]) -> None:
+        self._reception = reception
+        self._services = reception.services
+        self._loop = reception.loop
+        self._sockets = sockets
+        self._sweeper: asyncio.TimerHandle | None = None
+        self.port: int = sockets[0].getsockname()[1]
+
+    @classmethod
+    async def open(cls, spec: ListenerSpec, host: str, services: Services, port: int | None = None) -> Self:
+        """Bind and accept. `host` "" is every address, IPv4 and IPv6; `port` replaces the specification's.
+
+        Raises OSError, and CertificateError for the certificate that the configuration has now.
+        """
+        reception = Reception(spec, services, asyncio.get_running_loop())
+        listener = cls(reception, _bind(host, spec.port if port is None else port))
+        try:
+            listener.replace_certificate(services.intake.running().secrets.certificates.get(spec.name))
+        except BaseException:
+            listener._close_sockets()
+            raise
+        listener._resume()
+        return listener
+
+    def replace_certificate(self, certificate: Certificate | None) -> None:
+        """Use another certificate from the next handshake on; None stops offering STARTTLS.
+
+        Raises CertificateError, and goes on with the one before.
+        """
+        self._reception.tls = None if certificate is None else server_context(certificate)
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more, end idle sessions with 421, let others finish their message for `grace` seconds."""
+        self._reception.stopping = True
+        self._close_sockets()
+        for session in tuple(self._reception.sessions):
+            if session.is_idle:
+                session.close(replies.STOPPING)
+        try:
+            async with asyncio.timeout(grace):
+                await self._reception.empty()
+        except TimeoutError:
+            for session in tuple(self._reception.sessions):
+                session.close(replies.STOPPING)
+                session.abort_soon()
+            await self._reception.empty()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+
+    def _resume(self) -> None:
+        for one in self._sockets:
+            self._loop.add_reader(one, self._accept, one)
+
+    def _close_sockets(self) -> None:
+        for one in self._sockets:
+            self._loop.remove_reader(one)
+            one.close()
+        self._sockets = []
+
+    def _accept(self, listening: socket.socket) -> None:
+        for _ in range(limits.ACCEPT_BATCH):
+            try:
+                connection, peer = listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self._pause(error)
+                return
+            self._admit(connection, normal_client(peer[0]))
+
+    def _pause(self, error: OSError) -> None:
+        """No descriptor, no memory: the backlog waits, and the sessions that end make room."""
+        self._services.log.event("accept-paused", "error", listener=self._reception.spec.name, error=error.strerror)
+        for one in self._sockets:
+            self._loop.remove_reader(one)
+        self._loop.call_later(limits.ACCEPT_PAUSE, self._resume)
+
+    def _admit(self, connection: socket.socket, client: str) -> None:
+        services = self._services
+        reason = services.gate.enter(client, services.intake.running().config.limits)
+        if reason:
+            services.tally.sessions_refused[reason] += 1
+            self._reception.count_refusal(_GATE_REPLIES[reason])
+            _turn_away(connection, _GATE_REPLIES[reason])
+            return
+        connection.setblocking(False)
+        session = Session(self._reception, client)
+        self._reception.enter(session)
+        # What `connect_accepted_socket` does, without its task and future for each connection (docs/smtp.md, Speed).
+        self._loop._make_socket_transport(connection, session, extra={"peername": client})  # type: ignore[attr-defined]  # noqa: SLF001
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(limits.SWEEP, self._sweep)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for session in tuple(self._reception.sessions):
+            session.check_time(now)
+        busy = bool(self._reception.sessions)
+        self._sweeper = self._loop.call_later(limits.SWEEP, self._sweep) if busy else None
+
+
+def normal_client(address: str) -> str:
+    """Give a peer's address in the form by which clients are counted: IPv4-mapped IPv6 as IPv4, without a zone."""
+    if ":" not in address:
+        return address
+    address = address.partition("%")[0]
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def _turn_away(connection: socket.socket, reply: Reply) -> None:
+    try:
+        connection.setblocking(False)
+        connection.send(replies.render(reply))
+        connection.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+    finally:
+        connection.close()
+
+
+def _bind(host: str, port: int) -> list[socket.socket]:
+    """Bind every address of `host`. All of them means one IPv6 socket for both families where there is IPv6."""
+    if not host:
+        try:
+            return [_listen(socket.AF_INET6, ("::", port), dual=True)]
+        except OSError:
+            return [_listen(socket.AF_INET, ("0.0.0.0", port))]  # noqa: S104 - the port is to be reached by all
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, _, _, _, address in dict.fromkeys(found):
+            chosen = sockets[0].getsockname()[1] if sockets and not port else address[1]
+            sockets.append(_listen(family, (str(address[0]), int(chosen))))
+    except BaseException:
+        for one in sockets:
+            one.close()
+        raise
+    return sockets
+
+
+def _listen(family: socket.AddressFamily, address: tuple[str, int], *, dual: bool = False) -> socket.socket:
+    one = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        one.setblocking(False)
+        one.bind(address)
+        one.listen(limits.BACKLOG)
+    except BaseException:
+        one.close()
+        raise
+    return one

@@ -1,0 +1,292 @@
+"""The SMTP session: one method for each command (RFC 5321 section 4.1.1), on top of `conversation`.
+
+It asks `policy` about sources, senders, recipients and messages, and `acceptance` takes a message at its end. Methods
+are named as aiosmtpd names them and run to their end at once. Refusals are values; docs/smtp.md lists the replies.
+"""
+
+import ssl
+
+from mailhaul_contract.addresses import Address
+from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.policy.admission import admit_recipient, admit_sender
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.source import judge_source
+from mailhaul_relay.ports.chance import message_id
+from mailhaul_relay.smtpin import limits, replies, tls
+from mailhaul_relay.smtpin.acceptance import Acceptance
+from mailhaul_relay.smtpin.arguments import POSTMASTER, MailArguments, parse_mail, parse_rcpt
+from mailhaul_relay.smtpin.conversation import Conversation, Hold
+from mailhaul_relay.smtpin.line_ends import line_ends
+from mailhaul_relay.smtpin.receiver import Receiver
+from mailhaul_relay.smtpin.reception import Reception
+from mailhaul_relay.smtpin.transaction import Transaction
+
+
+class Session(Conversation):
+    """A client's session. `helo` is its own name for itself, "" until it has said it."""
+
+    def __init__(self, reception: Reception, client: str) -> None:
+        super().__init__(reception, client)
+        self.helo = ""
+        self._extended = False
+        self._transaction: Transaction | None = None
+        self._message_id = ""
+        self._running = reception.services.intake.running()
+        self._source = judge_source(self._running, client, reception.services.nodes)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a message is under way."""
+        return self._transaction is None and self._receiver is None and not self._hold & (Hold.STORING | Hold.TLS)
+
+    def _opened(self) -> None:
+        if self._source.identity_lost:
+            self.reception.services.tally.client_identity_lost += 1
+        self._out.append(self.reception.greeting(self._running))
+        self._flush()
+
+    def _forget(self) -> None:
+        self._transaction = None
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.discard()
+
+    def _current(self) -> Running:
+        """Give the configuration of this moment; a new one judges the client anew."""
+        services = self.reception.services
+        running = services.intake.running()
+        if running is not self._running:
+            self._running = running
+            self._source = judge_source(running, self.client, services.nodes)
+        return running
+
+    # Greetings
+
+    async def smtp_HELO(self, argument: str) -> None:
+        """Greet a client of plain SMTP."""
+        if self._greeted(argument, extended=False):
+            self._out.append(f"250 {self._current().config.hostname}\r\n".encode())
+
+    async def smtp_EHLO(self, argument: str) -> None:
+        """Greet, and say what is offered."""
+        if self._greeted(argument, extended=True):
+            self._out.append(self.reception.ehlo(self._current(), secured=self._tls_protocol is not None))
+
+    def _greeted(self, name: str, *, extended: bool) -> bool:
+        if not name or len(name) > limits.HELO_NAME or not name.isascii():
+            self._err(replies.HELO_SYNTAX)
+            return False
+        self._forget()
+        self.helo = name
+        self._extended = extended
+        return True
+
+    # The transaction
+
+    async def smtp_MAIL(self, argument: str) -> None:
+        """Begin a transaction."""
+        mail = self._mail_out_of_order() or parse_mail(argument, extended=self._extended)
+        if isinstance(mail, Reply):
+            self._err(mail)
+        elif self.reception.stopping:
+            self.close(replies.STOPPING)
+        else:
+            self._begin_transaction(mail)
+
+    def _mail_out_of_order(self) -> Reply | None:
+        if not self.helo:
+            return replies.HELO_NEEDED
+        return replies.NESTED_MAIL if self._transaction is not None else None
+
+    def _begin_transaction(self, mail: MailArguments) -> None:
+        running = self._current()
+        refusal = self._crowded(running) or admit_sender(running, self._source, mail.sender, mail.size)
+        if refusal is None:
+            self._transaction = Transaction(running, self._source, mail)
+            self._out.append(replies.SENDER_OK)
+        else:
+            self.deny(refusal, stage="mail", sender=str(mail.sender or ""))
+
+    def _crowded(self, running: Running) -> Reply | None:
+        services = self.reception.services
+        if services.intake.over_watermark():
+            return replies.OVER_WATERMARK
+        if not services.gate.may_send(self.client, running.config.limits, services.clock()):
+            return replies.TOO_FAST
+        return None
+
+    async def smtp_RCPT(self, argument: str) -> None:
+        """Add a recipient, or what its alias leads to."""
+        transaction = self._transaction
+        if transaction is None:
+            self._err(self._needed())
+            return
+        address = parse_rcpt(argument, utf8=transaction.mail.utf8)
+        if isinstance(address, Reply):
+            self._err(address)
+        elif transaction.is_full:
+            self._overflow(transaction)
+        else:
+            self._add_recipient(transaction, address)
+
+    def _needed(self) -> Reply:
+        return replies.MAIL_NEEDED if self.helo else replies.HELO_NEEDED
+
+    def _add_recipient(self, transaction: Transaction, address: Address) -> None:
+        admitted = admit_recipient(transaction.running, transaction.source, address, self.reception.services.clock())
+        refusal = admitted if isinstance(admitted, Reply) else transaction.add(admitted)
+        if refusal is None:
+            self._out.append(replies.RECIPIENT_OK)
+            return
+        transaction.addressed_in_vain = True
+        if address is POSTMASTER:
+            refusal = replies.NO_POSTMASTER
+        self.deny(refusal, stage="rcpt", sender=str(transaction.mail.sender or ""), recipient=str(address))
+
+    def _overflow(self, transaction: Transaction) -> None:
+        """A client may go on with thousands of RCPT; that is told once a message, and costs it nothing."""
+        if transaction.overflown:
+            self._refuse(replies.TOO_MANY_RECIPIENTS)
+        else:
+            transaction.overflown = True
+            self.deny(replies.TOO_MANY_RECIPIENTS, stage="rcpt", sender=str(transaction.mail.sender or ""))
+
+    async def smtp_DATA(self, argument: str) -> None:
+        """Take the message."""
+        transaction = self._transaction
+        if argument:
+            self._err(replies.NO_ARGUMENT)
+        elif transaction is None:
+            self._err(self._needed())
+        elif not transaction.recipients:
+            self._err(replies.NO_RECIPIENTS if transaction.addressed_in_vain else replies.RCPT_NEEDED)
+        else:
+            services = self.reception.services
+            self._message_id = message_id(services.clock())
+            judge = line_ends(self.reception.spec.line_endings)
+            limit = transaction.running.size_limit
+            self._begin_receiving(Receiver(services.intake.new_body, judge, limit, services.gate.heads))
+            self._out.append(replies.START_DATA)
+
+    def _received(self, receiver: Receiver) -> None:
+        transaction, self._transaction = self._transaction, None
+        assert transaction is not None
+        Acceptance(self, transaction, receiver, self._message_id).begin()
+
+    # What acceptance calls
+
+    @property
+    def protocol(self) -> str:
+        """The word for Received (RFC 3848, RFC 6531)."""
+        return ("ESMTP" if self._extended else "SMTP") + ("S" if self._tls_protocol is not None else "")
+
+    @property
+    def secured(self) -> bool:
+        """Whether TLS is active."""
+        return self._tls_protocol is not None
+
+    def deny(self, reply: Reply, **fields: str) -> None:
+        """Refuse a sender, recipient or message: answer, count, log; too often, and the session ends."""
+        self.reception.services.log.event(
+            "refused", client=self.client, code=reply.code, enhanced=reply.enhanced, text=reply.text, **fields
+        )
+        self._refuse(reply)
+        self._refusals += 1
+        if self._refusals >= limits.REFUSALS:
+            self.close(replies.TOO_MANY_REFUSALS)
+
+    def hold_for_storing(self) -> None:
+        """Take no command until `answer_stored`."""
+        self._hold |= Hold.STORING
+
+    def answer_accepted(self, message: str) -> None:
+        """Say 250; the message is durable."""
+        self._errors = self._refusals = 0
+        self._out.append(f"250 2.0.0 Ok: queued as {message}\r\n".encode())
+
+    def stored(self) -> None:
+        """Go on after the commit or its failure was answered."""
+        self._release(Hold.STORING)
+
+    # The others
+
+    async def smtp_RSET(self, argument: str) -> None:
+        """Drop the transaction."""
+        if argument:
+            self._err(replies.NO_ARGUMENT)
+        else:
+            self._forget()
+            self._out.append(replies.OK)
+
+    async def smtp_NOOP(self, argument: str) -> None:  # noqa: ARG002 - RFC 5321 section 4.1.1.9: ignored
+        """Do nothing."""
+        self._out.append(replies.OK)
+
+    async def smtp_HELP(self, argument: str) -> None:  # noqa: ARG002
+        """Name the commands."""
+        self._out.append(replies.HELP)
+
+    async def smtp_VRFY(self, argument: str) -> None:
+        """Tell nothing (RFC 5321 section 7.3)."""
+        if argument:
+            self._out.append(replies.VRFY)
+        else:
+            self._err(replies.VRFY_SYNTAX)
+
+    async def smtp_QUIT(self, argument: str) -> None:
+        """End the session."""
+        if argument:
+            self._err(replies.NO_ARGUMENT)
+        else:
+            self._out.append(replies.BYE)
+            self.close()
+
+    async def smtp_EXPN(self, argument: str) -> None:  # noqa: ARG002
+        """Is not offered."""
+        self._err(replies.NOT_OFFERED)
+
+    async def smtp_AUTH(self, argument: str) -> None:  # noqa: ARG002
+        """Is not offered."""
+        self._err(replies.NOT_OFFERED)
+
+    async def smtp_BDAT(self, argument: str) -> None:  # noqa: ARG002
+        """Is not offered (RFC 3030)."""
+        self._err(replies.NOT_OFFERED)
+
+    # TLS
+
+    async def smtp_STARTTLS(self, argument: str) -> None:
+        """Go on under TLS."""
+        context = self.reception.tls
+        if self._tls_protocol is not None:
+            self._err(replies.TLS_ACTIVE)
+        elif context is None:
+            self._err(replies.NOT_OFFERED)
+        elif argument:
+            self._err(replies.NO_ARGUMENT)
+        elif self._input:
+            # Plain text behind STARTTLS would be an attacker's, read as if it came through TLS.
+            self._input.rest()
+            self._err(replies.TLS_PIPELINED)
+        else:
+            self._begin_tls(context)
+
+    def _begin_tls(self, context: ssl.SSLContext) -> None:
+        self._forget()
+        self._out.append(replies.START_TLS)
+        self._flush()
+        self._hold |= Hold.TLS
+        self._original_transport = self.transport
+        self._tls_protocol = tls.begin(self, context, self._handshaken)
+
+    def _secured(self) -> None:
+        self.session = self._create_session()
+        self.helo = ""
+        self._extended = False
+        self.heard = self.loop.time()
+        self._hold &= ~Hold.TLS
+
+    def _handshaken(self, error: BaseException | None) -> None:
+        """End a connection whose handshake failed: the transport below is closed and will not tell us."""
+        if self.transport is self._original_transport or error is not None:
+            self.connection_lost(None)

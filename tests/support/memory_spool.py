@@ -1,0 +1,154 @@
+"""A spool in memory, of equal rank with the real one: the same seam, the same answers, and faults on demand.
+
+`fault` makes bodies and commits fail, `gate` holds commits back until it is set. Commits answer on a later turn of the
+loop, as a real one does.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from mailhaul_relay.model.message import Body, Message, Progress, State
+from mailhaul_relay.spool.interface import Counts, SpoolError, Stored
+
+
+class MemoryBody:
+    """A body in memory; `spool.open_bodies` tells whether each was finished with or discarded."""
+
+    def __init__(self, spool: "MemorySpool") -> None:
+        self._spool = spool
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._open = True
+        spool.open_bodies += 1
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def write(self, data: bytes) -> None:
+        if self._spool.fault is not None:
+            raise self._spool.fault
+        self._size += len(data)
+        if self._spool.keeps_bytes:
+            self._parts.append(data)
+
+    def finish(self) -> Body:
+        return Body(self._size, b"".join(self._parts))
+
+    def discard(self) -> None:
+        if self._open:
+            self._open = False
+            self._parts.clear()
+            self._spool.open_bodies -= 1
+
+
+class MemorySpool:
+    """Keeps messages by id. `fault` is raised by every write and commit while it is set."""
+
+    def __init__(self, *, keeps_bytes: bool = True) -> None:
+        self.messages: dict[str, Message] = {}
+        self.fault: SpoolError | None = None
+        self.broken: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.open_bodies = 0
+        self.keeps_bytes = keeps_bytes
+        self._remembered: dict[str, dict[str, Any]] = {}
+
+    def new_body(self) -> MemoryBody:
+        if self.fault is not None:
+            raise self.fault
+        return MemoryBody(self)
+
+    def accept(self, message: Message) -> "asyncio.Future[None]":
+        return self._commit(message)
+
+    def update(self, message: Message) -> "asyncio.Future[None]":
+        return self._commit(message)
+
+    def remove(self, id: str) -> "asyncio.Future[None]":  # noqa: A002
+        self.messages.pop(id, None)
+        return self._resolved(None)
+
+    async def load(self, id: str) -> Message | None:  # noqa: A002
+        return self.messages.get(id)
+
+    async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
+        ready = [one for one in self.messages.values() if one.due <= now and one.id not in exclude]
+        return sorted(ready, key=lambda one: one.due)[:limit]
+
+    async def next_due(self, exclude: frozenset[str]) -> float | None:
+        times = [one.due for one in self.messages.values() if one.id not in exclude and one.due != float("inf")]
+        return min(times, default=None)
+
+    async def list(self, states: Iterable[State], after: str, limit: int) -> list[Stored]:
+        wanted = set(states)
+        found = [
+            Stored(one.envelope, one.progress)
+            for id, one in sorted(self.messages.items())  # noqa: A001
+            if id > after and any(progress.state in wanted for progress in one.progress)
+        ]
+        return found[:limit]
+
+    async def wake(self, now: float, states: Iterable[State]) -> int:
+        wanted, woken = set(states), 0
+        for id, one in self.messages.items():  # noqa: A001
+            due = {i: _due(p, now) for i, p in enumerate(one.progress) if p.is_open and p.state in wanted}
+            if due:
+                self.messages[id] = one.with_progress(due)
+                woken += 1
+        return woken
+
+    def counts(self) -> Counts:
+        order = (State.QUEUED, State.DEFERRED, State.HELD, State.DEAD)
+        best = [min((order.index(p.state) for p in m.progress), default=0) for m in self.messages.values()]
+        open_times = [m.envelope.accepted for m in self.messages.values() if any(p.is_open for p in m.progress)]
+        return Counts(*(best.count(i) for i in range(4)), oldest=min(open_times, default=0.0))
+
+    async def remember(self, key: str, value: Mapping[str, Any]) -> None:
+        self._remembered[key] = dict(value)
+
+    async def remembered(self) -> dict[str, dict[str, Any]]:
+        return dict(self._remembered)
+
+    async def check(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+
+    async def close(self) -> None:
+        return
+
+    def _commit(self, message: Message) -> "asyncio.Future[None]":
+        if self.fault is not None or self.broken is not None:
+            return self._resolved(self.fault or self.broken)
+        if self.gate.is_set():
+            self.messages[message.id] = message
+            return self._resolved(None)
+        return asyncio.ensure_future(self._commit_later(message))
+
+    async def _commit_later(self, message: Message) -> None:
+        await self.gate.wait()
+        if self.fault is not None:
+            raise self.fault
+        self.messages[message.id] = message
+
+    def _resolved(self, error: Exception | None) -> "asyncio.Future[None]":
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        loop.call_soon(_resolve, future, error)
+        return future
+
+
+def _due(progress: Progress, now: float) -> Progress:
+    return replace(progress, due=now)
+
+
+def _resolve(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    if future.cancelled():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
