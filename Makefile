@@ -8,6 +8,7 @@ BASE_IMAGE ?=
 IMAGE_TAG ?= dev
 BENCH_REPS ?= 5
 BENCH_CASES ?=
+BENCH_WORK ?= bench-work
 UV := $(VENV)/uv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 export PYTHON
 
@@ -34,7 +35,7 @@ format: $(READY) ## Format the code
 check: $(READY) ## The gate: format, lint, types, layers, generated files, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p tests
+	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p bench -p tests
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/meta
 
@@ -42,7 +43,7 @@ test: setup ## Everything that this machine can run; ends with what was skipped 
 	@$(BIN)/pytest -q tests
 
 bench: setup ## Compare with Debian's Postfix (BENCH_REPS=5, BENCH_CASES="4k:20:conn ..."); bench/README.md
-	@$(BIN)/python -m bench --reps $(BENCH_REPS) $(foreach case,$(BENCH_CASES),--case $(case))
+	@$(BIN)/python -m bench --reps $(BENCH_REPS) --work $(BENCH_WORK) $(foreach case,$(BENCH_CASES),--case $(case))
 
 image: ## Build both images with docker, podman or buildah (IMAGE_TOOL=, BASE_IMAGE=, IMAGE_TAG=)
 	@test -n "$(IMAGE_TOOL)" || { echo "mailhaul: install docker, podman or buildah, or name one: make image IMAGE_TOOL=..." >&2; exit 1; }
