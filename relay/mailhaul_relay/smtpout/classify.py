@@ -1,0 +1,80 @@
+"""The one place where an upstream's reply becomes an outcome (exceptions: `breakdown`).
+
+`connection` and `transaction` call it. The table in `replies.toml` decides; a reply that it does not know is judged by
+stage and class, and rather held or tried again than failed: a wrong guess must not bounce mail. It cannot fail.
+"""
+
+from dataclasses import dataclass
+
+import re2
+
+from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.reply_table import first_match, rows
+
+TOO_MANY_RECIPIENTS = "too-many-recipients"
+"""The row after which the remaining recipients go in a new transaction."""
+SES_IDENTITY = "ses-identity-not-verified"
+"""The row that names identities: one's own sender, or a recipient while the account is in the sandbox."""
+_SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
+_ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Whose mail it was, for replies that name addresses. `sender` is "" for the null sender."""
+
+    from_domain: str = ""
+    sender: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outcome:
+    """Tell what a reply at a stage of a provider (`profile`, "smtp" for any other) means."""
+    row = first_match(rows(), profile, stage, reply) if reply.code >= 400 else None
+    if row is None:
+        return _by_class(stage, reply)
+    if row.name == SES_IDENTITY and _names_only_recipients(reply.text, context):
+        return Outcome(Verdict.HOLD, stage, Fault.RECIPIENT, reply, remedy=_SANDBOX, rule="ses-sandbox-recipient")
+    return Outcome(
+        row.verdict, stage, row.fault, reply, remedy=row.remedy, rule=row.name,
+        retry_elsewhere=row.verdict is Verdict.FAILED and row.fault in {Fault.SIZE, Fault.CAPABILITY},
+    )  # fmt: skip
+
+
+def _by_class(stage: Stage, reply: Reply) -> Outcome:
+    """Judge a reply that the table does not know."""
+    if stage in _SESSION:
+        fault = Fault.TLS if stage is Stage.TLS else Fault.CONNECTION
+        return Outcome(Verdict.RETRY, stage, fault, reply, remedy=_SERVICE)
+    if stage is Stage.AUTH:
+        verdict = Verdict.RETRY if reply.code < 500 else Verdict.HOLD
+        return Outcome(verdict, stage, Fault.AUTH, reply, remedy=_CREDENTIAL)
+    if reply.code < 400:
+        return Outcome(_unexpected(stage), stage, Fault.PROTOCOL, reply, remedy=_PROTOCOL)
+    if reply.code < 500:
+        return Outcome(Verdict.RETRY, stage, Fault.TRANSIENT, reply)
+    match stage:
+        case Stage.MAIL:
+            return Outcome(Verdict.HOLD, stage, Fault.SENDER, reply, remedy=_SENDER)
+        case Stage.RCPT:
+            return Outcome(Verdict.FAILED, stage, Fault.RECIPIENT, reply)
+        case _:
+            return Outcome(Verdict.FAILED, stage, Fault.CONTENT, reply)
+
+
+def _unexpected(stage: Stage) -> Verdict:
+    """A positive reply where another was due: after the final dot nobody knows what it means."""
+    return Verdict.UNKNOWN if stage is Stage.END_OF_DATA else Verdict.RETRY
+
+
+def _names_only_recipients(text: str, context: Context) -> bool:
+    named = {address.rstrip(".").lower() for address in _ADDRESS.findall(text)}
+    recipients = {address.lower() for address in context.recipients}
+    return bool(named) and context.sender.lower() not in named and named <= recipients
+
+
+_SERVICE = "The upstream refuses service now; check its status page and that this network may connect to it."
+_CREDENTIAL = "Check user name and password in the provider's Secret, and that SMTP AUTH is enabled for the account."
+_SENDER = "Verify the sender's domain or address at the provider, or set senders.domains of the UpstreamProvider."
+_PROTOCOL = "The upstream broke the protocol; check that host and port are those of an SMTP server."
+_SANDBOX = "The SES account is in the sandbox, where recipients must be verified too: ask AWS for production access."

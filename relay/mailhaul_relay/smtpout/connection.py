@@ -1,0 +1,166 @@
+"""From nothing to a connection that takes MAIL: connect, TLS, banner, EHLO, STARTTLS, AUTH.
+
+`pool` asks the `Dialer` for a connection. StartTLS never falls back to plain text, nothing that was learned before TLS
+survives it, and a password leaves only over TLS, or in plain text where the configuration names `tls.mode: None`.
+Failure: UnusableError, whose outcome says stage, fault and remedy; the socket is closed then.
+"""
+
+import asyncio
+import socket
+import ssl
+
+from mailhaul_contract.config import AddressFamily, AuthMechanism, TlsMode, Upstream
+from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
+from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
+from mailhaul_relay.smtpout.capabilities import Capabilities
+from mailhaul_relay.smtpout.classify import Context, classify
+from mailhaul_relay.smtpout.login import choose_mechanism, log_in
+from mailhaul_relay.smtpout.replies import Answer
+from mailhaul_relay.smtpout.security import client_context
+from mailhaul_relay.smtpout.timeouts import Timeouts
+from mailhaul_relay.smtpout.wire import Wire
+
+HAPPY_EYEBALLS_DELAY = 0.25
+"""Seconds until the next address is tried as well (RFC 8305 section 5)."""
+_FAMILIES = {
+    AddressFamily.ANY: socket.AF_UNSPEC,
+    AddressFamily.IPV4: socket.AF_INET,
+    AddressFamily.IPV6: socket.AF_INET6,
+}
+
+
+class Connection:
+    """A connection that is greeted and authenticated. `used` counts transactions, `idle_since` is in loop time."""
+
+    def __init__(self, wire: Wire, capabilities: Capabilities) -> None:
+        self.wire = wire
+        self.capabilities = capabilities
+        self.used = 0
+        self.idle_since = 0.0
+        self.needs_reset = False
+
+
+class Dialer:
+    """Opens connections to one upstream."""
+
+    def __init__(self, upstream: Upstream, credential: Credential | None, hostname: str, timeouts: Timeouts) -> None:
+        self.upstream = upstream
+        self.credential = credential
+        self.hostname = hostname
+        self.timeouts = timeouts
+
+    async def dial(self) -> Connection:
+        """Open one connection. Raises UnusableError."""
+        opening = _Opening(self)
+        try:
+            return await opening.run()
+        except UnusableError:
+            opening.abort()
+            raise
+        except Exception as error:
+            # Whatever went wrong becomes an outcome here: unknown errors are temporary, and no other mail stops.
+            opening.abort()
+            raise UnusableError(classify_exception(opening.stage, error)) from error
+        except asyncio.CancelledError:
+            opening.abort()
+            raise
+
+
+class _Opening:
+    """One attempt to open a connection; `stage` is where it stands."""
+
+    def __init__(self, dialer: Dialer) -> None:
+        self.stage = Stage.CONNECT
+        self._upstream = dialer.upstream
+        self._credential = dialer.credential
+        self._hostname = dialer.hostname
+        self._timeouts = dialer.timeouts
+        self._wire: Wire | None = None
+
+    async def run(self) -> Connection:
+        """Go through the stages."""
+        mode = self._upstream.tls.mode
+        wire = self._wire = await self._connect()
+        if mode is TlsMode.IMPLICIT:
+            await self._secure(wire)
+        self.stage = Stage.BANNER
+        self._expect(await wire.answer(self._timeouts.banner), 220)
+        capabilities = await self._greet(wire)
+        if mode is TlsMode.START_TLS:
+            await self._start_tls(wire, capabilities)
+            capabilities = await self._greet(wire)
+        await self._authenticate(wire, capabilities)
+        return Connection(wire, capabilities)
+
+    def abort(self) -> None:
+        """Drop what was opened."""
+        if self._wire is not None:
+            self._wire.abort()
+
+    async def _connect(self) -> Wire:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._timeouts.connect):
+            _, wire = await loop.create_connection(
+                lambda: Wire(loop),
+                self._upstream.host,
+                self._upstream.port,
+                family=_FAMILIES[self._upstream.connections.address_family],
+                happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY,
+            )
+        return wire
+
+    async def _secure(self, wire: Wire) -> None:
+        self.stage = Stage.TLS
+        tls = self._upstream.tls
+        try:
+            context = client_context(tls)
+        except (ssl.SSLError, ValueError):
+            remedy = "Put certificates in PEM form into what spec.tls.caRef names."
+            raise _held(Stage.TLS, Fault.TLS, "tls.ca holds no usable PEM certificate", remedy) from None
+        await wire.start_tls(context, tls.server_name or self._upstream.host, self._timeouts.tls)
+
+    async def _greet(self, wire: Wire) -> Capabilities:
+        self.stage = Stage.EHLO
+        answer = await self._ask(wire, f"EHLO {self._hostname}", self._timeouts.ehlo)
+        plain = self._upstream.tls.mode is TlsMode.NONE and self._upstream.auth is AuthMechanism.NONE
+        if answer.code >= 500 and plain:
+            answer = await self._ask(wire, f"HELO {self._hostname}", self._timeouts.ehlo)
+            self._expect(answer, 250)
+            return Capabilities()
+        self._expect(answer, 250)
+        return Capabilities.parse(answer.lines[1:])
+
+    async def _start_tls(self, wire: Wire, capabilities: Capabilities) -> None:
+        self.stage = Stage.TLS
+        if not capabilities.start_tls:
+            remedy = "Use a port that offers STARTTLS (587, 2525), or tls.mode Implicit with port 465."
+            raise _held(Stage.TLS, Fault.TLS, "the upstream does not offer STARTTLS", remedy)
+        self._expect(await self._ask(wire, "STARTTLS", self._timeouts.tls), 220)
+        if not wire.is_clean:
+            remedy = "Somebody between relay and upstream may be injecting commands; check the network path."
+            raise _held(Stage.TLS, Fault.TLS, "data came in plain text after STARTTLS was answered", remedy)
+        await self._secure(wire)
+
+    async def _authenticate(self, wire: Wire, capabilities: Capabilities) -> None:
+        if self._upstream.auth is AuthMechanism.NONE:
+            return
+        self.stage = Stage.AUTH
+        if self._credential is None:
+            remedy = "Set spec.auth.secretRef of the UpstreamProvider and check that the Secret has both keys."
+            raise _held(Stage.AUTH, Fault.AUTH, "the credential of this provider is missing", remedy)
+        mechanism = choose_mechanism(self._upstream.auth, capabilities)
+        self._expect(await log_in(wire, mechanism, self._credential, self._timeouts.auth), 235)
+
+    async def _ask(self, wire: Wire, command: str, limit: float) -> Answer:
+        wire.write(command.encode() + b"\r\n", owed=1)
+        return await wire.answer(limit)
+
+    def _expect(self, answer: Answer, code: int) -> None:
+        """Go on after this code, else give up with the reply's outcome."""
+        if answer.code != code:
+            raise UnusableError(classify(self._upstream.profile, self.stage, answer.reply(), Context()))
+
+
+def _held(stage: Stage, fault: Fault, detail: str, remedy: str) -> UnusableError:
+    return UnusableError(Outcome(Verdict.HOLD, stage, fault, detail=detail, remedy=remedy))

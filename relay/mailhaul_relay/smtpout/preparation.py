@@ -1,0 +1,96 @@
+"""Fits a transmission to what a connection offers: parameters of MAIL, bytes of head and body, or why it cannot go.
+
+`transaction` sends what comes out. Nothing that was not offered is ever sent (RFC 5321 section 2.2.1). A pure function,
+but for a large 8-bit body that must be converted: it is read from its file; BodyError when that fails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+
+from mailhaul_relay.model.message import Body
+from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
+from mailhaul_relay.model.transmission import Transmission
+from mailhaul_relay.smtpout.capabilities import Capabilities
+from mailhaul_relay.smtpout.content import BodyError
+
+MAX_CONVERTED = 8 << 20
+"""Bytes of an 8-bit body that is converted in memory; a larger one needs an upstream with 8BITMIME."""
+_FORBIDDEN = frozenset("\r\n\0")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What goes over the wire: the commands without pipelining decisions, and the content."""
+
+    mail: bytes
+    recipients: tuple[bytes, ...]
+    head: bytes
+    body: Body
+
+
+def prepare(transmission: Transmission, recipients: Sequence[str], offered: Capabilities) -> Prepared | Outcome:
+    """Give the transaction for these recipients, or the outcome that all of them get."""
+    if not _FORBIDDEN.isdisjoint("".join((transmission.sender, *recipients))):
+        return _failed(Fault.PROTOCOL, "an address of the envelope holds a line end", elsewhere=False)
+    if offered.size and transmission.size > offered.size:
+        text = f"the message has {transmission.size} octets, this upstream takes {offered.size} (SIZE)"
+        return _failed(Fault.SIZE, text, elsewhere=True)
+    utf8 = _needs_utf8(transmission, recipients)
+    if utf8 and not offered.utf8:
+        return _failed(Fault.CAPABILITY, _NO_UTF8, elsewhere=True)
+    eight = transmission.eight_bit or utf8
+    head, body = transmission.head, transmission.body
+    if eight and not offered.eight_bit:
+        converted = None if utf8 else _converted(transmission)
+        if converted is None:
+            return _failed(Fault.CAPABILITY, _NO_EIGHT_BIT, elsewhere=True)
+        head, body = converted
+    parameters = "".join((
+        f" SIZE={len(head) + body.size}" if offered.size is not None else "",
+        " BODY=8BITMIME" if eight and offered.eight_bit else "",
+        " SMTPUTF8" if utf8 else "",
+    ))  # fmt: skip
+    mail = f"MAIL FROM:<{transmission.sender}>{parameters}\r\n".encode()
+    return Prepared(mail, tuple(f"RCPT TO:<{one}>\r\n".encode() for one in recipients), head, body)
+
+
+def _needs_utf8(transmission: Transmission, recipients: Sequence[str]) -> bool:
+    """Whether RFC 6531 is needed whatever the client declared: a header or a local part that is not ASCII."""
+    return not (
+        transmission.head.isascii() and transmission.sender.isascii() and all(one.isascii() for one in recipients)
+    )
+
+
+def _converted(transmission: Transmission) -> tuple[bytes, Body] | None:
+    body = transmission.body
+    if body.size > MAX_CONVERTED:
+        return None
+    converted = import_module("mailhaul_relay.policy.eightbit").to_seven_bit(transmission.head, _bytes_of(body))
+    if converted is None:
+        return None
+    head, data = converted
+    return head, replace(body, size=len(data), data=data, path=None)
+
+
+def _bytes_of(body: Body) -> bytes:
+    if body.data is not None:
+        return body.data
+    try:
+        return Path(str(body.path)).read_bytes()
+    except OSError as error:
+        raise BodyError(f"the body's file cannot be read: {error.strerror}") from error
+
+
+def _failed(fault: Fault, text: str, *, elsewhere: bool) -> Outcome:
+    return Outcome(Verdict.FAILED, Stage.RELAY, fault, detail=text, remedy=_REMEDY[fault], retry_elsewhere=elsewhere)
+
+
+_NO_UTF8 = "5.6.7 the message has addresses or headers that are not ASCII and this upstream does not offer SMTPUTF8"
+_NO_EIGHT_BIT = "5.6.3 the message has 8-bit content that cannot be converted and this upstream does not offer 8BITMIME"
+_REMEDY = {
+    Fault.PROTOCOL: "Report this to Mailhaul: such an address should not have been accepted.",
+    Fault.SIZE: "Send a smaller message, or add an upstream that takes larger ones.",
+    Fault.CAPABILITY: "Add an upstream that offers it, or let the sender use ASCII addresses and headers.",
+}

@@ -1,0 +1,98 @@
+"""The parser of SMTP replies (RFC 5321 section 4.2): bytes in whatever pieces, whole answers out.
+
+Fed by `wire`. It never raises: at the first byte that is no reply it stops for good and says why in `broken`. Line
+length and number of lines are bounded, so memory is, whatever the other side sends.
+"""
+
+from dataclasses import dataclass
+
+import re2
+
+from mailhaul_relay.model.outcome import Reply
+
+MAX_LINE = 4096
+"""Octets of one line with its CR; RFC 5321 section 4.5.3.1.5 says 512, real servers say more."""
+MAX_LINES = 100
+MAX_TEXT = 512
+
+_ENHANCED = re2.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?: |$)")
+"""RFC 3463 section 2, where RFC 2034 puts it: at the start of the text."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """One reply as it came: its code and the text of each line without the code."""
+
+    code: int
+    lines: list[bytes]
+
+    def reply(self) -> Reply:
+        """The answer as a value for people and for `classify`: joined, printable, bounded."""
+        found = _ENHANCED.match(self.lines[0])
+        if not found:
+            return Reply(self.code, "", _printable(b" ".join(self.lines)))
+        prefix = found[0]
+        text = b" ".join(line.removeprefix(prefix) for line in self.lines)
+        return Reply(self.code, prefix.decode("ascii").rstrip(), _printable(text))
+
+
+def _printable(text: bytes) -> str:
+    decoded = text[: 4 * MAX_TEXT].decode("utf-8", "replace")[:MAX_TEXT]
+    if decoded.isprintable():
+        return decoded.strip()
+    return "".join(one if one.isprintable() else " " for one in decoded).strip()
+
+
+class ReplyParser:
+    """Collects lines into answers. `broken` is "" or why the bytes are no SMTP."""
+
+    def __init__(self) -> None:
+        self.broken = ""
+        self._rest = b""
+        self._code = 0
+        self._lines: list[bytes] = []
+
+    @property
+    def is_between_replies(self) -> bool:
+        """Whether nothing of a next reply has come yet."""
+        return not self._rest and not self._lines and not self.broken
+
+    def feed(self, data: bytes) -> list[Answer]:
+        """Take bytes and give the answers that they complete, in order."""
+        answers: list[Answer] = []
+        buffer, start = self._rest + data, 0
+        while not self.broken:
+            end = buffer.find(b"\n", start)
+            if end < 0:
+                self._rest = buffer[start:]
+                if len(self._rest) > MAX_LINE:
+                    self._break("a line of the reply is too long")
+                break
+            if end - start > MAX_LINE:
+                self._break("a line of the reply is too long")
+            elif self._take(buffer[start:end].removesuffix(b"\r")):
+                answers.append(Answer(self._code, self._lines))
+                self._code, self._lines = 0, []
+            start = end + 1
+        return answers
+
+    def _take(self, line: bytes) -> bool:
+        """Take one line; true when it ends a reply."""
+        code, separator = line[:3], line[3:4]
+        if len(code) != 3 or not code.isdigit() or code[0] not in b"2345":
+            self._break("a line does not begin with a reply code")
+        elif separator not in (b" ", b"-", b""):
+            self._break("a reply code is not followed by a blank or a hyphen")
+        elif self._lines and int(code) != self._code:
+            self._break("the lines of one reply have different codes")
+        elif len(self._lines) >= MAX_LINES:
+            self._break("a reply has too many lines")
+        else:
+            self._code = int(code)
+            self._lines.append(line[4:])
+            return separator != b"-"
+        return False
+
+    def _break(self, reason: str) -> None:
+        self.broken = reason
+        self._rest, self._lines = b"", []

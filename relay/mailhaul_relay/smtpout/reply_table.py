@@ -1,0 +1,87 @@
+"""The rows of `replies.toml`, read once and compiled: which reply of which provider means what.
+
+`classify` asks it. A row matches when every condition that it names holds; the first match in the file's order wins.
+Failure: a wrong row raises ValueError when the table is loaded, which a test does.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Protocol, Self
+
+import re2
+
+from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
+
+_KEYS = frozenset({"name", "profiles", "stages", "codes", "enhanced", "text", "fault", "verdict", "remedy", "docs"})
+
+
+class Pattern(Protocol):
+    """A compiled RE2 pattern."""
+
+    def search(self, text: str, /) -> object | None:
+        """Find it anywhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. An empty condition holds for everything. `codes` are codes, or first digits such as `5`; `enhanced`
+    are enhanced codes where `x` stands for any class.
+    """
+
+    name: str
+    fault: Fault
+    verdict: Verdict
+    remedy: str
+    docs: str = ""
+    profiles: frozenset[str] = frozenset()
+    stages: frozenset[Stage] = frozenset()
+    codes: frozenset[int] = frozenset()
+    enhanced: frozenset[str] = frozenset()
+    text: str = ""
+    pattern: Pattern | None = None
+
+    @classmethod
+    def parse(cls, given: dict[str, Any]) -> Self:
+        """Read one row of the file; raises ValueError on an unknown key or word."""
+        if unknown := set(given) - _KEYS:
+            raise ValueError(f"replies.toml: row {given.get('name', '?')!r} has unknown keys {sorted(unknown)}")
+        text = given.get("text", "")
+        return cls(
+            name=given["name"],
+            fault=Fault(given["fault"]),
+            verdict=Verdict(given["verdict"]),
+            remedy=given["remedy"],
+            docs=given.get("docs", ""),
+            profiles=frozenset(given.get("profiles", ())),
+            stages=frozenset(Stage(one) for one in given.get("stages", ())),
+            codes=frozenset(given.get("codes", ())),
+            enhanced=frozenset(given.get("enhanced", ())),
+            text=text,
+            pattern=re2.compile(f"(?i){text}") if text else None,
+        )
+
+    def matches(self, profile: str, stage: Stage, reply: Reply) -> bool:
+        """Whether every condition holds."""
+        return (
+            (not self.profiles or profile in self.profiles)
+            and (not self.stages or stage in self.stages)
+            and (not self.codes or reply.code in self.codes or reply.code // 100 in self.codes)
+            and (not self.enhanced or not self.enhanced.isdisjoint((reply.enhanced, f"x{reply.enhanced[1:]}")))
+            and (self.pattern is None or self.pattern.search(reply.text) is not None)
+        )
+
+
+def first_match(rows: Iterable[Row], profile: str, stage: Stage, reply: Reply) -> Row | None:
+    """Give the row that decides, None when none does."""
+    return next((row for row in rows if row.matches(profile, stage, reply)), None)
+
+
+@lru_cache(maxsize=1)
+def rows() -> tuple[Row, ...]:
+    """Give the table, loaded at the first use."""
+    text = (files("mailhaul_relay.smtpout") / "replies.toml").read_text(encoding="utf-8")
+    return tuple(Row.parse(given) for given in tomllib.loads(text)["reply"])

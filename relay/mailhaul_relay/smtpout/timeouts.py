@@ -1,0 +1,25 @@
+"""How long each stage of a conversation may take, as one value that tests and the demo replace.
+
+RFC 5321 section 4.5.3.2 allows minutes for every stage. The defaults are shorter before the message is sent, where
+giving up costs nothing and another upstream may be free, and the full ten minutes after the final dot, where giving up
+makes a duplicate likely.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for one reply (or one handshake, or one block of content to be taken) at each stage."""
+
+    connect: float = 10.0
+    banner: float = 30.0
+    ehlo: float = 30.0
+    tls: float = 20.0
+    auth: float = 30.0
+    mail: float = 120.0
+    rcpt: float = 120.0
+    data: float = 120.0
+    block: float = 180.0
+    end_of_data: float = 600.0
+    quit: float = 1.0
