@@ -23,7 +23,15 @@ class Refusal:
 
 def refusals(error: ValidationError) -> tuple[Refusal, ...]:
     """Give every refusal in a validation error, in the document's order. The value itself is never repeated."""
-    return tuple(_refusal(dict(one)) for one in error.errors(include_url=False, include_context=True))
+    errors = [dict(one) for one in error.errors(include_url=False, include_context=True)]
+    return tuple(_refusal(one) for one in errors if not _follows(one, errors))
+
+
+def _follows(error: dict[str, Any], errors: list[dict[str, Any]]) -> bool:
+    """Whether a list is too short only because its refused items were not counted."""
+    location = error["loc"]
+    inside = (one["loc"] for one in errors if len(one["loc"]) > len(location))
+    return error["type"] == "too_short" and any(one[: len(location)] == location for one in inside)
 
 
 def _refusal(error: dict[str, Any]) -> Refusal:
@@ -39,6 +47,10 @@ def _refusal(error: dict[str, Any]) -> Refusal:
             return Refusal(path, "required, but absent", f"add `{field}`")
         case "enum" | "literal_error":
             return Refusal(path, f"not one of the allowed values, given {_kind(error)}", f"use {context['expected']}")
+        case "too_short":
+            return Refusal(path, f"at least {context['min_length']} needed", "add what is missing")
+        case "too_long":
+            return Refusal(path, f"more than {context['max_length']}", "remove some")
         case "value_error":
             cause = context.get("error")
             at_fault = str(getattr(cause, "field", ""))  # a rule of an object may name the member that breaks it
