@@ -9,7 +9,7 @@ from mailhaul_contract.report import AliasReport, QueueReport, RelayReport, Upst
 from mailhaul_relay.http.readings import Readings, UpstreamState
 from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
 
-MAX_ALIASES = 1000
+MAX_ALIASES = 5000
 """Aliases in a report; the first that were used, for the report is fetched every few seconds."""
 
 

@@ -1,0 +1,89 @@
+"""What `mailhaul queue` prints for people: aligned plain text. Words of others are shown without control characters."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+_HEAD = ("ID", "STATE", "AGE", "NEXT", "TRIES", "SIZE", "FROM", "TO", "LAST WORDS")
+
+
+def queue_table(messages: Sequence[dict[str, Any]], now: float | None = None) -> str:
+    """Give one line for each message below a heading."""
+    if not messages:
+        return "The queue holds no such mail.\n"
+    moment = time.time() if now is None else now
+    return aligned([_HEAD, *(_row(one, moment) for one in messages)])
+
+
+def message_text(message: dict[str, Any]) -> str:
+    """Give one message: envelope, each recipient's fate, and its head."""
+    facts = [
+        ("Id", message["id"]),
+        ("State", message["state"]),
+        ("From", message["sender"] or "<>"),
+        ("Accepted", f"{_moment(message['accepted'])} from {message['client'] or 'the relay itself'}"),
+        ("Size", f"{message['size']} bytes"),
+    ]
+    fates = "".join(_fate(one) for one in message["recipients"])
+    return f"{aligned(facts)}\n{fates}\n{safe(message['head'], lines=True)}\n"
+
+
+def aligned(rows: Iterable[Sequence[object]]) -> str:
+    """Give rows of text in columns; the last column is not padded."""
+    cells = [[safe(str(cell)) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
+    return "\n".join(lines) + "\n"
+
+
+def safe(text: str, *, lines: bool = False) -> str:
+    """Give text that a terminal only shows: every character that is not printable becomes `?` (or stays a line end)."""
+    if lines:
+        return "\n".join(safe(line) for line in text.splitlines())
+    return "".join(one if one.isprintable() else "?" for one in text)
+
+
+def _row(one: dict[str, Any], now: float) -> tuple[str, ...]:
+    more = one["recipientCount"] - 1
+    return (
+        one["id"],
+        one["state"],
+        span(now - one["accepted"]),
+        "-" if not one["due"] else "now" if one["due"] <= now else f"in {span(one['due'] - now)}",
+        str(one["attempts"]),
+        _size(one["size"]),
+        one["sender"] or "<>",
+        one["recipients"][0] + (f" +{more}" if more else ""),
+        f"{one['upstream']}: {one['text']}"[:100] if one["upstream"] else one["text"][:100],
+    )
+
+
+def _fate(one: dict[str, Any]) -> str:
+    way = f" -> {one['final']} (alias {one['alias']})" if one["alias"] else ""
+    tried = f", {one['attempts']} attempts" if one["attempts"] else ", not tried"
+    due = f", next {_moment(one['due'])}" if one["due"] else ""
+    words = f"    {one['upstream'] or 'relay'} at {one['stage']}: {one['text']}\n" if one["text"] else ""
+    return (
+        safe(f"  {one['original']}{way}: {one['state']}{tried}{due}") + "\n" + safe(words.rstrip()) + "\n" * bool(words)
+    )
+
+
+def span(seconds: float) -> str:
+    """Give a duration in its largest unit: 12s, 5m, 3h, 2d."""
+    whole = max(0, int(seconds))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if whole >= size:
+            return f"{whole // size}{unit}"
+    return f"{whole}s"
+
+
+def _size(octets: int) -> str:
+    for size, unit in ((1 << 20, "M"), (1 << 10, "K")):
+        if octets >= size:
+            return f"{octets / size:.1f}{unit}"
+    return str(octets)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
