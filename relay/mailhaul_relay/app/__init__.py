@@ -1,0 +1,1 @@
+"""Composes one relay process from the packages below; nothing is decided here."""

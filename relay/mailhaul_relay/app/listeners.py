@@ -1,0 +1,84 @@
+"""Opens and closes the listeners as the configuration asks, while the relay runs.
+
+`relay` calls it with each new configuration. A listener that stays the same keeps its port and sessions; only its
+certificate is replaced. Failures: reasons that name the listener; the others are open all the same.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from mailhaul_contract.config import Listener as ListenerSpec
+from mailhaul_contract.report import ListenerReport
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.smtpin.listener import Listener
+from mailhaul_relay.smtpin.reception import Services
+from mailhaul_relay.smtpin.tls import CertificateError, server_context
+
+SESSION_GRACE = 10.0
+"""Seconds that sessions of a removed listener get to finish their message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    spec: ListenerSpec
+    listener: Listener
+
+
+class Listeners:
+    """The open listeners, by name."""
+
+    def __init__(self, host: str, services: Services) -> None:
+        self._host, self._services = host, services
+        self._opened: dict[str, _Opened] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    def reports(self) -> tuple[ListenerReport, ...]:
+        """What accepts mail now."""
+        return tuple(
+            ListenerReport(name=name, host=self._host, port=one.listener.port) for name, one in self._opened.items()
+        )
+
+    def refusals(self, running: Running) -> tuple[str, ...]:
+        """Reasons why a configuration's certificates cannot be used; asked before anything is changed."""
+        reasons = []
+        for name, certificate in running.secrets.certificates.items():
+            try:
+                server_context(certificate)
+            except CertificateError as error:
+                reasons.append(f"listeners[{name}].tls: {error}")
+        return tuple(reasons)
+
+    async def apply(self, running: Running) -> tuple[str, ...]:
+        """Follow a configuration; the reasons of those listeners that could not be opened."""
+        wanted = {spec.name: spec for spec in running.config.listeners}
+        for name in [name for name, one in self._opened.items() if wanted.get(name) != one.spec]:
+            self._end(self._opened.pop(name).listener)
+        await asyncio.sleep(0)  # `stop` closes its sockets in its first step, so that a successor may bind the port
+        reasons = []
+        for name, spec in wanted.items():
+            if name in self._opened:
+                self._opened[name].listener.replace_certificate(running.secrets.certificates.get(name))
+            elif reason := await self._open(spec):
+                reasons.append(reason)
+        return tuple(reasons)
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more; sessions get `grace` seconds to finish their message."""
+        opened, self._opened = self._opened, {}
+        await asyncio.gather(*(one.listener.stop(grace) for one in opened.values()))
+        for task in self._ending:
+            task.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    async def _open(self, spec: ListenerSpec) -> str:
+        try:
+            listener = await Listener.open(spec, self._host, self._services)
+        except OSError as error:
+            return f"listeners[{spec.name}].port: {spec.port} cannot be bound ({error.strerror}); choose a free port"
+        self._opened[spec.name] = _Opened(spec, listener)
+        return ""
+
+    def _end(self, listener: Listener) -> None:
+        task = asyncio.create_task(listener.stop(SESSION_GRACE))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)

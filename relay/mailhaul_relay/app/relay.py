@@ -1,0 +1,154 @@
+"""One relay: its parts put together, its configuration applied, its state told.
+
+`process` starts and stops it. Nothing is decided here: each part has its own package. Failures: a configuration that
+cannot be used is refused and told, and the last good one runs on.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from mailhaul_contract.config import Upstream, UpstreamKind
+from mailhaul_contract.report import RefusedConfig
+from mailhaul_relay.app.listeners import Listeners
+from mailhaul_relay.app.options import Addresses
+from mailhaul_relay.app.placeholder import nothing_yet
+from mailhaul_relay.http.readings import Identity, Readings
+from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.ports.chance import system_chance
+from mailhaul_relay.ports.clock import wall_clock
+from mailhaul_relay.queue.account import Account
+from mailhaul_relay.queue.bouncer import Bouncer
+from mailhaul_relay.queue.delivery import Courier
+from mailhaul_relay.queue.engine import Queue
+from mailhaul_relay.queue.memory import Memory
+from mailhaul_relay.queue.scanner import Scanner
+from mailhaul_relay.queue.waker import Waker
+from mailhaul_relay.queue.ways import Ways
+from mailhaul_relay.reload.watcher import Awaiting, Loaded, Refusal
+from mailhaul_relay.smtpin.gate import ConnectionGate
+from mailhaul_relay.smtpin.reception import Services
+from mailhaul_relay.smtpout.capture import CaptureTransport
+from mailhaul_relay.smtpout.inbox import Inbox
+from mailhaul_relay.smtpout.interface import Transport
+from mailhaul_relay.smtpout.pool import SmtpTransport
+from mailhaul_relay.spool.interface import Spool
+from mailhaul_relay.telemetry.lines import LineWriter
+from mailhaul_relay.telemetry.log import Log
+from mailhaul_relay.telemetry.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What a relay keeps on disk."""
+
+    spool: Spool
+    inbox: Inbox
+
+
+class Relay:
+    """Everything between a client's connection and an upstream's reply, over one spool."""
+
+    def __init__(self, stores: Stores, addresses: Addresses, log: Log, lines: LineWriter) -> None:
+        spool = self.spool = stores.spool
+        self.inbox, self.log, self._lines = stores.inbox, log, lines
+        self.tally = Tally()
+        self._running = nothing_yet()
+        self._started = wall_clock()
+        self._refused: RefusedConfig | None = None
+        self._awaiting = ""
+        self._stopping = False
+        self.memory = Memory(spool, log)
+        self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
+        courier = Courier(self.ways, self.running, Account(self.tally, log), wall_clock, system_chance)
+        bouncer = Bouncer(self.running, self.tally, log, wall_clock)
+        self.queue = Queue(self.running, spool, courier, bouncer, log)
+        bouncer.accept = self.queue.accept
+        self.scanner = Scanner(self.queue, spool, wall_clock, log)
+        self.waker = Waker(self.queue, spool, wall_clock, log)
+        self.ways.on_reopen = self.waker.wake
+        services = Services(self.queue, ConnectionGate(), self.tally, log, wall_clock, addresses.nodes)
+        self.listeners = Listeners(addresses.bind, services)
+
+    def running(self) -> Running:
+        """The configuration of this moment."""
+        return self._running
+
+    async def apply(self, loaded: Loaded) -> None:
+        """Take what the watcher found: run it, or tell why not."""
+        match loaded:
+            case Refusal():
+                self._refuse(loaded)
+            case Awaiting():
+                self._awaiting = loaded.revision
+                self.log.event("config-awaits-secrets", digest=loaded.digest, revision=loaded.revision)
+            case _:
+                await self._run(loaded)
+
+    async def _run(self, running: Running) -> None:
+        reasons = self.listeners.refusals(running)
+        if reasons:
+            self._refuse(Refusal(running.digest, wall_clock(), reasons))
+            return
+        self._running, self._refused, self._awaiting = running, None, ""
+        self.log.redact = running.config.logging.redact_addresses
+        moved = self.ways.apply(running)
+        troubles = await self.listeners.apply(running)
+        if troubles:
+            self._refuse(Refusal(running.digest, wall_clock(), troubles))
+        self.tally.reloads["applied"] += 1
+        self.log.event("config-applied", digest=running.digest, secret_revision=running.secrets.revision or None)
+        if moved:
+            self.waker.wake()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refused = RefusedConfig(digest=refusal.digest, time=refusal.time, reasons=refusal.reasons)
+        self.tally.reloads["refused"] += 1
+        self.log.event("config-refused", level="error", digest=refusal.digest or None, reasons=list(refusal.reasons))
+
+    def _transport(self, upstream: Upstream, credential: Credential | None, hostname: str) -> Transport:
+        if upstream.kind is UpstreamKind.CAPTURE:
+            return CaptureTransport(self.inbox, upstream.name)
+        return SmtpTransport(upstream, credential, hostname, self.tally, self.log)
+
+    def not_accepting(self) -> str:
+        """Why no mail is accepted now; "" when it is."""
+        if self._stopping:
+            return "the relay is stopping"
+        if self.listeners.reports():
+            return ""
+        if self._awaiting:
+            return f"the secrets of revision {self._awaiting} are not mounted yet"
+        return "; ".join(self._refused.reasons) if self._refused else "no configuration was read yet"
+
+    def readings(self) -> Readings:
+        """Everything that the report and the metrics show."""
+        running = self._running
+        return Readings(
+            config=running.config,
+            identity=Identity(
+                pid=os.getpid(),
+                started=self._started,
+                version=version("mailhaul"),
+                digest=running.digest,
+                secret_revision=running.secrets.revision,
+                awaiting=self._awaiting,
+                refused=self._refused,
+            ),
+            tally=self.tally,
+            counts=self.spool.counts(),
+            upstreams=self.ways.states(),
+            listeners=self.listeners.reports(),
+            not_accepting=self.not_accepting(),
+            now=wall_clock(),
+            log_dropped=self._lines.dropped,
+        )
+
+    async def stop(self, grace: float) -> None:
+        """Stop accepting, let sessions and attempts under way end within `grace` seconds, begin none."""
+        self._stopping = True
+        self.log.event("stopping", grace=grace)
+        await asyncio.gather(self.listeners.stop(grace), self.queue.stop(grace))
+        await self.waker.stop()

@@ -1,0 +1,35 @@
+"""The relay's HTTP endpoints, put together: what each package offers, over the parts of one relay."""
+
+from mailhaul_contract.config import UpstreamKind
+from mailhaul_relay.app.options import Addresses
+from mailhaul_relay.app.relay import Relay
+from mailhaul_relay.http.access import Guard
+from mailhaul_relay.http.health import Health
+from mailhaul_relay.http.inbox_routes import inbox_routes
+from mailhaul_relay.http.queue_routes import queue_routes
+from mailhaul_relay.http.routes import Route
+from mailhaul_relay.http.status_routes import status_routes
+from mailhaul_relay.ports.clock import wall_clock
+from mailhaul_relay.queue.commands import Journal, QueueCommands
+from mailhaul_relay.smtpout.inbox import Inbox
+
+
+def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
+    """Give every route of a relay."""
+    guard = Guard(lambda: relay.running().secrets.api_token, relay.tally)
+    journal = Journal(relay.tally, relay.log)
+    commands = QueueCommands(relay.spool, relay.queue, lambda: _upstreams(relay), journal, wall_clock)
+    return (
+        *status_routes(relay.readings, Health(relay.spool.check, relay.not_accepting), guard),
+        *queue_routes(commands, guard),
+        *inbox_routes(lambda: _inbox(relay), guard, is_open=addresses.open_inbox),
+    )
+
+
+def _upstreams(relay: Relay) -> list[str]:
+    return [one.name for one in relay.running().candidates]
+
+
+def _inbox(relay: Relay) -> Inbox | None:
+    captures = any(one.kind is UpstreamKind.CAPTURE for one in relay.running().candidates)
+    return relay.inbox if captures else None

@@ -1,0 +1,77 @@
+"""The relay's commands: arguments in, exit code out. `mailhaul_contract.console` calls them.
+
+Nothing is decided here; `app` runs the relay, `http.queue_cli` speaks to a running one.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+GRACE = 20.0
+"""Seconds that sessions and attempts under way get at a stop; below Kubernetes' 30 of a pod."""
+
+
+def relay(arguments: list[str]) -> int:
+    """`mailhaul relay serve ...`: run one relay until SIGTERM. Exit code 0 after a clean stop, 1 when it cannot run."""
+    options = _relay_parser().parse_args(arguments)
+    from mailhaul_relay.app.options import Addresses, Directories  # noqa: PLC0415 - `--help` should not load the relay
+    from mailhaul_relay.app.process import serve  # noqa: PLC0415
+
+    http_host, http_port = options.http_bind
+    addresses = Addresses(options.bind, http_host, http_port, frozenset(options.node_address), options.open_inbox)
+    directories = Directories(options.config, options.secrets, options.spool, options.ready_file)
+    return serve(directories, addresses, options.grace)
+
+
+def queue(arguments: list[str]) -> int:
+    """`mailhaul queue ...`: look at and act on the mail of a running relay."""
+    from mailhaul_relay.http.queue_cli import queue as run  # noqa: PLC0415 - only this verb needs it
+
+    return run(arguments)
+
+
+def _relay_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mailhaul relay", description="Run one mail relay.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    serve = verbs.add_parser("serve", help="accept, keep and deliver mail until SIGTERM", description=_SERVE)
+    serve.add_argument("--config", type=Path, required=True, help="the relay's configuration, relay.v1.json")
+    serve.add_argument("--secrets", type=Path, required=True, help="directory with one file for each secret")
+    serve.add_argument(
+        "--spool", type=Path, default=Path("/var/spool/mailhaul"), help="the queue (default: %(default)s)"
+    )
+    serve.add_argument("--bind", default="", help="address of the mail listeners (default: all, IPv4 and IPv6)")
+    serve.add_argument(
+        "--http-bind",
+        type=_address,
+        default=("", 9090),
+        metavar="[HOST]:PORT",
+        help="health and metrics (default: :9090)",
+    )
+    serve.add_argument("--ready-file", type=Path, help="write addresses and process id here once mail is accepted")
+    serve.add_argument(
+        "--node-address",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="an address of this node: never a client's own",
+    )
+    serve.add_argument(
+        "--open-inbox", action="store_true", help="show the capture inbox without a token (loopback only)"
+    )
+    serve.add_argument("--grace", type=float, default=GRACE, help="seconds for what is under way at a stop")
+    return parser
+
+
+_SERVE = """Accept mail on the configured listeners, keep it in the spool, and deliver it to the upstreams.
+Configuration and secrets are read again when their files change."""
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT; write for example 127.0.0.1:9090 or :9090")
+    return host.strip("[]"), int(port)
+
+
+if __name__ == "__main__":
+    sys.exit(relay(sys.argv[1:]))

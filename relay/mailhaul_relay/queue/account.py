@@ -1,0 +1,129 @@
+"""What the queue tells of its work: one log line for each recipient's attempt, and the counters behind the report.
+
+`delivery` and `engine` call it after the fact. Nothing here decides or can fail.
+"""
+
+from mailhaul_contract.report import ReplyReport
+from mailhaul_relay.model.message import Envelope, Message, Recipient, State
+from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
+from mailhaul_relay.model.transmission import Delivery
+from mailhaul_relay.queue.rounds import Batch, Change
+from mailhaul_relay.telemetry.log import Log
+from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
+
+_EVENTS = {
+    Verdict.DELIVERED: "delivered",
+    Verdict.RETRY: "deferred",
+    Verdict.HOLD: "held",
+    Verdict.FAILED: "failed",
+    Verdict.UNKNOWN: "unknown",
+}
+
+
+class Account:
+    """Counts and logs outcomes."""
+
+    def __init__(self, tally: Tally, log: Log) -> None:
+        self._tally, self._log = tally, log
+
+    def attempted(self, envelope: Envelope, batch: Batch, delivery: Delivery, started: float, now: float) -> None:
+        """One transmission came back."""
+        upstream = self._tally.upstream(batch.upstream)
+        upstream.endpoint = delivery.endpoint or upstream.endpoint
+        upstream.delivery_time.observe(max(0.0, now - started))
+        for index, outcome in zip(batch.indexes, delivery.outcomes, strict=True):
+            recipient = envelope.recipients[index]
+            self._count(upstream, batch.upstream, outcome, now)
+            self._log.event(
+                _EVENTS[outcome.verdict],
+                level="info" if outcome.verdict is Verdict.DELIVERED else "warning",
+                id=envelope.id,
+                upstream=batch.upstream,
+                endpoint=delivery.endpoint,
+                recipient=recipient.final,
+                original=recipient.original if recipient.is_forward else None,
+                stage=outcome.stage.value,
+                fault=outcome.fault.value if outcome.fault is not Fault.NONE else None,
+                reply=outcome.text,
+                remedy=outcome.remedy or None,
+                seconds=round(now - started, 4),
+                age=round(now - envelope.accepted, 3),
+            )
+
+    def internal_error(self, message_id: str, error: Exception) -> None:
+        """An error of ours, told without the message: its text may hold parts of it."""
+        self._tally.handler_errors += 1
+        self._log.event("internal-error", level="error", id=message_id, kind=type(error).__name__, where=_where(error))
+
+    def settled(self, message: Message, changes: list[Change], now: float) -> None:
+        """A round ended: final fates are counted once a recipient, by alias too."""
+        for change in changes:
+            recipient = message.envelope.recipients[change.index]
+            if change.progress.state is State.DELIVERED:
+                self._delivered(recipient, now)
+            elif change.progress.state is State.DEAD:
+                self._died(message.envelope, recipient, change, now)
+
+    def _delivered(self, recipient: Recipient, now: float) -> None:
+        self._tally.delivered += 1
+        self._tally.delivered_last_day.add(now)
+        if recipient.alias:
+            self._tally.alias(recipient.alias).forwarded += 1
+
+    def _died(self, envelope: Envelope, recipient: Recipient, change: Change, now: float) -> None:
+        self._tally.failed += 1
+        self._tally.failed_last_day.add(now)
+        if recipient.alias:
+            self._tally.alias(recipient.alias).failed += 1
+        progress = change.progress
+        self._log.event(
+            "dead-letter",
+            level="error",
+            id=envelope.id,
+            sender=envelope.sender,
+            recipient=recipient.original,
+            upstream=progress.upstream or None,
+            fault=progress.fault,
+            reply=progress.text,
+            remedy="mend the cause, then `mailhaul queue retry`; or `mailhaul queue drop`",
+        )
+
+    def _count(self, upstream: UpstreamTally, name: str, outcome: Outcome, now: float) -> None:
+        reply = _reply_report(outcome, now)
+        upstream.last_reply = reply
+        match outcome.verdict:
+            case Verdict.DELIVERED:
+                upstream.delivered += 1
+                upstream.last_delivery = self._tally.last_delivery = now
+                self._tally.last_delivery_upstream = name
+                return
+            case Verdict.RETRY:
+                upstream.deferred += 1
+            case Verdict.HOLD:
+                upstream.held += 1
+            case Verdict.FAILED:
+                upstream.failed += 1
+            case Verdict.UNKNOWN:
+                upstream.unknown += 1
+        upstream.faults[outcome.fault.value] += 1
+        self._tally.last_error, self._tally.last_error_upstream = reply, name
+
+
+def _reply_report(outcome: Outcome, now: float) -> ReplyReport:
+    reply = outcome.reply
+    return ReplyReport.model_construct(
+        time=now,
+        code=reply.code if reply else 0,
+        enhanced=reply.enhanced if reply else "",
+        text=reply.text if reply else outcome.detail,
+        stage=outcome.stage.value,
+        fault="" if outcome.fault is Fault.NONE else outcome.fault.value,
+        remedy=outcome.remedy,
+    )
+
+
+def _where(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else ""

@@ -1,0 +1,82 @@
+"""Works on one message: round by round through its candidates, until every due recipient is settled for now.
+
+`engine` calls it in a task of the message's own; `rounds` keeps the books, `ways` carry the transmissions, `account`
+counts and logs. Failures of upstreams are outcomes; anything else that is raised is a fault of ours, and `engine`
+keeps the message.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailhaul_relay.model.message import Message
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.ports.chance import Chance
+from mailhaul_relay.ports.clock import Clock
+from mailhaul_relay.queue.account import Account
+from mailhaul_relay.queue.rounds import Batch, Change, Round
+from mailhaul_relay.queue.ways import Ways
+
+MAX_ROUNDS = 50
+"""More rounds than a relay has candidates; a bound, so that no fault of ours can become a busy loop."""
+FAULT_DELAY = 60.0
+"""Seconds until a message is tried again after an error of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """A message after its round, and what was settled in it."""
+
+    message: Message
+    changes: tuple[Change, ...]
+
+
+class Courier:
+    """Carries messages to upstreams."""
+
+    def __init__(
+        self, ways: Ways, running: Callable[[], Running], account: Account, clock: Clock, chance: Chance
+    ) -> None:
+        self.account, self.clock = account, clock
+        self._ways, self._running, self._chance = ways, running, chance
+        self.stopping = False
+
+    async def work(self, message: Message) -> Worked:
+        """Try every due recipient at its candidates. At a stop, what is not under way is left as it was."""
+        rounds = Round(message, self._running(), self.clock(), self._chance)
+        try:
+            for _ in range(MAX_ROUNDS):
+                batches = [] if self.stopping else rounds.next_batches(self._ways.views, self.clock())
+                if not batches:
+                    break
+                await self._send_all(rounds, batches)
+            else:
+                rounds.postpone(self.clock() + FAULT_DELAY)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must neither vanish nor spin
+            self.account.internal_error(message.id, error)
+            rounds.postpone(self.clock() + FAULT_DELAY)
+        self.account.settled(rounds.message, rounds.changes, self.clock())
+        return Worked(rounds.message, tuple(rounds.changes))
+
+    async def stop(self, grace: float) -> None:
+        """Begin nothing more; what is under way gets `grace` seconds to end by itself (see `Ways.stop`)."""
+        self.stopping = True
+        await self._ways.stop(grace)
+
+    async def _send_all(self, rounds: Round, batches: list[Batch]) -> None:
+        if len(batches) == 1:
+            await self._send(rounds, batches[0])
+            return
+        ended = await asyncio.gather(*(self._send(rounds, batch) for batch in batches), return_exceptions=True)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
+
+    async def _send(self, rounds: Round, batch: Batch) -> None:
+        started = self.clock()
+        delivery = await self._ways.deliver(batch.upstream, batch.transmission)
+        if delivery is None:
+            return
+        now = self.clock()
+        rounds.apply(batch, delivery.outcomes, now)
+        self.account.attempted(rounds.message.envelope, batch, delivery, started, now)

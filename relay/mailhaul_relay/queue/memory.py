@@ -1,0 +1,59 @@
+"""What is remembered of upstreams over a restart: their breakers, in the spool's small states.
+
+`ways` reads it when an upstream is opened and writes it when a breaker moves. A breaker is good only for the secrets
+that it was seen with: with another revision the credential may have been mended, and it is tried at once. Failures: a
+store that refuses is logged; the next change is stored again.
+"""
+
+import asyncio
+from typing import Any
+
+from mailhaul_contract.config import Upstream
+from mailhaul_relay.policy.breaker import Breaker
+from mailhaul_relay.queue.way import Way
+from mailhaul_relay.spool.interface import Spool, SpoolError
+from mailhaul_relay.telemetry.log import Log
+
+_PREFIX = "breaker/"
+
+
+class Memory:
+    """Breakers by provider, as an earlier process left them and as this one changes them."""
+
+    def __init__(self, spool: Spool, log: Log) -> None:
+        self._spool, self._log = spool, log
+        self._known: dict[str, dict[str, Any]] = {}
+        self._saves: set[asyncio.Task[None]] = set()
+
+    async def restore(self) -> None:
+        """Read what an earlier process remembered. Raises SpoolError."""
+        stored = await self._spool.remembered()
+        self._known = {key: value for key, value in stored.items() if key.startswith(_PREFIX)}
+
+    def breaker(self, upstream: Upstream, revision: str) -> Breaker:
+        """Give the breaker that an upstream starts with. What was remembered is used once, at the start."""
+        stored = self._known.pop(_PREFIX + upstream.provider, {})
+        same = stored.get("revision") == revision and stored.get("endpoint") == _endpoint(upstream)
+        return Breaker.from_json(stored) if same else Breaker()
+
+    def remember(self, way: Way, revision: str) -> None:
+        """Store a breaker that moved; nobody waits for it."""
+        value = {**way.current.to_json(), "revision": revision, "endpoint": _endpoint(way.upstream)}
+        task = asyncio.get_running_loop().create_task(self._save(_PREFIX + way.upstream.provider, value))
+        self._saves.add(task)
+        task.add_done_callback(self._saves.discard)
+
+    async def flush(self) -> None:
+        """Wait until everything is stored."""
+        if self._saves:
+            await asyncio.wait(self._saves)
+
+    async def _save(self, key: str, value: dict[str, Any]) -> None:
+        try:
+            await self._spool.remember(key, value)
+        except SpoolError as error:
+            self._log.event("store-refused", level="error", what=key, reason=str(error))
+
+
+def _endpoint(upstream: Upstream) -> str:
+    return f"{upstream.host}:{upstream.port}"

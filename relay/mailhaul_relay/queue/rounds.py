@@ -1,0 +1,157 @@
+"""One round of a message: which recipients go together to which upstream, and what their outcomes change.
+
+Pure bookkeeping between `policy` (which decides) and `delivery` (which acts): a `Round` holds one message's progress
+while its due recipients are tried at one candidate after the other. Nothing here awaits or can fail.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from mailhaul_contract.config import Upstream
+from mailhaul_relay.model.message import Message, Progress, State
+from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
+from mailhaul_relay.model.transmission import Transmission
+from mailhaul_relay.policy.alignment import leaving_domain
+from mailhaul_relay.policy.retry import after_attempt, after_wait
+from mailhaul_relay.policy.rewriting import rewrite
+from mailhaul_relay.policy.routing import Refuse, Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.ports.chance import Chance
+
+SOON = 1.5
+"""Seconds: a wait as short as this says only that no upstream named a time."""
+
+Views = Callable[[frozenset[str]], Mapping[str, UpstreamView]]
+_NONE: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Recipients (by index) that leave in one transmission through one upstream."""
+
+    upstream: str
+    indexes: tuple[int, ...]
+    transmission: Transmission
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one recipient's progress became, for the log and the counters. `outcome` None: it was not tried."""
+
+    index: int
+    upstream: str
+    progress: Progress
+    outcome: Outcome | None
+
+
+class Round:
+    """One message while it is worked on. `changes` grows as recipients are settled for now."""
+
+    def __init__(self, message: Message, running: Running, now: float, chance: Chance) -> None:
+        self.message = message
+        self.changes: list[Change] = []
+        self._running, self._chance = running, chance
+        self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
+        self._tried: dict[int, frozenset[str]] = {}
+        self._last: dict[int, tuple[str, Outcome]] = {}
+
+    def next_batches(self, views: Views, now: float) -> list[Batch]:
+        """Route what is still open; what has no upstream now is settled to wait. Empty when the round is over."""
+        groups: dict[tuple[str, str, bytes], list[int]] = {}
+        for index in sorted(self._open):
+            recipient, progress = self.message.envelope.recipients[index], self.message.progress[index]
+            seen = views(self._tried.get(index, _NONE))
+            decision = route(self._running, self.message.envelope, recipient, progress, seen, now)
+            match decision:
+                case Send(upstream):
+                    groups.setdefault(self._group(upstream, index, now), []).append(index)
+                case Wait():
+                    self._wait(index, decision, now)
+                case Refuse(outcome):
+                    self._settle(index, "", outcome, now)
+        return [self._batch(key, indexes) for key, indexes in groups.items()]
+
+    def apply(self, batch: Batch, outcomes: tuple[Outcome, ...], now: float) -> None:
+        """Take the outcomes of a batch: settled, or open still for the next candidate."""
+        for index, outcome in zip(batch.indexes, outcomes, strict=True):
+            self._last[index] = (batch.upstream, outcome)
+            if _may_fail_over(outcome):
+                self._tried[index] = self._tried.get(index, _NONE) | {batch.upstream}
+            else:
+                self._settle(index, batch.upstream, outcome, now)
+
+    def postpone(self, due: float) -> None:
+        """Put off what is still open, after an error of ours."""
+        for index in sorted(self._open):
+            later = replace(self.message.progress[index], state=State.DEFERRED, due=due, fault=Fault.TRANSIENT.value)
+            self.message = self.message.with_progress({index: later})
+        self._open.clear()
+
+    def _group(self, upstream: str, index: int, now: float) -> tuple[str, str, bytes]:
+        recipient = self.message.envelope.recipients[index]
+        rewritten = rewrite(self._running, self._upstream(upstream), self.message, recipient, now)
+        return upstream, rewritten.sender, rewritten.head
+
+    def _upstream(self, name: str) -> Upstream:
+        chosen = self._running.upstream(name)
+        assert chosen is not None, "route names upstreams of the running configuration only"
+        return chosen
+
+    def _batch(self, key: tuple[str, str, bytes], indexes: list[int]) -> Batch:
+        upstream, sender, head = key
+        envelope = self.message.envelope
+        recipients = [envelope.recipients[i] for i in indexes]
+        transmission = Transmission(
+            id=envelope.id,
+            sender=sender,
+            recipients=tuple(one.final for one in recipients),
+            head=head,
+            body=self.message.body,
+            from_domain=leaving_domain(self._running, self._upstream(upstream), envelope, recipients[0]) or "",
+            eight_bit=envelope.eight_bit,
+            utf8=envelope.utf8,
+        )
+        return Batch(upstream, tuple(indexes), transmission)
+
+    def _wait(self, index: int, wait: Wait, now: float) -> None:
+        """No candidate now: what was just tried says when and why, else the closed upstreams do."""
+        tried = self._last.get(index)
+        progress = self.message.progress[index]
+        settings, accepted = self._running.config.queue, self.message.envelope.accepted
+        if tried:
+            upstream, outcome = tried
+            progress = after_attempt(progress, outcome, upstream, settings, accepted, now, self._chance())
+            self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
+        else:
+            self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
+
+    def _settle(self, index: int, upstream: str, outcome: Outcome, now: float) -> None:
+        progress = after_attempt(
+            self.message.progress[index],
+            outcome,
+            upstream,
+            self._running.config.queue,
+            self.message.envelope.accepted,
+            now,
+            self._chance(),
+        )
+        self._changed(index, upstream, progress, outcome)
+
+    def _changed(self, index: int, upstream: str, progress: Progress, outcome: Outcome | None) -> None:
+        self._open.discard(index)
+        self.changes.append(Change(index, upstream, progress, outcome))
+        self.message = self.message.with_progress({index: progress})
+
+
+def _may_fail_over(outcome: Outcome) -> bool:
+    return outcome.verdict in {Verdict.RETRY, Verdict.HOLD} or (
+        outcome.verdict is Verdict.FAILED and outcome.retry_elsewhere
+    )
+
+
+def _no_sooner(progress: Progress, wait: Wait, outcome: Outcome, now: float) -> Progress:
+    """After a fault of the upstream itself, its breaker and not the message's own back-off says when to try again."""
+    if not progress.is_open or not (outcome.fault.is_of_upstream or outcome.fault is Fault.SENDER):
+        return progress
+    state = State.HELD if State.HELD in {wait.state, progress.state} else progress.state
+    return replace(progress, state=state, due=wait.until if wait.until > now + SOON else progress.due)

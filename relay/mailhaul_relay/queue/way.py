@@ -1,0 +1,81 @@
+"""One upstream as it stands now: its lane, its breaker, the From domains that it refuses, and who is on trial.
+
+`ways` keeps one for each upstream; `http` shows it through the properties. Nothing here waits or fails.
+"""
+
+from mailhaul_contract.config import Upstream
+from mailhaul_contract.report import BreakerState
+from mailhaul_relay.model.outcome import Fault
+from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.policy.breaker import Breaker
+from mailhaul_relay.policy.refusals import SenderRefusals
+from mailhaul_relay.policy.routing import UpstreamView
+from mailhaul_relay.ports.clock import Clock
+from mailhaul_relay.queue.lane import Lane
+from mailhaul_relay.smtpout.interface import Transport
+
+TRIAL_TIME = 15.0
+"""Seconds after which mail that waits for another message's trial looks again."""
+
+
+class Way:
+    """One upstream. `on_trial` while one message tries it although its breaker is open."""
+
+    def __init__(
+        self, upstream: Upstream, credential: Credential | None, hostname: str, transport: Transport, clock: Clock
+    ) -> None:
+        self._made_of = (upstream, credential, hostname)
+        self._clock = clock
+        self.upstream = upstream
+        self.lane = Lane(upstream, transport)
+        self.current = Breaker()
+        self.refusals = SenderRefusals()
+        self.on_trial = False
+
+    def serves(self, upstream: Upstream, credential: Credential | None, hostname: str) -> bool:
+        """Whether it is made of exactly this; else a new one is needed."""
+        return self._made_of == (upstream, credential, hostname)
+
+    def permits(self, now: float) -> bool:
+        """Whether a transmission may begin: the breaker is closed, or a trial is due and nobody is on one."""
+        return self.current.permits(now) and not self.on_trial
+
+    def view(self, now: float, *, tried: bool) -> UpstreamView:
+        """What routing needs to know."""
+        return UpstreamView(
+            permits=self.permits(now),
+            next_attempt=now + TRIAL_TIME if self.on_trial else self.current.next_attempt,
+            fault=self.current.fault,
+            refused_senders=self.refusals.refused(now),
+            tried=tried,
+        )
+
+    @property
+    def name(self) -> str:
+        """The handle of the upstream in this relay."""
+        return self.upstream.name
+
+    @property
+    def breaker(self) -> BreakerState:
+        """Whether it lets mail through."""
+        return self.current.state(self._clock())
+
+    @property
+    def fault(self) -> str:
+        """Why the breaker is not closed, "" when it is."""
+        return "" if self.current.fault is Fault.NONE else self.current.fault.value
+
+    @property
+    def since(self) -> float:
+        """When the breaker opened, epoch seconds, 0 when it is closed."""
+        return self.current.since
+
+    @property
+    def next_attempt(self) -> float:
+        """When the next trial is due."""
+        return self.current.next_attempt
+
+    @property
+    def refused_senders(self) -> frozenset[str]:
+        """The From domains that it refuses now."""
+        return self.refusals.refused(self._clock())

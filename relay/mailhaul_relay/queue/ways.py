@@ -1,0 +1,168 @@
+"""The ways out: for each upstream its lane, its breaker and the From domains that it refuses.
+
+`delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
+unchanged upstream keeps its connections and its breaker over a reload; a changed one, or a changed credential, starts
+afresh, so that a mended Secret is tried at once. Breakers are remembered in the spool: a restart is no reason to try a
+refused password again. Failures: a store that cannot remember is logged; the breaker in memory holds all the same.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from mailhaul_contract.config import Upstream
+from mailhaul_relay.model.outcome import Outcome, Verdict
+from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.model.transmission import Delivery, Transmission
+from mailhaul_relay.policy.breaker import after
+from mailhaul_relay.policy.routing import UpstreamView
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.ports.chance import Chance
+from mailhaul_relay.ports.clock import Clock
+from mailhaul_relay.queue.memory import Memory
+from mailhaul_relay.queue.way import Way
+from mailhaul_relay.smtpout.interface import TransportFactory
+from mailhaul_relay.telemetry.log import Log
+
+CLOSE_TIME = 2.0
+"""Seconds that the connections of a dropped upstream get to say goodbye."""
+
+
+class Ways:
+    """Every upstream of the running configuration, by name."""
+
+    def __init__(self, memory: Memory, factory: TransportFactory, log: Log, clock: Clock, chance: Chance) -> None:
+        self._memory, self._factory, self._log = memory, factory, log
+        self._clock, self._chance = clock, chance
+        self._ways: dict[str, Way] = {}
+        self._revision = ""
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.on_reopen: Callable[[], None] = lambda: None
+        """Called when an upstream that took no mail takes it again."""
+
+    def apply(self, running: Running) -> bool:
+        """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
+        before, now_open, opened = dict(self._ways), {}, False
+        for upstream in running.candidates:
+            credential = running.secrets.credentials.get(upstream.provider)
+            known = before.get(upstream.name)
+            if known and known.serves(upstream, credential, running.config.hostname):
+                now_open[upstream.name] = before.pop(upstream.name)
+            else:
+                now_open[upstream.name], opened = self._open(upstream, credential, running), True
+        self._ways, self._revision = now_open, running.secrets.revision
+        for way in before.values():
+            self._retire(way)
+        return opened
+
+    def states(self) -> Sequence[Way]:
+        """Every upstream as the report shows it."""
+        return tuple(self._ways.values())
+
+    def views(self, tried: frozenset[str]) -> dict[str, UpstreamView]:
+        """What routing needs to know of every upstream; `tried` were tried in this round."""
+        now = self._clock()
+        return {name: way.view(now, tried=name in tried) for name, way in self._ways.items()}
+
+    async def deliver(self, name: str, transmission: Transmission) -> Delivery | None:
+        """Send through one upstream; None when it was not begun, or cut off before the final dot."""
+        way = self._ways.get(name)
+        if way is None:
+            return None
+        trial = _Trial(way, self._clock)
+        try:
+            delivery = await way.lane.deliver(transmission, trial.begin)
+        finally:
+            trial.end()
+        if delivery is not None:
+            self._observe(way, transmission, delivery)
+        return delivery
+
+    async def stop(self, grace: float) -> None:
+        """Begin nothing more; what is under way gets `grace` seconds, then it is cut off."""
+        ways = tuple(self._ways.values())
+        for way in ways:
+            way.lane.stop()
+        await _within(grace, *(way.lane.idle() for way in ways))
+        for way in ways:
+            way.lane.abort()
+        await _within(CLOSE_TIME, *(way.lane.transport.close() for way in ways), *self._retiring)
+        await self._memory.flush()
+
+    def _open(self, upstream: Upstream, credential: Credential | None, running: Running) -> Way:
+        transport = self._factory(upstream, credential, running.config.hostname)
+        way = Way(upstream, credential, running.config.hostname, transport, self._clock)
+        way.current = self._memory.breaker(upstream, running.secrets.revision)
+        return way
+
+    def _retire(self, way: Way) -> None:
+        way.lane.stop()
+        task = asyncio.get_running_loop().create_task(_close(way))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _observe(self, way: Way, transmission: Transmission, delivery: Delivery) -> None:
+        telling = _telling(delivery.outcomes)
+        now = self._clock()
+        before = way.current
+        way.current = after(before, telling, now, self._chance())
+        for outcome in delivery.outcomes:
+            way.refusals = way.refusals.after(transmission.from_domain, outcome, now)
+        if way.current != before:
+            self._moved(way, before.is_open)
+
+    def _moved(self, way: Way, was_open: bool) -> None:
+        self._memory.remember(way, self._revision)
+        breaker = way.current
+        if breaker.is_open == was_open:
+            return
+        event = "breaker-opened" if breaker.is_open else "breaker-closed"
+        level = "warning" if breaker.is_open else "info"
+        fault = breaker.fault.value if breaker.is_open else None
+        self._log.event(event, level=level, upstream=way.name, fault=fault, reply=breaker.text or None)
+        if was_open:
+            self.on_reopen()
+
+
+class _Trial:
+    """One transmission's right to try an upstream whose breaker is open: one at a time has it."""
+
+    def __init__(self, way: Way, clock: Clock) -> None:
+        self._way, self._clock = way, clock
+        self._mine = False
+
+    def begin(self) -> bool:
+        """Whether the transmission may begin now; it is the trial then, when the breaker is open."""
+        if not self._way.permits(self._clock()):
+            return False
+        if self._way.current.is_open:
+            self._mine = self._way.on_trial = True
+        return True
+
+    def end(self) -> None:
+        """Let the next one try."""
+        if self._mine:
+            self._way.on_trial = False
+
+
+def _telling(outcomes: tuple[Outcome, ...]) -> Outcome:
+    """The outcome that says most about the upstream: that it takes mail, else its own fault, else the first."""
+    for one in outcomes:
+        if one.verdict is Verdict.DELIVERED:
+            return one
+    return next((one for one in outcomes if one.fault.is_of_upstream), outcomes[0])
+
+
+async def _close(way: Way) -> None:
+    await way.lane.idle()
+    await way.lane.transport.close()
+
+
+async def _within(seconds: float, *work: Awaitable[None]) -> None:
+    """Wait for all, but no longer than so many seconds; what is not done by then is cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    if not tasks:
+        return
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
