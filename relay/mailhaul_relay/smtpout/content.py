@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from mailhaul_relay.model.message import Body
-from mailhaul_relay.smtpout.wire import Wire
+from mailhaul_relay.smtpout.wire import LostError, Wire
 
 CHUNK = 256 * 1024
 _END = b".\r\n"
@@ -35,15 +35,22 @@ async def send_content(wire: Wire, head: bytes, body: Body, limit: float) -> Non
     tail = head[-2:]
     async with aclosing(_chunks(body)) as chunks:
         async for chunk in chunks:
-            await wire.drain(limit)
-            if wire.answers:
-                raise EarlyReplyError
+            await _room(wire, limit)
             wire.write(chunk)
             tail = (tail + chunk[-2:])[-2:]
-    await wire.drain(limit)
+    await _room(wire, limit)
+    wire.write(_end_after(tail))
+
+
+async def _room(wire: Wire, limit: float) -> None:
+    """Wait until more may be written; an answer that came before the final dot ends it, also when the line broke."""
+    try:
+        await wire.drain(limit)
+    except (LostError, TimeoutError):
+        if not wire.answers:
+            raise
     if wire.answers:
         raise EarlyReplyError
-    wire.write(_end_after(tail))
 
 
 def _end_after(text: bytes) -> bytes:

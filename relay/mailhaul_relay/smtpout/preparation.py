@@ -6,12 +6,12 @@ but for a large 8-bit body that must be converted: it is read from its file; Bod
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
 from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Transmission
+from mailhaul_relay.policy.eightbit import to_seven_bit
 from mailhaul_relay.smtpout.capabilities import Capabilities
 from mailhaul_relay.smtpout.content import BodyError
 
@@ -67,7 +67,7 @@ def _converted(transmission: Transmission) -> tuple[bytes, Body] | None:
     body = transmission.body
     if body.size > MAX_CONVERTED:
         return None
-    converted = import_module("mailhaul_relay.policy.eightbit").to_seven_bit(transmission.head, _bytes_of(body))
+    converted = to_seven_bit(transmission.head, _bytes_of(body))
     if converted is None:
         return None
     head, data = converted
