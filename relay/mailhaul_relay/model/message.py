@@ -65,7 +65,8 @@ class State(StrEnum):
 class Progress:
     """One recipient's fate so far. `due` is when it is tried next (epoch seconds). `unknowns` counts outcomes that
     nobody knows (connection lost after the final dot) at the upstream `pinned`, from which it is never failed over.
-    `code`, `text`, `stage`, `fault` and `upstream` are of the last attempt.
+    `code`, `text`, `stage`, `fault` and `upstream` are of the last attempt. `renewed` is when a person gave a dead
+    letter a new life: its time then counts from there (0 when nobody did).
     """
 
     state: State = State.QUEUED
@@ -79,6 +80,7 @@ class Progress:
     code: int = 0
     text: str = ""
     changed: float = 0.0
+    renewed: float = 0.0
 
     @property
     def is_open(self) -> bool:

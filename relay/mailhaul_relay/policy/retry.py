@@ -1,7 +1,8 @@
 """What an outcome makes of a recipient's progress: when it is tried again, held, or given up.
 
 `queue` calls `after_attempt` with the outcome that settles a round, and `after_wait` when `routing` found no way.
-The time to live counts from acceptance, for held mail too; what outlives it is a dead letter with the last words kept.
+The time to live counts from acceptance (of a dead letter that a person renewed: from then), for held mail too; what
+outlives it is a dead letter with the last words kept.
 Back-off doubles from `retry.initial` to `retry.max`, each by chance a fifth shorter or longer, so that mail of one
 outage does not come back at one instant. An unknown outcome pins the recipient to that upstream: two more attempts
 there, then it is held until a person decides or it expires.
@@ -57,7 +58,7 @@ def after_attempt(  # noqa: PLR0913, PLR0917 - the seam: progress, what happened
         return replace(told, state=State.DELIVERED)
     if outcome.verdict is Verdict.FAILED:
         return replace(told, state=State.DEAD)
-    expiry = accepted + queue.expire_after
+    expiry = max(accepted, progress.renewed) + queue.expire_after
     if outcome.verdict is Verdict.UNKNOWN:
         told = replace(told, unknowns=progress.unknowns + 1, pinned=progress.pinned or upstream)
         if told.unknowns > MAX_UNKNOWNS:
@@ -69,7 +70,7 @@ def after_attempt(  # noqa: PLR0913, PLR0917 - the seam: progress, what happened
 
 def after_wait(progress: Progress, wait: Waiting, queue: Queue, accepted: float, now: float) -> Progress:
     """Give the progress when no attempt could be made. What an earlier attempt was told is kept beside the reason."""
-    expiry = accepted + queue.expire_after
+    expiry = max(accepted, progress.renewed) + queue.expire_after
     waiting = replace(progress, state=wait.state, due=max(wait.until, now + 1), fault=wait.fault.value, changed=now)
     if not progress.code:
         waiting = replace(waiting, text=wait.reason[:512])

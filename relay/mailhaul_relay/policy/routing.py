@@ -104,7 +104,7 @@ def _pinned(
 ) -> Send | Wait:
     name = progress.pinned
     if progress.unknowns > MAX_UNKNOWNS:
-        expiry = envelope.accepted + running.config.queue.expire_after
+        expiry = max(envelope.accepted, progress.renewed) + running.config.queue.expire_after
         reason = f"whether {name} took it is unknown after {progress.unknowns} attempts; retry or drop it by hand"
         return Wait(max(now, expiry), State.HELD, Fault.CONNECTION, reason)
     if running.upstream(name) is None:

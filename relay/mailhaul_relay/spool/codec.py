@@ -17,7 +17,7 @@ BITS = {State.QUEUED: 1, State.DEFERRED: 2, State.HELD: 4, State.DEAD: 8, State.
 OPEN = BITS[State.QUEUED] | BITS[State.DEFERRED] | BITS[State.HELD]
 
 _ENVELOPE = (str, list, str, str, float, int, str, bool, bool)
-_PROGRESS = (str, float, int, int, str, str, str, str, int, str, float)
+_PROGRESS = (str, float, int, int, str, str, str, str, int, str, float, float)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
@@ -105,6 +105,7 @@ def _row(one: Progress) -> list[object]:
         one.code,
         one.text,
         float(one.changed),
+        float(one.renewed),
     ]
 
 
