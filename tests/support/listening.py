@@ -130,7 +130,7 @@ class Wire(asyncio.Transport):
         self.writes += 1
         self.said += bytes(data)
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:  # noqa: ARG002
         return
 
     def pause_reading(self) -> None:

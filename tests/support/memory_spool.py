@@ -66,7 +66,8 @@ class MemorySpool:
         return self._commit(message)
 
     def update(self, message: Message) -> "asyncio.Future[None]":
-        return self._commit(message)
+        known = self.messages.get(message.id)
+        return self._commit(replace(known, progress=message.progress)) if known else self._resolved(None)
 
     def remove(self, id: str) -> "asyncio.Future[None]":  # noqa: A002
         self.messages.pop(id, None)
@@ -105,7 +106,8 @@ class MemorySpool:
         order = (State.QUEUED, State.DEFERRED, State.HELD, State.DEAD)
         best = [min((order.index(p.state) for p in m.progress), default=0) for m in self.messages.values()]
         open_times = [m.envelope.accepted for m in self.messages.values() if any(p.is_open for p in m.progress)]
-        return Counts(*(best.count(i) for i in range(4)), oldest=min(open_times, default=0.0))
+        queued, deferred, held, dead = (best.count(i) for i in range(4))
+        return Counts(queued, deferred, held, dead, oldest=min(open_times, default=0.0))
 
     async def remember(self, key: str, value: Mapping[str, Any]) -> None:
         self._remembered[key] = dict(value)

@@ -4,14 +4,13 @@ It stands on aiosmtpd's `SMTP` (Session, `smtp_*` methods in a table, STARTTLS b
 replaces its reader: commands are run within `data_received`, since none of them waits; a message goes to the
 `receiver` in the chunks in which it comes. `session` adds the commands, `listener` makes and times it.
 
-Back-pressure: while something holds the input (`_Hold`), at most one more read is kept and reading is paused.
+Back-pressure: while something holds the input (`Hold`), at most one more read is kept and reading is paused.
 An exception of a command is 451 4.3.0 with nothing of the inside, and an event in the log.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from enum import IntFlag
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from aiosmtpd.smtp import SMTP
 
@@ -27,16 +26,16 @@ Command = Callable[[Any, str], Coroutine[Any, Any, None]]
 _HTTP = frozenset({"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "PATCH", "TRACE", "PRI"})
 
 
-class Hold(IntFlag):
-    """Why no command is taken now."""
+class Hold:
+    """Why no command is taken now: bits of one number (an enum.Flag costs a call for each test of the hot path)."""
 
-    NONE = 0
-    STORING = 1
+    NONE: Final = 0
+    STORING: Final = 1
     """A message waits for its commit: the next command is taken after its reply."""
-    WRITING = 2
+    WRITING: Final = 2
     """The client does not read our replies."""
-    TLS = 4
-    CLOSING = 8
+    TLS: Final = 4
+    CLOSING: Final = 8
 
 
 class Conversation(SMTP):
@@ -62,7 +61,7 @@ class Conversation(SMTP):
         self._receiver: Receiver | None = None
         self._receiving_since = 0.0
         self._out: list[bytes] = []
-        self._hold = Hold.NONE
+        self._hold: int = Hold.NONE
         self._reading_paused = False
         self._errors = 0
         self._refusals = 0
@@ -150,7 +149,7 @@ class Conversation(SMTP):
             self._reading_paused = True
             self.transport.pause_reading()
 
-    def _release(self, hold: Hold) -> None:
+    def _release(self, hold: int) -> None:
         self._hold &= ~hold
         if self._hold or self._lost:
             return

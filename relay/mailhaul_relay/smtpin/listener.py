@@ -47,6 +47,11 @@ class Listener:
         listener._resume()
         return listener
 
+    @property
+    def spec(self) -> ListenerSpec:
+        """What it was opened for."""
+        return self._reception.spec
+
     def replace_certificate(self, certificate: Certificate | None) -> None:
         """Use another certificate from the next handshake on; None stops offering STARTTLS.
 
@@ -54,10 +59,14 @@ class Listener:
         """
         self._reception.tls = None if certificate is None else server_context(certificate)
 
-    async def stop(self, grace: float) -> None:
-        """Accept no more, end idle sessions with 421, let others finish their message for `grace` seconds."""
+    def close(self) -> None:
+        """Accept no more connections and begin no more messages. `stop` is still to be called."""
         self._reception.stopping = True
         self._close_sockets()
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more, end idle sessions with 421, let others finish their message for `grace` seconds."""
+        self.close()
         for session in tuple(self._reception.sessions):
             if session.is_idle:
                 session.close(replies.STOPPING)
