@@ -148,11 +148,14 @@ class AddressFamily(StrEnum):
 
 
 class Connections(Frozen):
-    """The pool towards one upstream. `idle_timeout` in seconds."""
+    """The pool towards one upstream. In seconds: how long a connection may be idle, and how long any reply before the
+    message is sent may take; a shorter one fails over sooner, and what was not sent yet cannot be doubled by it.
+    """
 
     max: Annotated[int, Field(ge=1, le=1000)] = 5
     messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = 100
     idle_timeout: Seconds = 30
+    reply_timeout: Annotated[int, Field(ge=1, le=600)] = 120
     address_family: AddressFamily = AddressFamily.ANY
 
 

@@ -136,6 +136,8 @@ class ProviderConnections(Part):
     """A connection is closed after so many messages."""
     idle_timeout: Annotated[int, Duration("1s", "1h")] = 30
     """A connection is closed when it was idle for so long."""
+    reply_timeout: Annotated[int, Duration("1s", "10m")] = 120
+    """The provider is passed over when a reply before the message is sent takes longer; short is a quick failover."""
     address_family: AddressFamily = AddressFamily.ANY
     """Any, IPv4 or IPv6."""
 

@@ -41,8 +41,9 @@ class SmtpTransport:
         tally: Tally,
         log: Log,
         *,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        timeouts: Timeouts | None = None,
     ) -> None:
+        timeouts = timeouts or Timeouts.within(upstream.connections.reply_timeout)
         self._upstream = upstream
         self._dialer = Dialer(upstream, credential, hostname, timeouts)
         self._timeouts = timeouts

@@ -6,6 +6,7 @@ makes a duplicate likely.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +24,18 @@ class Timeouts:
     block: float = 180.0
     end_of_data: float = 600.0
     quit: float = 1.0
+
+    @classmethod
+    def within(cls, reply: float) -> Self:
+        """The defaults, with no reply before the message is sent waited for longer than `reply` seconds."""
+        usual = cls()
+        return cls(
+            connect=min(usual.connect, reply),
+            banner=min(usual.banner, reply),
+            ehlo=min(usual.ehlo, reply),
+            tls=min(usual.tls, reply),
+            auth=min(usual.auth, reply),
+            mail=reply,
+            rcpt=reply,
+            data=reply,
+        )
