@@ -20,8 +20,9 @@ MAX_PATH = 254
 _ATEXT = "A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 # Atom and dot exclude one another, so these cannot backtrack more than once.
 _DOT_STRING = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*", re.ASCII)
-_DOT_STRING_UTF8 = re.compile(rf"[{_ATEXT}\u00a0-\U0010ffff]+(?:\.[{_ATEXT}\u00a0-\U0010ffff]+)*")
-_PLAIN = re.compile(rf"([{_ATEXT}]{{1,64}})@([a-z0-9]{{1,63}}(?:\.[a-z0-9]{{1,63}}){{0,7}})", re.ASCII)
+_UTEXT = "\u00a0-\U0010ffff" + _ATEXT
+_DOT_STRING_UTF8 = re.compile(rf"[{_UTEXT}]+(?:\.[{_UTEXT}]+)*")
+_PLAIN = re.compile(rf"([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)@([a-z0-9]{{1,63}}(?:\.[a-z0-9]{{1,63}}){{0,7}})", re.ASCII)
 
 
 class AddressError(ValueError):
@@ -41,7 +42,7 @@ class Address:
 
         Raises AddressError with a reason that may be shown to a client.
         """
-        plain = _PLAIN.fullmatch(text)
+        plain = _PLAIN.fullmatch(text) if len(text) <= MAX_PATH else None
         if plain:
             return cls(plain[1], plain[2])
         if len(text) > 4 * MAX_PATH:
@@ -89,7 +90,7 @@ def _dot_string(text: str) -> str:
         raise AddressError("the local part is empty")
     if not (_DOT_STRING if text.isascii() else _DOT_STRING_UTF8).fullmatch(text):
         raise AddressError("the local part has characters that must be quoted, or a misplaced dot")
-    _refuse_surrogates(text)
+    _refuse_invisible(text)
     return text
 
 
@@ -111,13 +112,15 @@ def _unquoted(text: str) -> str:
     local = "".join(out)
     if not local:
         raise AddressError("the quoted local part is empty")
-    _refuse_surrogates(local)
+    _refuse_invisible(local)
     return local
 
 
-def _refuse_surrogates(text: str) -> None:
+def _refuse_invisible(text: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise AddressError("the address is not valid UTF-8")
+    if any(character.isspace() and character != " " for character in text):
+        raise AddressError("the address has blanks or line separators")
 
 
 def _quoted(local: str) -> str:

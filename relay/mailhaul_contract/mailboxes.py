@@ -95,11 +95,12 @@ def _parse(text: str) -> tuple[NamedAddress, ...]:
             found += _mailbox(element)
             in_group = in_group and token.kind == ","
         element = []
-        if len(found) > MAX_MAILBOXES:
-            raise MailboxError("the address list has more than 1000 mailboxes")
     if in_angle or in_group:
         raise MailboxError("an angle bracket or a group is not closed")
-    return (*found, *_mailbox(element))
+    found += _mailbox(element)
+    if len(found) > MAX_MAILBOXES:
+        raise MailboxError(f"the address list has more than {MAX_MAILBOXES} mailboxes")
+    return tuple(found)
 
 
 def _mailbox(element: list[_Token]) -> list[NamedAddress]:
