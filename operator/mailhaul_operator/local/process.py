@@ -88,7 +88,6 @@ class RelayProcess:
         self._tell, self._start = tell, start
         self._process: Process | None = None
         self._stopping = asyncio.Event()
-        self._restarting = False
         self._deaths = 0
 
     @property
@@ -109,21 +108,11 @@ class RelayProcess:
             how = await self._once()
             if self._stopping.is_set():
                 return
-            if self._restarting:
-                self._restarting = False
-                continue
             lasted = asyncio.get_running_loop().time() - began
             self._deaths = 1 if lasted > STEADY else self._deaths + 1
             pause = pause_after(self._deaths)
             self._tell(f"died ({how}); starts again in {pause:g} s; its log is {self._log}")
             await self._sleep(pause)
-
-    def restart(self) -> None:
-        """End the process cleanly and start it anew without a pause."""
-        process = self._process
-        if process and process.returncode is None:
-            self._restarting = True
-            _signal(process.terminate)
 
     async def stop(self, grace: float) -> None:
         """End the relay: SIGTERM, `grace` seconds, then SIGKILL, which loses no accepted mail."""

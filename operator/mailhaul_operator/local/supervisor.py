@@ -1,11 +1,12 @@
 """Runs what was planned: one process a relay, its mounts, its port, its report.
 
 `up` gives it plans whenever a file changed and asks it for views; it decides nothing about mail. Configuration and
-secrets reach a running relay through its mounts; only other ports need a new process. Failures: OSError when the state
+secrets reach a running relay through its mounts, and no change of them starts it anew. Failures: OSError when the state
 directory cannot be written, `NoPortError`; a relay that dies is started again.
 """
 
 import asyncio
+import ipaddress
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -24,8 +25,10 @@ from mailhaul_operator.local.verdict import judge
 from mailhaul_operator.local.view import Bound, Phase, RelayView
 from mailhaul_operator.plan.snapshot import Plan
 
-GRACE: Final = 35.0
-"""Seconds that a relay gets to stop: a little more than it grants its own attempts."""
+GRACE: Final = 20.0
+"""Seconds that a relay grants to what is under way when it stops."""
+MARGIN: Final = 5.0
+"""Seconds more before a relay that does not stop is ended."""
 
 Tell = Callable[[str], None]
 
@@ -62,7 +65,7 @@ class Supervisor:
         wanted = {plan.key: plan for plan in plans}
         for key in [key for key in self._running if key not in wanted]:
             self._tell(f"{key}: stops, it is no longer in the files; its queue is kept")
-            await self._end(self._running.pop(key), GRACE)
+            await self._end(self._running.pop(key))
         for key, plan in wanted.items():
             if plan.config is None:
                 self._tell(f"{key}: " + ("keeps its last good configuration" if key in self._running else "cannot run"))
@@ -79,9 +82,9 @@ class Supervisor:
         """Give what there is to see at a time."""
         return tuple(self._view(one, now) for _, one in sorted(self._running.items()))
 
-    async def stop(self, grace: float = GRACE) -> None:
+    async def stop(self) -> None:
         """End all relays, each within the grace time."""
-        await asyncio.gather(*(self._end(one, grace) for one in self._running.values()))
+        await asyncio.gather(*(self._end(one) for one in self._running.values()))
         self._running.clear()
 
     async def kill(self) -> None:
@@ -98,12 +101,9 @@ class Supervisor:
         return Running(plan, place, endpoint, process, asyncio.create_task(process.run()))
 
     def _change(self, one: Running, plan: Plan) -> None:
-        before, one.plan = one.plan, plan
+        one.plan = plan
         _mount(one.place, plan)
         one.endpoint = replace(one.endpoint, token=_token(plan))
-        if _sockets(before) != _sockets(plan):
-            self._tell(f"{plan.key}: starts anew, its listeners changed")
-            one.process.restart()
 
     async def _ask(self, key: str, one: Running) -> None:
         one.report = await fetch(one.endpoint)
@@ -112,8 +112,8 @@ class Supervisor:
                 self._tell(f"{key}: {line}")
             one.seen = one.report
 
-    async def _end(self, one: Running, grace: float) -> None:
-        await one.process.stop(grace)
+    async def _end(self, one: Running) -> None:
+        await one.process.stop(GRACE + MARGIN)
         await one.task
         one.place.ready.unlink(missing_ok=True)
 
@@ -140,10 +140,6 @@ def _mount(place: RelayPlace, plan: Plan) -> None:
     Mount(place.config).write({CONFIG_FILE: plan.content})
 
 
-def _sockets(plan: Plan) -> list[tuple[str, int]]:
-    return [(one.name, one.port) for one in plan.config.listeners] if plan.config else []
-
-
 def _token(plan: Plan) -> str:
     return plan.secret[SECRET_API_TOKEN].decode()
 
@@ -162,8 +158,11 @@ def _command(place: RelayPlace, bind: str, http_port: int) -> list[str]:
         "--bind": bind,
         "--http-bind": f"{host}:{http_port}",
         "--ready-file": place.ready,
+        "--grace": GRACE,
     }
     words = [str(word) for pair in options.items() for word in pair]
+    if ipaddress.ip_address(bind).is_loopback:
+        words.append("--open-inbox")
     return [sys.executable, "-m", "mailhaul_contract.console", "relay", "serve", *words]
 
 

@@ -1,0 +1,58 @@
+"""Resources to plans, for `up`, `validate` and `render`: the gatherer and the chance around the pure `plan`.
+
+A relay runs here as one process on this machine's ports; in a cluster the operator gathers instead. Failures:
+`NoPortError`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from secrets import token_hex, token_urlsafe
+
+from mailhaul_operator.api.resources import Resources
+from mailhaul_operator.api.smtprelay import SmtpRelay
+from mailhaul_operator.local.ports import Ports
+from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
+from mailhaul_operator.plan.relay_config import plan
+from mailhaul_operator.plan.snapshot import Fresh, Plan, Snapshot
+from mailhaul_operator.plan.survey import survey
+
+Existing = Callable[[str, str], Mapping[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan of every relay, and all findings: theirs and those that belong to none."""
+
+    plans: tuple[Plan, ...]
+    findings: tuple[Finding, ...]
+
+
+def plan_all(resources: Resources, ports: Ports, existing: Existing) -> Planned:
+    """Plan every relay for this machine; `existing` gives the Secret that was assembled for a relay before."""
+    plans = tuple(plan(_here(relay, resources, ports, existing)) for relay in resources.relays)
+    return Planned(plans, _findings(resources, plans, [note for one in resources.relays for note in _notes(one)]))
+
+
+def preview(resources: Resources) -> Planned:
+    """Plan every relay as a cluster would run it, with no random value in it: for `validate` and `render`."""
+    fresh = Fresh("", "")
+    plans = tuple(plan(Snapshot(relay, resources, fresh)) for relay in resources.relays)
+    return Planned(plans, _findings(resources, plans, []))
+
+
+def _here(relay: SmtpRelay, resources: Resources, ports: Ports, existing: Existing) -> Snapshot:
+    key = relay.metadata.key
+    mapping = ports.listeners("/".join(key), tuple(one.port for one in relay.spec.listeners))
+    return Snapshot(relay, resources, Fresh(token_hex(8), token_urlsafe(24)), existing(*key), mapping)
+
+
+def _findings(resources: Resources, plans: tuple[Plan, ...], notes: list[Finding]) -> tuple[Finding, ...]:
+    return in_order([*survey(resources), *(one for plan in plans for one in plan.findings), *notes])
+
+
+def _notes(relay: SmtpRelay) -> list[Finding]:
+    if relay.spec.replicas == 1:
+        return []
+    text = f"replicas is {relay.spec.replicas}; here the relay is one process"
+    remedy = "nothing to do; in a cluster the number is kept"
+    return [Finding(ObjectRef("SmtpRelay", *relay.metadata.key), "spec.replicas", Reason.ONE_PROCESS, text, remedy)]
