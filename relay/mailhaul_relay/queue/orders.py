@@ -80,8 +80,11 @@ def dropped(message: Message, states: frozenset[State]) -> Message | None:
 
 
 def _due_now(progress: Progress, upstream: str, now: float) -> Progress:
-    """A dead letter becomes queued again as if it had not been tried: policy tries such a one at least once, however
-    old it is. Unknown outcomes are forgiven, for somebody looked; a named upstream is the one that is tried.
+    """A dead letter begins a new life. A named upstream is the one that is tried, until a retry without a name; a
+    recipient that some upstream may have taken already stays with that one, for two more attempts, unless another is
+    named: then somebody decided.
     """
-    due = replace(progress, due=now, unknowns=0, pinned=upstream or progress.pinned, changed=now)
-    return replace(due, state=State.QUEUED, attempts=0) if progress.state is State.DEAD else due
+    unknowns = 0 if upstream else min(progress.unknowns, 1)
+    pinned = upstream or (progress.pinned if unknowns else "")
+    due = replace(progress, due=now, unknowns=unknowns, pinned=pinned)
+    return replace(due, state=State.QUEUED, attempts=0, renewed=now) if progress.state is State.DEAD else due
