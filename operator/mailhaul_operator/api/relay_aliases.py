@@ -45,7 +45,7 @@ class AliasNamespaces(Part):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "from and selector do not fit; give a selector exactly when from is Selector",
-            "(self.from == 'Selector') == has(self.selector)",
+            "(has(self.from) && self.from == 'Selector') == has(self.selector)",
             lambda consent: (consent.from_ is From.SELECTOR) == (consent.selector is not None),
             field="selector",
         ),

@@ -24,7 +24,7 @@ class ListenerTls(Part):
         Rule(
             "StartTLS is offered only with a certificate of yours; set secretRef.name to a Secret of type"
             " kubernetes.io/tls, or mode to None",
-            "self.mode != 'StartTLS' || has(self.secretRef)",
+            "has(self.secretRef) || !has(self.mode) || self.mode != 'StartTLS'",
             lambda tls: tls.mode is not ListenerTlsMode.START_TLS or tls.secret_ref is not None,
             field="secretRef",
         ),

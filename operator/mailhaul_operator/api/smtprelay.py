@@ -95,7 +95,7 @@ class QueueRetry(Part):
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
             "initial is longer than max; make it shorter",
-            "duration(self.initial) <= duration(self.max)",
+            "!has(self.initial) || !has(self.max) || duration(self.initial) <= duration(self.max)",
             lambda retry: retry.initial <= retry.max,
             field="initial",
         ),
