@@ -13,7 +13,7 @@ import secrets
 from pathlib import Path
 
 from mailhaul_relay.model.message import Body
-from mailhaul_relay.spool.failures import from_os
+from mailhaul_relay.spool.failures import from_os, lack_of_room
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.settings import Settings
 
@@ -43,6 +43,8 @@ class BodyStore:
     def create(self) -> tuple[str, int]:
         """Make an empty body file: its name and descriptor. Raises SpoolError."""
         name = secrets.token_hex(12)
+        if shortage := lack_of_room(self.directory, self.settings.reserve):
+            raise shortage
         try:
             return name, os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mailhaul_relay.spool.batch import OWN_FAULTS, apply_apart, apply_together
-from mailhaul_relay.spool.failures import free_bytes, from_os, from_sqlite, is_unreadable
+from mailhaul_relay.spool.failures import from_sqlite, is_unreadable, lack_of_room
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.operations import Accept, Effect, Operation, Remove
 from mailhaul_relay.spool.settings import Settings
@@ -26,7 +26,7 @@ from mailhaul_relay.telemetry.log import Log
 Answer = tuple[Operation, SpoolError | None]
 
 _PAGE = 4096
-_VACUUM_PAGES = 512
+_VACUUM_PAGES = 256
 
 
 class Committer:
@@ -41,6 +41,7 @@ class Committer:
         self._settings = settings
         self._log = log
         self._failing = False
+        self._stuck: SpoolError | None = None
         self._log_pages = 0
 
     def commit(self, batch: list[Operation]) -> tuple[Effect, list[Answer]]:
@@ -65,17 +66,9 @@ class Committer:
             return Effect(), [(one, error) for one in others]
 
     def _refusal(self) -> SpoolError | None:
-        try:
-            free = free_bytes(self._directory)
-        except OSError as error:
-            return from_os(error, "ask the disk for its free space")
-        if free >= self._settings.reserve:
-            return None
-        return SpoolError(
-            f"only {free} bytes are free on the spool's disk, {self._settings.reserve} are kept for updates: "
-            "enlarge the volume or let the queue drain",
-            full=True,
-        )
+        if self._stuck:
+            self.tidy(idle=False)
+        return self._stuck or lack_of_room(self._directory, self._settings.reserve)
 
     def _transact(self, operations: list[Operation]) -> tuple[Effect, list[Answer]]:
         try:
@@ -105,7 +98,8 @@ class Committer:
         if self._store is None:
             store = self._reopen()
             try:
-                store.carry_over()
+                if not store.empty_log():
+                    raise sqlite3.OperationalError("a reader keeps the log from being carried over")
             except sqlite3.Error:
                 store.close()
                 raise
@@ -125,7 +119,7 @@ class Committer:
         self.abandon()
 
     def _recovered(self) -> None:
-        if self._failing:
+        if self._failing and not self._stuck:
             self._failing = False
             self._log.event("spool-recovered")
 
@@ -155,8 +149,8 @@ class Committer:
     def tidy(self, idle: bool) -> None:
         """Keep log and database from growing: a checkpoint when the log is long, free pages back when there is time.
 
-        It comes after the answers. When it fails the mail is safe in the log, but the disk is not well: the connection
-        is given up and nothing is accepted until a new one could carry the log over.
+        It comes after the answers. When it fails the mail is safe in the log, but nothing is accepted until the log
+        could be carried over: by this connection when there is no room, else by a new one.
         """
         if self._store is None:
             return
@@ -165,9 +159,13 @@ class Committer:
                 if idle:
                     self._store.give_back(self._settings.slack_pages, _VACUUM_PAGES)
                 self._store.checkpoint()
-                self._log_pages = 0
+                self._log_pages, self._stuck = 0, None
+            if lack_of_room(self._directory, self._settings.reserve) and self._store.give_back(0, _VACUUM_PAGES):
+                self._store.empty_log()
         except sqlite3.Error as error:
-            self._fail(from_sqlite(error, "carry the log over into the database", self._directory))
+            failure = from_sqlite(error, "carry the log over into the database", self._directory)
+            self._stuck = failure if failure.full else None
+            self._fail(failure)
 
     def close(self) -> None:
         """Close the connection; SQLite carries the log over. A failure leaves the log for the next start."""

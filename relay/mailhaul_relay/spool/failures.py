@@ -43,8 +43,19 @@ def is_unreadable(error: Exception) -> bool:
     return primary_code(error) in _UNREADABLE
 
 
-def free_bytes(directory: Path) -> int:
-    """Give the free space for us on the disk of a directory; 0 when no file can be made. Raises OSError."""
+def lack_of_room(directory: Path, reserve: int) -> SpoolError | None:
+    """Tell when the disk has less free space than the reserve that updates and removals need."""
+    try:
+        free = _free_bytes(directory)
+    except OSError as error:
+        return from_os(error, "ask the disk for its free space")
+    if free >= reserve:
+        return None
+    text = f"only {free} bytes are free on the spool's disk, {reserve} are kept for updates"
+    return SpoolError(f"{text}: enlarge the volume or let the queue drain", full=True)
+
+
+def _free_bytes(directory: Path) -> int:
     found = os.statvfs(directory)
     if found.f_files and not found.f_favail:
         return 0
@@ -55,6 +66,6 @@ def _has_no_room(error: Exception, directory: Path) -> bool:
     if primary_code(error) not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
         return False
     try:
-        return free_bytes(directory) < _NEARLY_NOTHING
+        return _free_bytes(directory) < _NEARLY_NOTHING
     except OSError:
         return False

@@ -31,7 +31,7 @@ class Settings:
 
     body_in_file: int = 128 * 1024
     body_memory: int = 16 * 1024 * 1024
-    reserve: int = 16 * 1024 * 1024
+    reserve: int = 32 * 1024 * 1024
     log_pages: int = 2000
     slack_pages: int = 8192
     busy: float = 2.0

@@ -144,17 +144,18 @@ class Store:
         """Carry the log over into the database as far as readers let it."""
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
-    def carry_over(self) -> None:
-        """Carry all of the log over and empty it. OperationalError when a reader keeps it from that."""
-        busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise sqlite3.OperationalError("a reader keeps the log from being carried over")
-
-    def give_back(self, slack: int, pages: int) -> None:
-        """Return at most so many free pages beyond the slack to the disk."""
+    def give_back(self, slack: int, pages: int) -> bool:
+        """Return at most so many free pages beyond the slack to the disk (with the next checkpoint); whether any."""
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
-        if free > slack:
-            self._connection.execute(f"PRAGMA incremental_vacuum({min(pages, free - slack)})").fetchall()
+        if free <= slack:
+            return False
+        self._connection.execute(f"PRAGMA incremental_vacuum({min(pages, free - slack)})").fetchall()
+        return True
+
+    def empty_log(self) -> bool:
+        """Carry all of the log over and give its space back; False when a reader keeps it from that."""
+        busy, _, _ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def close(self) -> None:
         """Close the connection; SQLite carries the log over when nobody else has the database open."""
