@@ -124,6 +124,7 @@ class Connection:
                 event = await self._next_event()
                 if not isinstance(event, h11.Request):
                     return None
+                self._refuse_announced(event)
                 return self._request(event, await self._read_body())
         except TimeoutError:
             raise _RefusedError(problem(408, "the request did not arrive in time")) from None
@@ -147,12 +148,21 @@ class Connection:
             await self._receive()
         return event
 
+    def _refuse_announced(self, event: h11.Request) -> None:
+        """Refuse a body that announces more than the bound before it is sent."""
+        announced = next((value for name, value in event.headers if name == b"content-length"), b"0")
+        if int(announced) > self._bounds.body:
+            raise self._too_large()
+
+    def _too_large(self) -> _RefusedError:
+        return _RefusedError(problem(413, f"the body is larger than {self._bounds.body} bytes"))
+
     async def _read_body(self) -> bytes:
         body = bytearray()
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
             if len(body) > self._bounds.body:
-                raise _RefusedError(problem(413, f"the body is larger than {self._bounds.body} bytes"))
+                raise self._too_large()
         if not isinstance(event, h11.EndOfMessage):
             raise BadRequestError("the body is not complete")
         return bytes(body)
