@@ -29,5 +29,16 @@ def test_names_follow_the_conventions_of_prometheus(metric: Metric) -> None:
 
 
 def test_no_metric_has_a_label_that_mail_could_fill() -> None:
-    allowed = {"upstream", "outcome", "fault", "state", "reason", "result", "code", "enhanced", "namespace", "name"}
+    allowed = {
+        "upstream",
+        "outcome",
+        "fault",
+        "state",
+        "reason",
+        "result",
+        "code",
+        "enhanced",
+        "alias_namespace",
+        "alias",
+    }
     assert {label for metric in METRICS for label in metric.labels} <= allowed | {"version"}

@@ -128,7 +128,7 @@ METRICS = (
         Kind.COUNTER,
         "Recipients that a MailAlias led to, by outcome: forwarded or failed. Above 500 aliases in use the later "
         "ones are summed up with the name `(others)`.",
-        ("namespace", "name", "outcome"),
+        ("alias_namespace", "alias", "outcome"),
     ),
     Metric("mailhaul_aliases_refused", Kind.GAUGE, "Aliases in use that may not forward now; the report says why."),
     Metric(

@@ -1,0 +1,54 @@
+"""The report says what the readings say, in the contract's form, and a reader gets the same back."""
+
+from tests.support.readings import NOW, readings
+
+from mailhaul_contract.report import BreakerState, RelayReport
+from mailhaul_relay.http.report import MAX_ALIASES, build_report
+from mailhaul_relay.telemetry.tally import Tally
+
+
+def test_a_report_survives_the_way_to_its_reader() -> None:
+    report = build_report(readings())
+    sent = report.model_dump_json(by_alias=True)
+    assert RelayReport.model_validate_json(sent, by_alias=True, by_name=False) == report
+
+
+def test_identity_queue_and_totals_are_reported() -> None:
+    report = build_report(readings())
+    assert (report.namespace, report.name, report.pid) == ("mail", "relay", 4711)
+    assert (report.digest, report.secret_revision) == ("sha256:feed", "rev1")
+    assert (report.queue.held, report.queue.dead, report.queue.oldest) == (3, 4, NOW - 50)
+    assert (report.accepted, report.delivered, report.failed) == (7, 5, 1)
+    assert report.delivered_last_day == 5
+    assert report.listeners[0].port == 2525
+
+
+def test_each_configured_upstream_is_reported_with_its_breaker() -> None:
+    primary, backup = build_report(readings()).upstreams
+    assert (primary.name, primary.provider, primary.breaker) == ("primary", "mailtrap", BreakerState.OPEN)
+    assert (primary.breaker_fault, primary.next_attempt) == ("auth", NOW + 240)
+    assert primary.refused_senders == ("a.example", "b.example")
+    assert primary.last_reply is not None
+    assert primary.last_reply.code == 535
+    assert (backup.breaker, backup.delivered, backup.last_reply) == (BreakerState.CLOSED, 0, None)
+
+
+def test_the_endpoint_is_the_configured_one_until_a_connection_was_made() -> None:
+    tally = Tally()
+    assert build_report(readings(tally)).upstreams[0].endpoint == "live.example.net:587"
+    tally.upstream("primary").endpoint = "live.example.net:2525"
+    assert build_report(readings(tally)).upstreams[0].endpoint == "live.example.net:2525"
+
+
+def test_a_reason_makes_the_relay_not_accepting() -> None:
+    report = build_report(readings(not_accepting="stopping"))
+    assert (report.accepting, report.not_accepting_reason) == (False, "stopping")
+
+
+def test_aliases_are_ordered_and_bounded() -> None:
+    tally = Tally()
+    for number in range(MAX_ALIASES + 10):
+        tally.alias(f"ns/a{number}").forwarded = 1
+    aliases = build_report(readings(tally)).aliases
+    assert len(aliases) == MAX_ALIASES
+    assert [one.name for one in aliases] == sorted(one.name for one in aliases)

@@ -1,0 +1,95 @@
+"""Who gets in: the holder of the token, by every way that is meant, and nobody by any other."""
+
+import base64
+
+import pytest
+
+from mailhaul_relay.http.access import Guard
+from mailhaul_relay.http.messages import Request, Response, text
+from mailhaul_relay.http.routes import Handler
+from mailhaul_relay.telemetry.tally import Tally
+
+TOKEN = "canary-token-0123456789"
+
+
+async def _inside(_: Request) -> Response:
+    return text("inside")
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def _status(handler: Handler, authorization: str | None = None, host: str = "relay:9090") -> int:
+    headers = {"host": host} | ({} if authorization is None else {"authorization": authorization})
+    return (await handler(Request("GET", "/", headers=headers))).status
+
+
+@pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer  {TOKEN} ", _basic("", TOKEN), _basic("me", TOKEN)])
+async def test_the_token_opens(value: str) -> None:
+    assert await _status(Guard(lambda: TOKEN, Tally()).always(_inside), value) == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {TOKEN}x",
+        f"Bearer {TOKEN[:-1]}",
+        TOKEN,
+        f"Token {TOKEN}",
+        _basic(TOKEN, ""),
+        "Basic ***",
+        "Basic " + base64.b64encode(b"\xff\xfe:\xff").decode(),
+        "Bearer \xe9\xff",
+    ],
+)
+async def test_nothing_else_opens_and_each_try_is_counted(value: str | None) -> None:
+    tally = Tally()
+    assert await _status(Guard(lambda: TOKEN, tally).always(_inside), value) == 401
+    assert tally.http_denied == 1
+
+
+@pytest.mark.parametrize("value", [None, "Bearer ", "Bearer anything", _basic("", "")])
+async def test_without_a_token_configured_the_closed_stays_closed(value: str | None) -> None:
+    guard = Guard(lambda: "", Tally())
+    refusal = await guard.always(_inside)(Request("GET", "/", headers={"authorization": value or ""}))
+    assert refusal.status == 403
+    assert b"api.token" in refusal.body
+    assert await _status(guard.in_browser(_inside), value) == 403
+
+
+async def test_a_new_token_replaces_the_old_one_at_once() -> None:
+    token = [TOKEN]
+    handler = Guard(lambda: token[0], Tally()).always(_inside)
+    token[0] = "another"
+    assert await _status(handler, f"Bearer {TOKEN}") == 401
+    assert await _status(handler, "Bearer another") == 200
+
+
+async def test_a_browser_is_asked_for_a_password() -> None:
+    response = await Guard(lambda: TOKEN, Tally()).in_browser(_inside)(Request("GET", "/"))
+    assert dict(response.headers)["WWW-Authenticate"].startswith("Basic realm=")
+
+
+@pytest.mark.parametrize("host", ["localhost:9090", "127.0.0.1:9090", "[::1]:9090", "LOCALHOST", "127.0.0.1"])
+async def test_loopback_names_open_a_loopback_page(host: str) -> None:
+    assert await _status(Guard(lambda: TOKEN, Tally()).on_loopback(_inside), host=host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["", "evil.example", "evil.example:9090", "127.0.0.1.evil.example", "localhost:x", "::1"]
+)
+async def test_a_rebound_name_does_not_open_a_loopback_page(host: str) -> None:
+    assert await _status(Guard(lambda: TOKEN, Tally()).on_loopback(_inside), host=host) == 403
+
+
+async def test_a_refusal_never_repeats_a_token() -> None:
+    response = await Guard(lambda: TOKEN, Tally()).always(_inside)(
+        Request("GET", "/", headers={"authorization": "Bearer presented-canary"})
+    )
+    assert b"canary" not in response.body
+    assert "canary" not in str(response.headers)
