@@ -83,5 +83,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def restrict(path: Path) -> None:
-    """Make the database file before SQLite does, readable by its owner only; SQLite gives its other files that mode."""
+    """Make the database file before SQLite does, readable by its owner only; SQLite gives its other files that mode.
+
+    Only while nothing of this process has the database open: closing any descriptor of a file gives up all of the
+    process's POSIX locks on it, SQLite's too (sqlite.org/howtocorrupt.html, section 2.2).
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))

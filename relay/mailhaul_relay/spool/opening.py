@@ -45,10 +45,6 @@ def open_directory(directory: Path, settings: Settings, log: Log, now: float) ->
 
 def open_store(directory: Path, settings: Settings) -> Store:
     """Open a writing connection. Raises sqlite3.Error and SpoolError."""
-    try:
-        restrict(directory / FILE)
-    except OSError as error:
-        raise from_os(error, f"open {directory / FILE}") from error
     connection = connect_writer(directory / FILE, settings)
     try:
         return Store(connection)
@@ -83,6 +79,7 @@ def _open(directory: Path, settings: Settings, log: Log, now: float) -> tuple[St
 
 
 def _open_and_recover(directory: Path, settings: Settings, log: Log, now: float) -> tuple[Store, Census]:
+    restrict(directory / FILE)
     store = open_store(directory, settings)
     try:
         return store, recover(store, directory, log, now)
