@@ -12,7 +12,7 @@ from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.local.envsecrets import EnvSecret, with_env
 from mailhaul_operator.manifests.read import read
 from mailhaul_operator.manifests.reading import Place, Reading, Refused
-from mailhaul_operator.plan.findings import Finding, Reason
+from mailhaul_operator.plan.findings import OF_ABSENCE, Finding, Reason
 
 
 class LoadError(ValueError):
@@ -53,9 +53,13 @@ class Loaded:
         return bool(self.reading.refused)
 
     def located(self, findings: Iterable[Finding]) -> tuple[Located, ...]:
-        """Add what was refused while reading to findings of the plan, and find their lines."""
+        """Add what was refused while reading to findings of the plan, and find their lines.
+
+        What was refused may be what the plan misses, so findings of absence are then not told.
+        """
         refused = (Located(_finding(one), one.place) for one in self.reading.refused)
-        planned = (Located(one, self.reading.place(one.object, one.field)) for one in findings)
+        known = (one for one in findings if not (self.is_broken and one.reason in OF_ABSENCE))
+        planned = (Located(one, self.reading.place(one.object, one.field)) for one in known)
         return (*refused, *planned)
 
 

@@ -29,7 +29,7 @@ class PlainLines:
 
     def __init__(self, write: Callable[[str], object] = sys.stdout.write) -> None:
         self._write = write
-        self._last: dict[str, str] = {}
+        self._last: dict[str, tuple[str, ...]] = {}
 
     def tell(self, line: str) -> None:
         """Write the line with the time of day."""
@@ -40,13 +40,15 @@ class PlainLines:
             self._write = _nowhere
 
     def show(self, views: tuple[RelayView, ...]) -> None:
-        """Write the verdicts that changed."""
+        """Write the verdicts that changed, each with its first cause."""
         for view in views:
-            if view.verdict and self._last.get(view.key) != view.headline:
-                self._last[view.key] = view.headline
-                self.tell(f"{view.key}: {view.headline}")
-                for cause in view.verdict.causes[:1]:
-                    self.tell(f"{view.key}: remedy: {cause.remedy}")
+            causes = view.verdict.causes if view.verdict else ()
+            line = f"{view.headline}: {causes[0].words}" if causes else view.headline
+            if view.verdict and self._last.get(view.key) != (view.headline, *(one.reason for one in causes)):
+                self._last[view.key] = (view.headline, *(one.reason for one in causes))
+                self.tell(f"{view.key}: {line}")
+                if causes:
+                    self.tell(f"{view.key}: remedy: {causes[0].remedy}")
 
     def close(self) -> None:
         """Nothing to restore."""

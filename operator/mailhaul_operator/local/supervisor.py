@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeGuard
 
 from mailhaul_contract.names import CONFIG_FILE, SECRET_API_TOKEN
 from mailhaul_contract.report import RelayReport
@@ -130,8 +130,13 @@ class Supervisor:
             http=one.endpoint.url,
             config=one.plan.config,
             report=one.report,
-            verdict=judge(one.report, now) if isinstance(one.report, RelayReport) else None,
+            verdict=judge(one.report, now) if _is_under_way(one.report) else None,
         )
+
+
+def _is_under_way(report: RelayReport | Unreachable | None) -> TypeGuard[RelayReport]:
+    """Whether the relay has looked at its configuration: what it says before that is no verdict."""
+    return isinstance(report, RelayReport) and bool(report.digest or report.refused_config)
 
 
 def _mount(place: RelayPlace, plan: Plan) -> None:

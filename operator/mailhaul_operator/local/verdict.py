@@ -36,11 +36,11 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """One line for people."""
+        """A few words for people; `causes` tell more."""
         if not self.leaves:
-            return f"mail does not leave: {self.causes[0].words}"
-        good = "mail leaves" if self.proved else "no mail was sent yet, nothing known stands in its way"
-        return f"{good}; but {self.causes[0].words}" if self.causes else good
+            return "mail does not leave"
+        good = "mail leaves" if self.proved else "ready, no mail was sent yet"
+        return f"{good}, but not all is well" if self.causes else good
 
 
 def judge(report: RelayReport, now: float) -> Verdict:
@@ -87,7 +87,7 @@ def _upstream_out(upstream: UpstreamReport, now: float, *, blocks: bool) -> Caus
     reply = upstream.last_reply
     where = upstream.endpoint or upstream.provider
     said = f": {reply_words(reply)}" if reply else ""
-    remedy = (reply.remedy if reply else "") or "check the provider"
+    remedy = (reply.remedy if reply else "").rstrip(".") or "check the provider"
     when = _in(max(0.0, upstream.next_attempt - now))
     words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
     return Cause("UpstreamOut", words, f"{remedy}; next try {when}", blocks)
@@ -118,7 +118,7 @@ def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
     if not waiting or now - since <= STALE_AFTER:
         return []
     said = f"; last error: {reply_words(report.last_error)}" if report.last_error else ""
-    remedy = (report.last_error.remedy if report.last_error else "") or "see `mailhaul queue list`"
+    remedy = _last_remedy(report) or "see `mailhaul queue list`"
     return [Cause("NotDelivering", f"{waiting} messages wait and none left for {span(now - since)}{said}", remedy)]
 
 
@@ -126,7 +126,7 @@ def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
     del now
     if not report.queue.held:
         return []
-    remedy = (report.last_error.remedy if report.last_error else "") or "see `mailhaul queue list`"
+    remedy = _last_remedy(report) or "see `mailhaul queue list`"
     return [Cause("MailHeld", f"{report.queue.held} messages are held", remedy, blocks=False)]
 
 
@@ -179,6 +179,10 @@ _CHAIN: Final[tuple[Callable[[RelayReport, float], list[Cause]], ...]] = (
     _nothing_is_dead,
     _clients_are_known,
 )
+
+
+def _last_remedy(report: RelayReport) -> str:
+    return report.last_error.remedy.rstrip(".") if report.last_error else ""
 
 
 def _in(seconds: float) -> str:

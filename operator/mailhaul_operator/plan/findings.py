@@ -110,6 +110,22 @@ class Reason(StrEnum):
     )
 
 
+OF_ABSENCE = frozenset(
+    {
+        Reason.SECRET_MISSING,
+        Reason.CA_MISSING,
+        Reason.TLS_SECRET_MISSING,
+        Reason.SRS_SECRET_MISSING,
+        Reason.UPSTREAM_UNKNOWN,
+        Reason.NO_UPSTREAM,
+        Reason.PROVIDER_NOT_USED,
+        Reason.RELAY_UNKNOWN,
+        Reason.NO_RELAY,
+    }
+)
+"""They say that something is not there, which nobody knows while some documents could not be read."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
     """A resource by kind, namespace and name. All empty for what belongs to no resource."""

@@ -8,7 +8,7 @@ from mailhaul_contract.config import Listener, ListenerTlsMode
 from mailhaul_contract.names import secret_certificate, secret_private_key
 from mailhaul_operator.api.relay_listeners import RelayListener
 from mailhaul_operator.plan.findings import ObjectRef, Reason
-from mailhaul_operator.plan.references import Lookup, Source, is_certificate, is_private_key
+from mailhaul_operator.plan.references import CERTIFICATE, PRIVATE_KEY, Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
 
 
@@ -37,13 +37,9 @@ def _certified(
     )
     if not lookup.has_secret(source, reference.name, Reason.TLS_SECRET_MISSING):
         return False
-    chain = lookup.secret_key(source, reference.name, "tls.crt")
-    key = lookup.secret_key(source, reference.name, "tls.key")
-    good = [
-        lookup.usable(source, chain, "tls.crt", "a certificate in PEM form", is_certificate),
-        lookup.usable(source, key, "tls.key", "an unencrypted private key in PEM form", is_private_key),
-    ]
-    if chain is None or key is None or not all(good):
+    chain = lookup.fitting(source, reference.name, "tls.crt", CERTIFICATE)
+    key = lookup.fitting(source, reference.name, "tls.key", PRIVATE_KEY)
+    if chain is None or key is None:
         return False
     secret[secret_certificate(listener.name)] = chain
     secret[secret_private_key(listener.name)] = key

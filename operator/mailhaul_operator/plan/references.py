@@ -72,12 +72,14 @@ class Lookup:
             return value
         return None
 
-    def usable(self, source: Source, value: bytes | None, key: str, what: str, fits: Callable[[bytes], bool]) -> bool:
-        """Whether a value that was found fits its purpose (`what` it must be); says so when not."""
-        if value is None or fits(value):
-            return value is not None
-        self._say(source, "", Reason.SECRET_KEY_INVALID, f"key {key} is not {what}", f"write {what} into key {key}")
-        return False
+    def fitting(self, source: Source, name: str, key: str, form: "Form", field: str = "") -> bytes | None:
+        """As `secret_key`, and the value must have a form; None, and a finding, when it has not."""
+        value = self.secret_key(source, name, key, field)
+        if value is None or form.fits(value):
+            return value
+        what = f"key {key} of Secret {self.snapshot.namespace}/{name} is not {form.words}"
+        self._say(source, field, Reason.SECRET_KEY_INVALID, what, f"write {form.words} into it")
+        return None
 
     def authority(self, source: Source, reference: CaRef) -> str | None:
         """Give the PEM text of an authority; None, and a finding, when it is absent or not PEM."""
@@ -100,6 +102,14 @@ class Lookup:
         self.findings.append(source.finding(reason, what, remedy, field))
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a value must be, in words and as a check."""
+
+    words: str
+    fits: Callable[[bytes], bool]
+
+
 def is_certificate(value: bytes) -> bool:
     """Whether this looks like one or more certificates in PEM form (RFC 7468)."""
     ends = value.count(b"-----END CERTIFICATE-----")
@@ -119,3 +129,8 @@ def is_one_line(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return not any(character in text.strip("\r\n") for character in "\0\r\n")
+
+
+CERTIFICATE = Form("a certificate in PEM form", is_certificate)
+PRIVATE_KEY = Form("an unencrypted private key in PEM form", is_private_key)
+ONE_LINE = Form("text on one line", is_one_line)

@@ -21,7 +21,7 @@ from mailhaul_operator.api.profiles import Profile, profile
 from mailhaul_operator.api.smtprelay import RelayUpstream
 from mailhaul_operator.api.upstreamprovider import CredentialRef, UpstreamProvider
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
-from mailhaul_operator.plan.references import Lookup, Source, is_one_line
+from mailhaul_operator.plan.references import ONE_LINE, Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
 
 
@@ -98,7 +98,7 @@ class _Candidate:
         if not self._lookup.has_secret(source, reference.name):
             return None
         username = self._username(source, reference)
-        password = self._one_line(source, reference.name, reference.password_key, ".passwordKey")
+        password = self._lookup.fitting(source, reference.name, reference.password_key, ONE_LINE, ".passwordKey")
         if username is None or password is None:
             return None
         name = self._provider.metadata.name
@@ -108,11 +108,7 @@ class _Candidate:
         fixed = self._profile.login.fixed
         if fixed and not self._lookup.has_key(reference.name, reference.username_key):
             return fixed.encode()
-        return self._one_line(source, reference.name, reference.username_key, ".usernameKey")
-
-    def _one_line(self, source: Source, name: str, key: str, field: str) -> bytes | None:
-        value = self._lookup.secret_key(source, name, key, field)
-        return value if self._lookup.usable(source, value, key, "text on one line", is_one_line) else None
+        return self._lookup.fitting(source, reference.name, reference.username_key, ONE_LINE, ".usernameKey")
 
 
 def _mode_of_port(known: Profile, port: int | None) -> TlsMode:
