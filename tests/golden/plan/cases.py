@@ -1,6 +1,6 @@
 """The cases of `plan`: each folder has resources in YAML, and what becomes of them.
 
-In `expected/` are `NAMESPACE.NAME.relay.v1.json`, the configuration of a relay, `NAMESPACE.NAME.secret.json`, the keys of
+In `expected/` are `NAMESPACE.NAME.relay.v1.json`, a relay's configuration, `NAMESPACE.NAME.secret.json`, the keys of
 its assembled Secret (never a value), and `findings.json`, what was found, with its line.
 Run `python -m tests.golden.plan.cases` to write them anew, then read the difference.
 """
