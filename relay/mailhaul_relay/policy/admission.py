@@ -5,8 +5,8 @@
 - An unknown address in an own domain is 550 5.1.1 for everybody, trusted clients too: relayed onwards it would come
   back to us or vanish. Other domains are for trusted clients only.
 - The unqualified postmaster (RFC 5321 section 4.5.1) is given as `Address("postmaster", "")`.
-- Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our aliases,
-  it is taken as inbound: a gateway in the cluster hands in other people's mail so.
+- Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our own
+  addresses (alias, SRS, postmaster), it is taken as inbound: a gateway in the cluster hands in other people's mail so.
 - A relay without upstreams accepts and holds.
 Refusals are replies whose text names the cause and the remedy; nothing here raises.
 """
@@ -149,7 +149,7 @@ def _submission(running: Running, incoming: Incoming, fields: tuple[Field, ...])
     refusal = guards.refuse_authors(running, (one.address.domain for one in authors))
     if refusal is None:
         return Origin.SUBMISSION, authors[0].address.domain
-    if all(one.is_forward for one in incoming.recipients):
+    if all(one.original != one.final for one in incoming.recipients):
         inbound = _inbound(running, incoming, fields)
         return refusal if isinstance(inbound, Reply) else inbound
     return refusal

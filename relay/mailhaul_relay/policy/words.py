@@ -50,8 +50,11 @@ def decode_words(text: str) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Give a display name of others on one line: control and direction characters gone, `MAX_NAME` long at most."""
-    printable = "".join(one if one.isprintable() else " " for one in text)
+    """Give a display name of others on one line: control and direction characters gone, `MAX_NAME` long at most.
+
+    An encoded word that we could not decode is defaced, for some readers decode them even inside quotes.
+    """
+    printable = "".join(one if one.isprintable() else " " for one in text.replace("=?", "?"))
     return " ".join(printable.split())[:MAX_NAME].rstrip()
 
 
@@ -84,7 +87,7 @@ def _decoded(charset: str, encoding: str, text: str) -> str | None:
     if not charset.startswith(_CHARSETS) or not text.isascii():
         return None
     try:
-        octets = b64decode(text) if encoding == "b" else decodestring(text.encode("ascii"), header=True)
+        octets = b64decode(text, validate=True) if encoding == "b" else decodestring(text.encode("ascii"), header=True)
         return octets.decode(charset, "replace")
     except (Base64Error, ValueError, LookupError):
         return None
