@@ -11,11 +11,13 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 
-MAX_PARSED = 1_048_576
+MAX_PARSED = 524_288
 """Bytes of a message that are looked at; the raw form has all."""
 MAX_TEXT = 262_144
 MAX_HEADERS = 200
 MAX_PARTS = 100
+MAX_NESTING = 20
+"""Multiparts and messages within messages; the standard parser's time grows with lines times depth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,21 @@ def readable(content: bytes) -> Readable:
     """Give a message in readable form; it never fails."""
     cut = len(content) > MAX_PARSED
     bounded = content[:MAX_PARSED]
+    if _is_labyrinth(bounded):
+        return _as_it_is(bounded, cut=cut)
     try:
         return _parsed(bounded, cut=cut)
     except Exception:  # noqa: BLE001 - the standard parser raises many kinds of errors on hostile input
-        text = bounded[:MAX_TEXT].decode("utf-8", "replace")
-        return Readable((), text, (), cut or len(bounded) > MAX_TEXT)
+        return _as_it_is(bounded, cut=cut)
+
+
+def _is_labyrinth(content: bytes) -> bool:
+    lower = content.lower()
+    return lower.count(b"boundary") + lower.count(b"message/") > MAX_NESTING
+
+
+def _as_it_is(content: bytes, *, cut: bool) -> Readable:
+    return Readable((), content[:MAX_TEXT].decode("utf-8", "replace"), (), cut or len(content) > MAX_TEXT)
 
 
 def decoded(value: str) -> str:
