@@ -123,7 +123,7 @@ def _print_json(value: dict[str, Any]) -> None:
 
 
 def _states(text: str) -> str:
-    if text and set(text.split(",")) <= set(_STATES):
+    if not text or set(text.split(",")) <= set(_STATES):
         return text
     raise argparse.ArgumentTypeError(f"takes one or more of {', '.join(_STATES)}, separated by commas")
 
