@@ -138,13 +138,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("mailhaul queue", description="Mail in the queue of a running relay.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     where = _where()
-    listing = verbs.add_parser("list", parents=[where], help="what waits, and why")
+    listing = verbs.add_parser("list", parents=[where], allow_abbrev=False, help="what waits, and why")
     listing.add_argument("--limit", type=_limit, default=100, help="at most so many messages (default 100)")
-    show = verbs.add_parser("show", parents=[where], help="one message: envelope, each recipient's fate, head")
+    show = verbs.add_parser(
+        "show", parents=[where], allow_abbrev=False, help="one message: envelope, each recipient's fate, head"
+    )
     show.add_argument("id", metavar="ID")
-    retry = verbs.add_parser("retry", parents=[where], help="make mail due now; dead letters get a new chance")
+    retry = verbs.add_parser(
+        "retry", parents=[where], allow_abbrev=False, help="make mail due now; dead letters get a new chance"
+    )
     retry.add_argument("--upstream", default="", metavar="NAME", help="through this upstream of the relay")
-    drop = verbs.add_parser("drop", parents=[where], help="remove mail for good")
+    drop = verbs.add_parser("drop", parents=[where], allow_abbrev=False, help="remove mail for good")
     drop.add_argument("--yes", action="store_true", help="really drop every message in the states")
     for many in (retry, drop):
         many.add_argument("id", metavar="ID", nargs="?", default="")
