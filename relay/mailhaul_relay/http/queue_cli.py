@@ -135,7 +135,9 @@ def _limit(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("mailhaul queue", description="Mail in the queue of a running relay.")
+    parser = argparse.ArgumentParser(
+        "mailhaul queue", description="Mail in the queue of a running relay.", allow_abbrev=False
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     where = _where()
     listing = verbs.add_parser("list", parents=[where], allow_abbrev=False, help="what waits, and why")
