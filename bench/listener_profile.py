@@ -101,7 +101,7 @@ async def _serve(control: Connection, *, profile: bool) -> None:
         await listener.stop(0)
 
 
-def _child(control: Connection, profile: bool) -> None:  # noqa: FBT001
+def _child(control: Connection, profile: bool) -> None:
     asyncio.run(_serve(control, profile=profile))
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.certificates import Authority
+from tests.support.dialogs import Player, Step, read, said_by_client
+from tests.support.listening import Bench
 
 from mailhaul_contract.config import RelayConfig
 from mailhaul_relay.model.secrets import Certificate, Secrets
 from mailhaul_relay.policy.running import Running, compile_running
-from tests.support.certificates import Authority
-from tests.support.dialogs import Player, Step, read, said_by_client
-from tests.support.listening import Bench
 
 FOLDER = Path(__file__).parent
 FILES = sorted(FOLDER.glob("*/*.smtp"))
@@ -100,7 +100,7 @@ async def _converse(running: Running, source: str, chunks: list[bytes]) -> str:
     said = wire.take()
     for chunk in chunks:
         said += wire.send(chunk)
-        while not wire.reading:
+        for _ in range(3 if wire.reading else 6):
             await asyncio.sleep(0)
     for _ in range(4):
         await asyncio.sleep(0)

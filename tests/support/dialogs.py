@@ -27,9 +27,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.listening import Bench
+
 from mailhaul_relay.model.message import Message
 from mailhaul_relay.spool.interface import SpoolError
-from tests.support.listening import Bench
 
 WAIT = 10.0
 """Seconds for a reply; loopback needs milliseconds."""
@@ -92,7 +93,7 @@ def matches(pattern: str, line: str) -> bool:
 
 def said_by_client(steps: list[Step]) -> bytes:
     """Give everything that the client says, in order."""
-    return b"".join(step.octets for step in steps if step.word.startswith("c"))
+    return b"".join(step.octets for step in steps if step.word[:2] in {"c", "c("})
 
 
 class Player:
@@ -132,7 +133,7 @@ class Player:
                 assert not rest, f"line {step.line}: the server went on with {rest!r}"
             case "spool" | "queue":
                 self._set(step)
-            case word if word.startswith("c"):
+            case word if word[:2] in {"c", "c("}:
                 self._writer.write(step.octets)
             case _:
                 check(step, self._bench)

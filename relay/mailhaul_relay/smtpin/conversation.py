@@ -151,16 +151,18 @@ class Conversation(SMTP):
 
     def _release(self, hold: int) -> None:
         self._hold &= ~hold
-        if self._hold or self._lost:
-            return
-        self._proceed()
-        if self._hold or self._lost:
+        if not self._is_held():
+            self._proceed()
+        if self._is_held():
             return
         if self._reading_paused:
             self._reading_paused = False
             self.transport.resume_reading()
         if self._eof:
             self.transport.close()
+
+    def _is_held(self) -> bool:
+        return self._lost or self._hold != Hold.NONE
 
     def _receive(self, data: bytes) -> bool:
         """Give data to the receiver; True when the message ended and commands may follow."""
@@ -269,9 +271,15 @@ class Conversation(SMTP):
         self._closes_at = self.loop.time() + limits.LINGER
         if reply is None or self._original_transport is not None or self._eof:
             self.transport.close()
-        elif not self._lost:
-            # Closing while input is unread would reset the connection and may take the reply with it.
+        else:
+            self._half_close()
+
+    def _half_close(self) -> None:
+        """Closing while input is unread would reset the connection, and that may take the last reply with it."""
+        try:
             self.transport.write_eof()
+        except OSError:
+            self.transport.abort()
 
     def abort_soon(self) -> None:
         """Drop the connection once what was written is on its way."""

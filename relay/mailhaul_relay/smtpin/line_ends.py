@@ -8,7 +8,8 @@ from typing import Protocol
 
 from mailhaul_contract.config import LineEndings
 
-_HINT = "send CRLF line ends, see docs/smtp.md"
+_FAULTS = (b"\0", b"\n", b"\r")
+_NAMES = {0x00: "NUL", 0x0A: "LF", 0x0D: "CR"}
 
 
 class LineEnds(Protocol):
@@ -34,54 +35,68 @@ class StrictLineEnds:
     def check(self, piece: bytes) -> bytes:
         """Give the piece as it is."""
         pairs = piece.count(b"\r\n")
-        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
-            self._tell_bare(piece)
-        elif b"\0" in piece:
-            self.fault = _nul_at(self._lines, piece)
+        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs or b"\0" in piece:
+            self.fault = _first_fault(piece, self._lines)
         self._lines += pairs
         return piece
 
-    def _tell_bare(self, piece: bytes) -> None:
-        for line, text in enumerate(piece.split(b"\r\n"), self._lines):
-            if b"\n" in text or b"\r" in text:
-                which = "LF" if b"\n" in text else "CR"
-                self.fault = f"Message has a bare {which} (line {line}): {_HINT}"
-                return
+
+def _first_fault(piece: bytes, lines: int) -> str:
+    """Say what is wrong first in a piece whose first line has the number `lines`."""
+    for line, text in enumerate(piece.split(b"\r\n"), lines):
+        for octet in text if any(wrong in text for wrong in _FAULTS) else b"":
+            if octet in _NAMES:
+                return _told(_NAMES[octet], line)
+    raise AssertionError("a piece without a fault")
+
+
+def _told(name: str, line: int) -> str:
+    remedy = "encode binary content" if name == "NUL" else "send CRLF line ends"
+    return f"Message has a bare {name} (line {line}): {remedy}, see docs/smtp.md"
 
 
 class NormalisedLineEnds:
-    """A bare CR or LF becomes CRLF. A dot that comes to stand at the start of a line by that is content: it is
-    stuffed (RFC 5321 section 4.5.2), so it can end no message further on. NUL is refused here too.
+    """A bare CR or LF becomes CRLF. A dot that would come to begin a line by that, or to stand alone on one, is content:
+    it is stuffed (RFC 5321 section 4.5.2), so it can end no message further on. NUL is refused here too.
     """
 
-    __slots__ = ("_after_bare_end", "_lines", "fault")
+    __slots__ = ("_after", "_lines", "fault")
 
     def __init__(self) -> None:
         self.fault = ""
         self._lines = 1
-        self._after_bare_end = False
+        self._after = b"\r\n"
 
     def check(self, piece: bytes) -> bytes:
-        """Give the piece with CRLF for every line end."""
-        if not piece:
+        """Give the piece with CRLF for every line end.
+
+        What is held back between pieces lets no piece begin right behind a CRLF, but for the first of the message.
+        """
+        nul = piece.find(b"\0")
+        if nul >= 0:
+            self.fault = _told("NUL", self._lines + _line_ends(piece[:nul]))
             return piece
-        if b"\0" in piece:
-            self.fault = _nul_at(self._lines, piece)
-            return piece
-        dot = b"." if self._after_bare_end and piece.startswith(b".") else b""
         pairs = piece.count(b"\r\n")
-        self._lines += pairs
-        self._after_bare_end = piece.endswith(b"\n") and not piece.endswith(b"\r\n")
-        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs:
-            # There is no NUL in the piece, so NUL can stand for the CRLFs that were right.
-            bare = piece.replace(b"\r\n", b"\0").replace(b"\r", b"\n").replace(b"\n.", b"\n..")
-            piece = bare.replace(b"\n", b"\r\n").replace(b"\0", b"\r\n")
-        return dot + piece if dot else piece
+        before, self._after = self._after, piece[-2:]
+        lines, returns = piece.count(b"\n"), piece.count(b"\r")
+        self._lines += lines + returns - pairs
+        if lines != pairs or returns != pairs:
+            piece = _with_crlf(piece, first=before == b"\r\n")
+        if piece.startswith(b".") and before.endswith(b"\n") and before != b"\r\n":
+            return b"." + piece
+        return piece
 
 
-def _nul_at(line: int, piece: bytes) -> str:
-    line += piece.count(b"\n", 0, piece.find(b"\0"))
-    return f"Message has a NUL octet (line {line}): encode binary content, see docs/smtp.md"
+def _with_crlf(piece: bytes, *, first: bool) -> bytes:
+    """Mend a piece that has bare line ends. It has no NUL, so NUL can stand for the CRLFs that were right."""
+    bare = piece.replace(b"\r\n", b"\0").replace(b"\r", b"\n").replace(b"\n.", b"\n..").replace(b"\0.\n", b"\0..\n")
+    if first and bare.startswith(b".\n"):
+        bare = b"." + bare
+    return bare.replace(b"\n", b"\r\n").replace(b"\0", b"\r\n")
+
+
+def _line_ends(text: bytes) -> int:
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
 
 
 def line_ends(mode: LineEndings) -> LineEnds:

@@ -123,6 +123,7 @@ class Session(Conversation):
             return
         address = parse_rcpt(argument, utf8=transaction.mail.utf8)
         if isinstance(address, Reply):
+            transaction.addressed_in_vain = True
             self._err(address)
         elif transaction.is_full:
             self._overflow(transaction)
