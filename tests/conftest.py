@@ -17,7 +17,7 @@ settings.register_profile("dev", max_examples=60, deadline=None, suppress_health
 settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
-# A loop that asyncio makes by itself, when pytest-asyncio asks for "the" loop before the first test, is closed by nobody.
+# A loop that asyncio makes by itself, when pytest-asyncio asks for "the" loop between tests, is closed by nobody.
 asyncio.set_event_loop(None)
 
 _leaked: list[str] = []
