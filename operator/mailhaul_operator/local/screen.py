@@ -27,8 +27,8 @@ class Screen(Protocol):
 class PlainLines:
     """For a file, a pipe or a log: lines as things happen, and each relay's verdict when it changes."""
 
-    def __init__(self, write: Callable[[str], object] = sys.stdout.write) -> None:
-        self._write = write
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
+        self._write = write or sys.stdout.write
         self._last: dict[str, tuple[str, ...]] = {}
 
     def tell(self, line: str) -> None:

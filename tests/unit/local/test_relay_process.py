@@ -48,7 +48,7 @@ class Starter:
         self._lives, self._stubborn = list(lives), stubborn
         self.started: list[tuple[float, FakeProcess]] = []
 
-    async def __call__(self, command: Sequence[str], log: Path) -> Process:
+    async def __call__(self, _command: Sequence[str], _log: Path) -> Process:
         life = self._lives.pop(0) if self._lives else 1e9
         process = FakeProcess(100 + len(self.started), life, stubborn=self._stubborn)
         self.started.append((asyncio.get_running_loop().time(), process))
@@ -128,9 +128,9 @@ async def test_a_stop_during_the_pause_does_not_wait_for_it() -> None:
 @pytest.mark.looptime
 async def test_a_stop_while_it_is_being_started_leaves_no_process_behind() -> None:
     class Slow(Starter):
-        async def __call__(self, command: Sequence[str], log: Path) -> Process:
+        async def __call__(self, _command: Sequence[str], _log: Path) -> Process:
             await asyncio.sleep(2)
-            return await super().__call__(command, log)
+            return await super().__call__(_command, _log)
 
     starter = Slow()
     process = relay(starter, [])

@@ -27,7 +27,7 @@ def test_no_port_is_privileged() -> None:
 
 
 def test_a_port_that_is_taken_gives_the_next_free_one() -> None:
-    ports = Ports("127.0.0.1", free=lambda address, port: port not in {2525, 2526})
+    ports = Ports("127.0.0.1", free=lambda _, port: port not in {2525, 2526})
     assert ports.listeners("a/b", (25,)) == {25: 2527}
 
 
@@ -40,7 +40,7 @@ def test_two_relays_never_share_a_port() -> None:
 
 def test_a_port_once_given_stays_though_it_is_taken_by_its_own_relay() -> None:
     taken: set[int] = set()
-    ports = Ports("127.0.0.1", free=lambda address, port: port not in taken)
+    ports = Ports("127.0.0.1", free=lambda _, port: port not in taken)
     first = ports.listeners("a/b", (25,))
     taken.update(first.values())
     assert ports.listeners("a/b", (25,)) == first
@@ -54,7 +54,7 @@ def test_a_base_counts_up() -> None:
 
 def test_no_free_port_is_told_with_the_remedy() -> None:
     with pytest.raises(NoPortError, match="--port-base"):
-        Ports("127.0.0.1", free=lambda address, port: False).http("a/b")
+        Ports("127.0.0.1", free=lambda *_: False).http("a/b")
 
 
 def test_a_listening_socket_takes_its_port() -> None:

@@ -1,0 +1,174 @@
+"""Whether mail leaves is judged from measured facts, and every cause has words and a remedy."""
+
+import pytest
+
+from mailhaul_contract.report import (
+    BreakerState,
+    QueueReport,
+    RefusedConfig,
+    RelayReport,
+    ReplyReport,
+    UpstreamReport,
+)
+from mailhaul_operator.local.changes import changes
+from mailhaul_operator.local.verdict import STALE_AFTER, judge, span
+
+NOW = 1_700_010_000.0
+AUTH = ReplyReport(
+    time=NOW - 5,
+    code=535,
+    enhanced="5.7.8",
+    text="Bad credentials",
+    stage="auth",
+    fault="auth",
+    remedy="Rotate it.",
+)
+
+
+def upstream(name: str = "main", **fields: object) -> UpstreamReport:
+    return UpstreamReport.model_validate({"name": name, "provider": name, "endpoint": f"{name}.example:587", **fields})
+
+
+def out(name: str = "main", state: BreakerState = BreakerState.OPEN) -> UpstreamReport:
+    return upstream(name, breaker=state, breaker_fault="auth", next_attempt=NOW + 300, last_reply=AUTH)
+
+
+def report(**fields: object) -> RelayReport:
+    base: dict[str, object] = {
+        "namespace": "smtp",
+        "name": "relay",
+        "pid": 7,
+        "started": NOW - 1000,
+        "time": NOW,
+        "digest": "sha256:0123456789abcdef",
+        "accepting": True,
+        "upstreams": (upstream(),),
+        "last_delivery": NOW - 10,
+    }
+    return RelayReport.model_validate(base | fields)
+
+
+def reasons(report: RelayReport) -> list[tuple[str, bool]]:
+    return [(one.reason, one.blocks) for one in judge(report, NOW).causes]
+
+
+def test_a_delivery_and_no_cause_means_that_mail_leaves() -> None:
+    verdict = judge(report(), NOW)
+    assert (verdict.leaves, verdict.proved, verdict.causes) == (True, True, ())
+    assert verdict.headline == "mail leaves"
+
+
+def test_without_a_delivery_nothing_is_proved() -> None:
+    verdict = judge(report(last_delivery=0), NOW)
+    assert (verdict.leaves, verdict.proved) == (True, False)
+    assert verdict.headline == "ready, no mail was sent yet"
+
+
+def test_a_relay_that_does_not_accept_blocks_and_says_why() -> None:
+    verdict = judge(report(accepting=False, not_accepting_reason="the disk is full"), NOW)
+    assert not verdict.leaves
+    assert "the disk is full" in verdict.causes[0].words
+
+
+def test_no_upstream_blocks() -> None:
+    assert reasons(report(upstreams=())) == [("NoUpstream", True)]
+
+
+def test_one_upstream_out_of_two_is_told_and_does_not_block() -> None:
+    assert reasons(report(upstreams=(out("a"), upstream("b")))) == [("UpstreamOut", False)]
+
+
+@pytest.mark.parametrize("state", [BreakerState.OPEN, BreakerState.HALF_OPEN])
+def test_all_upstreams_out_or_on_trial_block_with_the_providers_words_and_remedy(state: BreakerState) -> None:
+    verdict = judge(report(upstreams=(out("a", state), out("b"))), NOW)
+    assert not verdict.leaves
+    assert "535 5.7.8 Bad credentials (at auth)" in verdict.causes[0].words
+    assert verdict.causes[0].remedy == "Rotate it; next try in 5 min"
+
+
+def test_mail_that_waits_while_nothing_leaves_blocks_after_a_while_and_not_before() -> None:
+    waiting = QueueReport(deferred=3, oldest=NOW - 5000)
+    assert judge(report(queue=waiting, last_delivery=NOW - STALE_AFTER), NOW).leaves
+    verdict = judge(report(queue=waiting, last_delivery=NOW - STALE_AFTER - 1, last_error=AUTH), NOW)
+    assert [one.reason for one in verdict.causes] == ["NotDelivering"]
+    assert "3 messages wait" in verdict.causes[0].words
+
+
+def test_a_message_accepted_a_moment_ago_is_no_stall_though_the_last_delivery_is_old() -> None:
+    assert judge(report(queue=QueueReport(queued=1, oldest=NOW - 2), last_delivery=NOW - 90_000), NOW).leaves
+
+
+def test_a_from_refused_by_all_blocks_and_by_one_does_not() -> None:
+    both = (upstream("a", refused_senders=("x.example",)), upstream("b", refused_senders=("x.example", "y.example")))
+    assert reasons(report(upstreams=both)) == [("SenderRefused", True), ("SenderRefused", False)]
+
+
+def test_what_does_not_block_is_told_after_what_does() -> None:
+    refused = RefusedConfig(digest="sha256:1", time=NOW, reasons=("listeners: broken",))
+    full = report(
+        refused_config=refused,
+        queue=QueueReport(held=1, dead=2, quarantined=3, oldest=NOW),
+        client_identity_lost=4,
+        accepting=False,
+    )
+    assert reasons(full) == [
+        ("NotAccepting", True),
+        ("ConfigRefused", False),
+        ("MailHeld", False),
+        ("DeadLetters", False),
+        ("Quarantined", False),
+        ("ClientIdentityLost", False),
+    ]
+
+
+def test_secrets_that_are_awaited_are_told() -> None:
+    assert reasons(report(awaiting_secret_revision="r2")) == [("AwaitingSecrets", False)]
+
+
+def test_every_cause_has_a_remedy() -> None:
+    worst = report(
+        accepting=False,
+        upstreams=(out(),),
+        queue=QueueReport(held=1, dead=1, oldest=1),
+        last_delivery=0,
+        awaiting_secret_revision="r",
+    )
+    assert all(one.words and one.remedy for one in judge(worst, NOW).causes)
+
+
+def test_durations_are_in_the_unit_that_a_person_would_choose() -> None:
+    assert [span(seconds) for seconds in (59, 300, 7200)] == ["59 s", "5 min", "2 h"]
+
+
+def test_the_first_report_tells_what_runs_and_no_history() -> None:
+    first = report(accepted=5, upstreams=(upstream(delivered=5),))
+    assert changes(None, first)[0] == "runs configuration sha256:0123456789ab"
+
+
+def test_what_happened_between_two_reports_is_told_once() -> None:
+    before = report(upstreams=(upstream("a"), upstream("b")))
+    after = report(
+        accepted=2,
+        upstreams=(out("a"), upstream("b", delivered=1, refused_senders=("x.example",))),
+        queue=QueueReport(held=1, dead=1),
+    )
+    assert changes(before, after) == (
+        "accepted 2 messages",
+        "a is out (auth): 535 5.7.8 Bad credentials (at auth)",
+        "b took 1 recipient",
+        "b refuses mail from x.example",
+        "1 message held",
+        "1 message kept as dead letters",
+    )
+    assert changes(after, after) == ()
+
+
+def test_an_upstream_that_recovers_is_told() -> None:
+    assert changes(report(upstreams=(out(),)), report()) == ("main works again",)
+
+
+def test_a_refused_configuration_is_told_with_its_reasons() -> None:
+    refused = RefusedConfig(digest="sha256:1", time=NOW, reasons=("listeners: broken", "srs: none"))
+    assert changes(report(), report(refused_config=refused)) == (
+        "refused a configuration: listeners: broken; srs: none",
+    )
