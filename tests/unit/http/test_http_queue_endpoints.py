@@ -10,7 +10,7 @@ from tests.support.queued_mail import ACCEPTED, dead, held, message_id, queued
 from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.queue_routes import queue_routes
 from mailhaul_relay.http.queue_views import MAX_LISTED
-from mailhaul_relay.model.message import Progress, State
+from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue.commands import Journal, QueueCommands
 from mailhaul_relay.spool.interface import SpoolError
@@ -61,8 +61,8 @@ async def desk() -> AsyncIterator[Desk]:
         yield Desk(server.port, spool, claims, token)
 
 
-def _fill(desk: Desk, *messages: object) -> None:
-    desk.spool.messages = {one.id: one for one in messages}  # type: ignore[attr-defined]
+def _fill(desk: Desk, *messages: Message) -> None:
+    desk.spool.messages = {one.id: one for one in messages}
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)

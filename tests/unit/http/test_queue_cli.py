@@ -45,7 +45,7 @@ class Relay:
         self.token_file = directory / "token"
         self.token_file.write_text(TOKEN + "\n", encoding="utf-8")
         self.ready_file = directory / "ready.json"
-        relays = [{"namespace": "mail", "name": "relay", "http": self.url, "token_file": str(self.token_file)}]
+        relays = [{"namespace": "mail", "name": "relay", "http": self.url, "tokenFile": str(self.token_file)}]
         self.ready_file.write_text(json.dumps({"relays": relays}), encoding="utf-8")
 
     def fill(self, *messages: Message) -> None:

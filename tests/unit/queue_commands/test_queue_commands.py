@@ -12,7 +12,7 @@ from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue.commands import MAX_PAGE, Journal, QueueCommands
 from mailhaul_relay.queue.orders import Answer, Selection, Tallied
-from mailhaul_relay.spool.interface import SpoolError
+from mailhaul_relay.spool.interface import SpoolError, Stored
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -105,7 +105,8 @@ async def test_a_list_by_parts_of_addresses_ignores_case(sender: str, recipient:
 async def test_a_filter_finds_the_one_message_behind_many_pages() -> None:
     wanted = queued(3 * MAX_PAGE, to=("rare@example.net",))
     desk = Desk([*(queued(number) for number in range(3 * MAX_PAGE)), wanted])
-    found, following = [], ""
+    found: list[Stored] = []
+    following = ""
     for _ in range(4):
         page = await desk.commands.list(Selection(recipient="rare"), following)
         found += page.messages
