@@ -32,6 +32,9 @@ format: $(READY) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+generate: $(READY) ## Write CRDs and reference pages from the models
+	@$(BIN)/python -m mailhaul_operator.api.crd --write
+
 check: $(READY) ## The gate: format, lint, types, layers, generated files, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -59,4 +62,4 @@ clean: ## Remove everything that these targets made
 	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv setup demo format check test bench image lock clean
+.PHONY: help venv setup demo format generate check test bench image lock clean

@@ -43,6 +43,7 @@ PROGRAMS = {
         Program("srs", "srs"),
         Program("gcc", "gcc"),
         Program("openssl", "openssl"),
+        Program("curl", "curl"),
         Program("buildah", "buildah"),
         Program("unshare", "util-linux"),
     )

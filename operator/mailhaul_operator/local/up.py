@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mailhaul_contract.names import SECRET_API_TOKEN
 from mailhaul_operator.local.loading import Loaded, Source, load
 from mailhaul_operator.local.planning import Planned, plan_all
 from mailhaul_operator.local.ports import NoPortError, Ports
 from mailhaul_operator.local.screen import PlainLines, Screen
-from mailhaul_operator.local.state import State, StateInUseError, running_file, write_json
+from mailhaul_operator.local.state import State, StateInUseError, relay_place, running_file, write_json
 from mailhaul_operator.local.supervisor import Supervisor
 from mailhaul_operator.local.told import finding_lines
 from mailhaul_operator.local.view import Phase, RelayView
@@ -128,7 +129,9 @@ class _Up:
 
     def _tell_ready(self, views: tuple[RelayView, ...]) -> None:
         """Once every relay accepts mail, and again whenever a process id or a port is another one."""
-        ready = {"relays": [view.to_json() for view in views], "stateDir": str(self._state.directory.absolute())}
+        directory = self._state.directory.absolute()
+        relays = [view.to_json() | {"tokenFile": str(_token_file(directory, view))} for view in views]
+        ready = {"relays": relays, "stateDir": str(directory)}
         if ready == self._written or any(view.phase is not Phase.ACCEPTING for view in views):
             return
         for path in (running_file(self._state.directory), self._options.ready_file):
@@ -149,6 +152,11 @@ class _Up:
         if self._options.ready_file:
             self._options.ready_file.unlink(missing_ok=True)
         self._screen.tell("stopped")
+
+
+def _token_file(directory: Path, view: RelayView) -> Path:
+    """Where the relay's API token lies, for `mailhaul queue`; a path is no secret."""
+    return relay_place(directory, view.namespace, view.name).secrets / SECRET_API_TOKEN
 
 
 def _signals(supervisor: Supervisor) -> asyncio.Event:

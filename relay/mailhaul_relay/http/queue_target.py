@@ -34,7 +34,7 @@ def find_relay(target: Target, environment: Mapping[str, str]) -> Relay:
         if target.url:
             raise ClientError("--url and --ready-file exclude one another; give one")
         known = _chosen(_relays(target.ready_file), target.relay)
-        token_file = target.token_file or str(known.get("token_file", ""))
+        token_file = target.token_file or str(known.get("tokenFile", ""))
         return Relay.at(str(known.get("http", "")), _token(token_file, environment))
     if target.relay:
         raise ClientError("--relay chooses among the relays of a ready file; give --ready-file too")
