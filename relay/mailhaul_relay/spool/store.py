@@ -149,7 +149,8 @@ class Store:
         (free,) = self._connection.execute("PRAGMA freelist_count").fetchone()
         if free <= slack:
             return False
-        self._connection.execute(f"PRAGMA incremental_vacuum({min(pages, free - slack)})").fetchall()
+        # A script is stepped to its end; execute stops after the first page, which comes as a row without columns.
+        self._connection.executescript(f"PRAGMA incremental_vacuum({min(pages, free - slack)})")
         return True
 
     def empty_log(self) -> bool:
