@@ -169,6 +169,8 @@ class Conversation(SMTP):
         assert self._receiver is not None
         rest = self._receiver.feed(data)
         if rest is None:
+            if len(data) == limits.READ_DATA and self._original_transport is None:
+                self.transport.max_size = limits.READ_MORE
             return False
         receiver, self._receiver = self._receiver, None
         if self._original_transport is None:

@@ -36,8 +36,10 @@ SWEEP = 1.0
 
 READ_COMMANDS = 16_384
 """Read at once between commands: what a client that pipelines may have waiting."""
-READ_DATA = 262_144
-"""Read at once within a message."""
+READ_DATA = 32_768
+"""Read at once at the beginning of a message."""
+READ_MORE = 122_880
+"""Read at once in a message that fills its reads; from 128 KiB on the C library maps and unmaps each buffer."""
 WRITE_BACKLOG = 16_384
 """Replies that a client has not read before its next commands wait."""
 BACKLOG = 1024
