@@ -15,6 +15,7 @@ from mailhaul_relay.telemetry.tally import Tally
 
 _CLOSED = "this relay has no API token, so its queue and inbox are closed; add the key api.token to the relay's secrets"
 _WRONG = "the API token is missing or wrong; send `Authorization: Bearer TOKEN` with the api.token of the relay"
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -40,14 +41,15 @@ class Guard:
         return self._guarded(handler, open_without_token=False, challenge='Basic realm="mailhaul", charset="UTF-8"')
 
     def on_loopback(self, handler: Handler) -> Handler:
-        """Let everybody in who asks for a loopback name: for a server that listens on loopback only. The Host is
-        looked at since a web page elsewhere can point its own name at 127.0.0.1 (DNS rebinding).
+        """Let everybody of this machine in who asks for a loopback name. The Host is looked at since a web page
+        elsewhere can point its own name at 127.0.0.1 (DNS rebinding), and the peer is exactly that of loopback since
+        a mesh brings strangers from other addresses in 127.0.0.0/8.
         """
 
         async def guarded(request: Request) -> Response:
-            if _host_name(request) not in _LOOPBACK_HOSTS:
+            if request.peer not in _LOOPBACK or _host_name(request) not in _LOOPBACK_HOSTS:
                 self._tally.http_denied += 1
-                return problem(403, "this page is only open under localhost, 127.0.0.1 or [::1]")
+                return problem(403, "this page is only open on its own machine, under localhost, 127.0.0.1 or [::1]")
             return await handler(request)
 
         return guarded

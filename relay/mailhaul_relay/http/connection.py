@@ -7,7 +7,7 @@ knows more. Bodies are small JSON documents, so they are read whole before the h
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 import h11
@@ -175,7 +175,8 @@ class Connection:
 
     async def _answer(self, request: Request) -> Response:
         handler, parameter = self._routes.find(request.method, request.path)
-        asked = Request(request.method, request.path, request.query, request.headers, request.body, parameter)
+        peer = str((self._writer.get_extra_info("peername") or ("",))[0])
+        asked = replace(request, parameter=parameter, peer=peer)
         try:
             async with asyncio.timeout(self._bounds.handler_time):
                 return await handler(asked)

@@ -15,7 +15,8 @@ MAX_QUERY_FIELDS = 16
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request. `path` is as it came, without query and never decoded; `headers` have lower-case names, of
-    repeated ones the last; `parameter` is what stood in the place of `{id}` in the route, "" where there is none.
+    repeated ones the last; `parameter` is what stood in the place of `{id}` in the route, "" where there is none;
+    `peer` is the address that the connection came from.
     """
 
     method: str
@@ -24,6 +25,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     parameter: str = ""
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

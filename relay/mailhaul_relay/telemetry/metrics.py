@@ -60,7 +60,8 @@ METRICS = (
     Metric(
         "mailhaul_handler_errors_total",
         Kind.COUNTER,
-        "Errors inside the relay while it served a client, answered 451. Any is a bug: see the log.",
+        "Errors inside the relay while it served a client (answered 451) or worked on a message (tried again later). "
+        "Any is a bug: see the log.",
     ),
     Metric(
         "mailhaul_client_identity_lost_total",
@@ -77,7 +78,7 @@ METRICS = (
     Metric(
         "mailhaul_delivery_duration_seconds",
         Kind.HISTOGRAM,
-        "From acceptance to the upstream's positive reply, for each recipient.",
+        "How long a transmission to an upstream took, whatever its outcome.",
         _UPSTREAM,
     ),
     Metric(

@@ -20,9 +20,11 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def _status(handler: Handler, authorization: str | None = None, host: str = "relay:9090") -> int:
+async def _status(
+    handler: Handler, authorization: str | None = None, host: str = "relay:9090", peer: str = "127.0.0.1"
+) -> int:
     headers = {"host": host} | ({} if authorization is None else {"authorization": authorization})
-    return (await handler(Request("GET", "/", headers=headers))).status
+    return (await handler(Request("GET", "/", headers=headers, peer=peer))).status
 
 
 @pytest.mark.parametrize("value", [f"Bearer {TOKEN}", f"bearer  {TOKEN} ", _basic("", TOKEN), _basic("me", TOKEN)])
@@ -85,6 +87,12 @@ async def test_loopback_names_open_a_loopback_page(host: str) -> None:
 )
 async def test_a_rebound_name_does_not_open_a_loopback_page(host: str) -> None:
     assert await _status(Guard(lambda: TOKEN, Tally()).on_loopback(_inside), host=host) == 403
+
+
+@pytest.mark.parametrize("peer", ["10.0.0.7", "127.0.0.6", "", "::ffff:10.0.0.7"])
+async def test_a_loopback_page_is_closed_to_other_machines(peer: str) -> None:
+    handler = Guard(lambda: TOKEN, Tally()).on_loopback(_inside)
+    assert await _status(handler, host="localhost:9090", peer=peer) == 403
 
 
 async def test_a_refusal_never_repeats_a_token() -> None:
