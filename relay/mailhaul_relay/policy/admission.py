@@ -8,49 +8,19 @@
 - Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our own
   addresses (alias, SRS, postmaster), it is taken as inbound: a gateway in the cluster hands in other people's mail so.
 - A relay without upstreams accepts and holds.
-Refusals are replies whose text names the cause and the remedy; nothing here raises.
+How an admitted message is spooled is in `mending`. Refusals are replies whose text names the cause and the remedy;
+nothing here raises.
 """
 
-from dataclasses import dataclass
-
-from mailhaul_contract.addresses import Address, AddressError
-from mailhaul_relay.model.message import Envelope, Origin, Recipient
+from mailhaul_contract.addresses import Address
+from mailhaul_relay.model.message import Origin, Recipient
 from mailhaul_relay.model.outcome import Reply
-from mailhaul_relay.policy import guards, trace
+from mailhaul_relay.policy import guards
 from mailhaul_relay.policy.aliases import AliasLoopError
-from mailhaul_relay.policy.headers import Field, Head, HeaderError, joined
+from mailhaul_relay.policy.headers import Field, HeaderError, parse_head
+from mailhaul_relay.policy.mending import Admitted, Incoming, spooled
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
-
-DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"content-length"})
-"""Fields that a submission loses: Bcc would be shown to everybody, the others are not the author's to write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message that has come in. `sender` None is the null sender; `recipients` are those admitted; `head` ends with
-    its empty line; `protocol` is the word for Received (`ESMTP`, `ESMTPS`, ...); `body_size` is in wire bytes.
-    """
-
-    id: str
-    sender: Address | None
-    recipients: tuple[Recipient, ...]
-    head: bytes
-    body_size: int
-    eight_bit: bool
-    declared_utf8: bool
-    client: str
-    helo: str
-    protocol: str
-    now: float
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """What is spooled: the envelope, and the head as it will lie there."""
-
-    envelope: Envelope
-    head: bytes
 
 
 def size_limit(running: Running) -> int:
@@ -87,7 +57,7 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
     if len(incoming.head) + incoming.body_size > running.size_limit:
         return _too_large(running)
     try:
-        fields = Head.parse(incoming.head).fields
+        fields = parse_head(incoming.head)
     except HeaderError as error:
         return Reply(550, "5.6.0", str(error))
     refusal = guards.refuse_loop(fields, incoming.recipients)
@@ -96,9 +66,7 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
     judged = _submission(running, incoming, fields) if source.trusted else _inbound(running, incoming, fields)
     if isinstance(judged, Reply):
         return judged
-    origin, from_domain = judged
-    head = _mended(running, incoming, fields, origin)
-    return Admitted(_envelope(incoming, head, origin, from_domain), head)
+    return spooled(running, incoming, fields, *judged)
 
 
 def _own_recipients(running: Running, recipient: Address, now: float) -> tuple[Recipient, ...]:
@@ -164,60 +132,4 @@ def _inbound(running: Running, incoming: Incoming, fields: tuple[Field, ...]) ->
     return refusal or (Origin.INBOUND, from_domain)
 
 
-def _mended(running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin) -> bytes:
-    hostname = running.config.hostname
-    added = trace.received(hostname, incoming.helo, incoming.client, incoming.protocol, incoming.id, incoming.now)
-    if origin is Origin.INBOUND:
-        return added + joined(fields)
-    names = {field.name for field in fields}
-    if b"date" not in names:
-        added += trace.date(incoming.now)
-    if b"message-id" not in names:
-        added += trace.message_id(incoming.id, hostname)
-    if names.isdisjoint(DROPPED):
-        return added + joined(fields)
-    return added + joined(field for field in fields if field.name not in DROPPED)
-
-
-def _envelope(incoming: Incoming, head: bytes, origin: Origin, from_domain: str) -> Envelope:
-    sender = str(incoming.sender) if incoming.sender else ""
-    recipients = _each_once(incoming.recipients)
-    return Envelope(
-        id=incoming.id,
-        sender=sender,
-        recipients=recipients,
-        from_domain=from_domain,
-        origin=origin,
-        accepted=incoming.now,
-        size=len(head) + incoming.body_size,
-        client=incoming.client,
-        eight_bit=incoming.eight_bit,
-        utf8=_needs_utf8(incoming, sender, recipients, head),
-    )
-
-
-def _each_once(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
-    """Several addresses may lead to one mailbox; the first that was given speaks for it."""
-    if len(recipients) < 2:
-        return recipients
-    once: dict[str, Recipient] = {}
-    for one in recipients:
-        once.setdefault(_key(one.final), one)
-    return tuple(once.values())
-
-
-def _needs_utf8(incoming: Incoming, sender: str, recipients: tuple[Recipient, ...], head: bytes) -> bool:
-    """Domains are A-labels here, so only local parts count; 8-bit header bytes count when SMTPUTF8 was declared.
-
-    Undeclared ones are what old clients send and every server passes on: asking for SMTPUTF8 would fail such mail.
-    """
-    if not sender.isascii() or any(not one.final.isascii() for one in recipients):
-        return True
-    return incoming.declared_utf8 and not head.isascii()
-
-
-def _key(address: str) -> str:
-    try:
-        return Address.parse(address).key
-    except AddressError:
-        return address
+__all__ = ["Admitted", "Incoming", "admit_message", "admit_recipient", "admit_sender", "size_limit"]

@@ -10,7 +10,7 @@ from base64 import encodebytes
 from quopri import encodestring
 from typing import NamedTuple
 
-from mailhaul_relay.policy.headers import Field, Head, HeaderError, joined
+from mailhaul_relay.policy.headers import Field, HeaderError, joined, parse_head
 
 MAX_DEPTH = 20
 MAX_PARTS = 2000
@@ -47,7 +47,7 @@ def _converted(part: _Part, depth: int) -> _Part:
     if part.body.isascii():
         return part
     try:
-        fields = Head.parse(part.head).fields
+        fields = parse_head(part.head)
     except HeaderError:
         raise _CannotConvertError from None
     kind = _value(fields, b"content-type")

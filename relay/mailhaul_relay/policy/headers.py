@@ -9,7 +9,7 @@ Obsolete blanks before the colon are understood, so that no name hides behind th
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from mailhaul_contract.mailboxes import unfold
 
@@ -18,6 +18,8 @@ MAX_LINE = 8192
 """Octets of one line of the head, without CRLF."""
 
 _NAME = re.compile(rb"[!-9;-~]+")
+# Possessive: what was taken is never given back, so the time is linear in any input.
+_FIELD = re.compile(rb"([!-,/-9;-~-][!-9;-~]*+)[ \t]*+:[^\r\n\x00]*+\r\n(?:[ \t][^\r\n\x00]*+\r\n)*")
 
 
 class HeaderError(ValueError):
@@ -36,30 +38,15 @@ class Field(NamedTuple):
         return unfold(self.raw.partition(b":")[2])
 
 
-class Head(NamedTuple):
-    """A parsed header block, without the empty line that ends it."""
-
-    fields: tuple[Field, ...]
-
-    @classmethod
-    def parse(cls, head: bytes) -> Self:
-        """Parse wire bytes up to and including the empty line (which may be absent). Raises HeaderError."""
-        lines = head.split(b"\r\n")
-        while lines and not lines[-1]:
-            lines.pop()
-        return cls(tuple(_fields(lines)))
-
-    def named(self, name: bytes) -> list[Field]:
-        """Give the fields of that name (lower case), in order."""
-        return [field for field in self.fields if field.name == name]
-
-    def without(self, names: frozenset[bytes]) -> Self:
-        """Give the head without fields of these names."""
-        return self._replace(fields=tuple(field for field in self.fields if field.name not in names))
-
-    def to_bytes(self) -> bytes:
-        """Give the wire bytes with the empty line at the end."""
-        return joined(self.fields)
+def parse_head(head: bytes) -> tuple[Field, ...]:
+    """Parse wire bytes up to and including the empty line (which may be absent). Raises HeaderError."""
+    quick = _well_formed(head) if len(head) <= MAX_LINE else None
+    if quick is not None:
+        return tuple(quick)
+    lines = head.split(b"\r\n")
+    while lines and not lines[-1]:
+        lines.pop()
+    return tuple(_fields(lines))
 
 
 def joined(fields: Iterable[Field]) -> bytes:
@@ -67,8 +54,18 @@ def joined(fields: Iterable[Field]) -> bytes:
     return b"".join(field.raw for field in fields) + b"\r\n"
 
 
+def _well_formed(head: bytes) -> list[Field] | None:
+    """The fields of a head without fault, in a third of the time; None for any other, whose fault is then named."""
+    fields: list[Field] = []
+    at = 0
+    while found := _FIELD.match(head, at):
+        fields.append(Field(found[1].lower(), found[0]))
+        at = found.end()
+    return fields if head[at:] in {b"\r\n", b""} and len(fields) <= MAX_FIELDS else None
+
+
 def _fields(lines: list[bytes]) -> Iterator[Field]:
-    name, raw = b"", b""
+    name, raw = b"", list[bytes]()
     count = 0
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_LINE:
@@ -76,16 +73,20 @@ def _fields(lines: list[bytes]) -> Iterator[Field]:
         if b"\r" in line or b"\n" in line or b"\x00" in line:
             raise HeaderError(f"header line {number} has a bare CR or LF, or NUL")
         if line[:1] in {b" ", b"\t"} and raw:
-            raw += line + b"\r\n"
+            raw.append(line)
             continue
         if raw:
-            yield Field(name, raw)
-        name, raw = _name(line, number), line + b"\r\n"
+            yield _field(name, raw)
+        name, raw = _name(line, number), [line]
         count += 1
         if count > MAX_FIELDS:
             raise HeaderError(f"the message has more than {MAX_FIELDS} header fields")
     if raw:
-        yield Field(name, raw)
+        yield _field(name, raw)
+
+
+def _field(name: bytes, lines: list[bytes]) -> Field:
+    return Field(name, b"\r\n".join((*lines, b"")))
 
 
 def _name(line: bytes, number: int) -> bytes:

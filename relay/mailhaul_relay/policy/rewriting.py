@@ -19,7 +19,7 @@ from mailhaul_contract.config import EnvelopeSender, NullSender, Upstream
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
 from mailhaul_relay.model.message import Envelope, Message, Recipient
 from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, via_address
-from mailhaul_relay.policy.headers import Field, Head, HeaderError, joined
+from mailhaul_relay.policy.headers import Field, HeaderError, joined, parse_head
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.words import decode_words, mailbox, safe_name
 
@@ -89,7 +89,7 @@ def _own_address(running: Running, upstream: Upstream, recipient: Recipient) -> 
 
 def _with_from(head: bytes, address: Address, envelope: Envelope, recipient: Recipient, upstream: Upstream) -> bytes:
     try:
-        fields = Head.parse(head).fields
+        fields = parse_head(head)
     except HeaderError:
         return head
     dropped = _DROPPED
@@ -130,7 +130,7 @@ def _from_name(authors: tuple[NamedAddress, ...], via: str) -> str:
 def _auto_submitted(head: bytes) -> bytes:
     """Mark it so that vacation responders keep still (RFC 3834), unless it says so itself."""
     try:
-        marked = any(field.name == b"auto-submitted" for field in Head.parse(head).fields)
+        marked = any(field.name == b"auto-submitted" for field in parse_head(head))
     except HeaderError:
         marked = True
     return head if marked else _AUTO_SUBMITTED + head

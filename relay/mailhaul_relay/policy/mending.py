@@ -1,0 +1,108 @@
+"""An admitted message as it is spooled: its envelope, and its head with what the relay adds and takes away.
+
+`admission` calls it last. A submission gains Received, Date and Message-ID where they are missing, and loses `DROPPED`;
+a forward gains Received only. Every other byte stays. SMTPUTF8 is asked for later only when it is needed: domains are
+A-labels here, so local parts count, and 8-bit header bytes when the client declared SMTPUTF8. Undeclared ones are what
+old clients send and every server passes on: asking for SMTPUTF8 would fail such mail. Cannot fail.
+"""
+
+from dataclasses import dataclass
+
+from mailhaul_contract.addresses import Address, AddressError
+from mailhaul_relay.model.message import Envelope, Origin, Recipient
+from mailhaul_relay.policy import trace
+from mailhaul_relay.policy.headers import Field, joined
+from mailhaul_relay.policy.running import Running
+
+DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"content-length"})
+"""Fields that a submission loses: Bcc would be shown to everybody, the others are not the author's to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that has come in. `sender` None is the null sender; `recipients` are those admitted; `head` ends with
+    its empty line; `protocol` is the word for Received (`ESMTP`, `ESMTPS`, ...); `body_size` is in wire bytes.
+    """
+
+    id: str
+    sender: Address | None
+    recipients: tuple[Recipient, ...]
+    head: bytes
+    body_size: int
+    eight_bit: bool
+    declared_utf8: bool
+    client: str
+    helo: str
+    protocol: str
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What is spooled: the envelope, and the head as it will lie there."""
+
+    envelope: Envelope
+    head: bytes
+
+
+def spooled(
+    running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin, from_domain: str
+) -> Admitted:
+    """Give a message that was judged as it is spooled."""
+    head = _mended(running, incoming, fields, origin)
+    return Admitted(_envelope(incoming, head, origin, from_domain), head)
+
+
+def _mended(running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin) -> bytes:
+    hostname = running.config.hostname
+    added = trace.received(hostname, incoming.helo, incoming.client, incoming.protocol, incoming.id, incoming.now)
+    if origin is Origin.INBOUND:
+        return added + joined(fields)
+    names = {field.name for field in fields}
+    if b"date" not in names:
+        added += trace.date(incoming.now)
+    if b"message-id" not in names:
+        added += trace.message_id(incoming.id, hostname)
+    if names.isdisjoint(DROPPED):
+        return added + joined(fields)
+    return added + joined(field for field in fields if field.name not in DROPPED)
+
+
+def _envelope(incoming: Incoming, head: bytes, origin: Origin, from_domain: str) -> Envelope:
+    sender = str(incoming.sender) if incoming.sender else ""
+    recipients = _each_once(incoming.recipients)
+    return Envelope(
+        id=incoming.id,
+        sender=sender,
+        recipients=recipients,
+        from_domain=from_domain,
+        origin=origin,
+        accepted=incoming.now,
+        size=len(head) + incoming.body_size,
+        client=incoming.client,
+        eight_bit=incoming.eight_bit,
+        utf8=_needs_utf8(incoming, sender, recipients, head),
+    )
+
+
+def _each_once(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+    """Several addresses may lead to one mailbox; the first that was given speaks for it."""
+    if len(recipients) < 2:
+        return recipients
+    once: dict[str, Recipient] = {}
+    for one in recipients:
+        once.setdefault(_key(one.final), one)
+    return tuple(once.values())
+
+
+def _needs_utf8(incoming: Incoming, sender: str, recipients: tuple[Recipient, ...], head: bytes) -> bool:
+    if not sender.isascii() or any(not one.final.isascii() for one in recipients):
+        return True
+    return incoming.declared_utf8 and not head.isascii()
+
+
+def _key(address: str) -> str:
+    try:
+        return Address.parse(address).key
+    except AddressError:
+        return address
