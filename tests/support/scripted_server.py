@@ -6,6 +6,7 @@ As a library (nothing is left behind on exit)::
         ...  # connect to ("127.0.0.1", server.port)
         server.play({"steps": {"dot": {"action": "drop"}}})   # another behaviour, from the next command on
         server.messages[0].data, server.connections, server.commands
+        server.at_message = lambda number: ...   # called after the number-th message, before it is answered
 
 As a program::
 
@@ -24,6 +25,7 @@ import asyncio
 import json
 import signal
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +72,7 @@ class ScriptedServer:
         self.messages: list[Received] = []
         self.commands: list[str] = []
         self.log: Path | None = None
+        self.at_message: Callable[[int], None] = lambda _number: None
         self._server: asyncio.Server | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._turn: asyncio.Task[None] | None = None
@@ -147,6 +150,7 @@ class ScriptedServer:
             tuple(session.recipients), data, reply,
         )  # fmt: skip
         self.messages.append(message)
+        self.at_message(len(self.messages))
         if self.log is not None:
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(message.summary()) + "\n")

@@ -1,13 +1,14 @@
 """What a scripted SMTP server does, as a value: read from JSON, replaced while the server runs.
 
 A step says what happens at one point of the conversation. Its short forms are strings: `"550 5.1.1 no such user"`
-answers so, `"hang"` never answers, `"drop"` closes, `"reset"` closes with RST. Its long form has these keys:
+answers so, `"hang"` never answers, `"stall"` does not even read, `"drop"` closes, `"reset"` closes with RST.
+Its long form has these keys:
 
     reply       text to answer; lines are parted by a newline and go out with CRLF
     raw         bytes to send as they are (Latin-1), in place of a reply: garbage, unfinished lines, endless ones
     delay       seconds to wait before it
     drip        seconds to wait between the bytes of the answer
-    action      "" | "hang" | "drop" | "reset": what happens after the answer (at once when there is none)
+    action      "" | "hang" | "stall" | "drop" | "reset": what happens after the answer (at once when there is none)
     extra       raw bytes in the same write after the reply (an injection)
     times       how often the step applies before the usual answer returns; 0 means always
 
@@ -22,7 +23,7 @@ POINTS = frozenset(
     "banner ehlo helo starttls auth mail rcpt data content dot after rset noop quit".split()  # noqa: SIM905
 )
 EXTENSIONS = ("PIPELINING", "SIZE 26214400", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
-_ACTIONS = frozenset({"hang", "drop", "reset"})
+_ACTIONS = frozenset({"hang", "stall", "drop", "reset"})
 
 
 @dataclass

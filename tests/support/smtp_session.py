@@ -5,7 +5,7 @@ import base64
 import socket
 import struct
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from tests.support.smtp_script import Script, Step
 
@@ -28,6 +28,7 @@ class Session:
         self.helo = self.user = self.sender = self.parameters = ""
         self.recipients: list[str] = []
         self.secured = False
+        self._in_transaction = False
         self._taken = 0
         self._reader = reader
         self._writer = writer
@@ -88,6 +89,9 @@ class Session:
         if step.action == "hang":
             while await self._reader.read(65536):
                 pass
+        elif step.action == "stall":
+            cast("asyncio.Transport", self._writer.transport).pause_reading()
+            await asyncio.Event().wait()
         elif step.action == "reset":
             sock: socket.socket = self._writer.get_extra_info("socket")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -155,16 +159,23 @@ class Session:
             await self._send(b"421 4.7.0 scripted.example too many messages on this connection\r\n")
             raise SessionOverError
         usual = "530 5.7.0 authentication required" if self.script.accounts and not self.user else "250 2.1.0 ok"
-        await self._do("mail", self.script.senders.get(self.sender, usual))
+        reply = await self._do("mail", self.script.senders.get(self.sender, usual))
+        self._in_transaction = reply.startswith("2")
 
     async def _on_rcpt(self, line: str) -> None:
         address, _ = _path(line[8:])
+        if not self._in_transaction:
+            await self._send(b"503 5.5.1 need MAIL first\r\n")
+            return
         reply = await self._do("rcpt", self.script.recipients.get(address, "250 2.1.5 ok"))
         if reply.startswith("2"):
             self.recipients.append(address)
 
     async def _on_data(self, _line: str) -> None:
         usual = "354 go ahead" if self.recipients else "554 5.5.1 no valid recipients"
+        if not self._in_transaction:
+            await self._send(b"503 5.5.1 need MAIL first\r\n")
+            return
         reply = await self._do("data", usual)
         if not reply.startswith("354"):
             return
@@ -174,6 +185,7 @@ class Session:
         self.server.keep(self, data, answer.decode("latin-1").rstrip())
         self._taken += 1
         self.recipients = []
+        self._in_transaction = False
         await self._perform(step, answer)
         if "after" in self.script.steps:
             await self._do("after", "")
@@ -193,6 +205,7 @@ class Session:
 
     async def _on_rset(self, _line: str) -> None:
         self.recipients = []
+        self._in_transaction = False
         await self._do("rset", "250 2.0.0 ok")
 
     async def _on_noop(self, _line: str) -> None:

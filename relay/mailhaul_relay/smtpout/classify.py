@@ -47,8 +47,7 @@ def _by_class(stage: Stage, reply: Reply) -> Outcome:
         fault = Fault.TLS if stage is Stage.TLS else Fault.CONNECTION
         return Outcome(Verdict.RETRY, stage, fault, reply, remedy=_SERVICE)
     if stage is Stage.AUTH:
-        verdict = Verdict.RETRY if reply.code < 500 else Verdict.HOLD
-        return Outcome(verdict, stage, Fault.AUTH, reply, remedy=_CREDENTIAL)
+        return Outcome(Verdict.HOLD, stage, Fault.AUTH, reply, remedy=_CREDENTIAL)
     if reply.code < 400:
         return Outcome(_unexpected(stage), stage, Fault.PROTOCOL, reply, remedy=_PROTOCOL)
     if reply.code < 500:

@@ -130,8 +130,8 @@ class Transaction:
             return True
         reply = answer.reply()
         # Servers say so when they were about to close an idle connection: nothing against this message.
-        self.is_stale = self.is_stale or answer.code == 421 or reply.enhanced == "4.4.2"
-        if answer.code == 421:
+        if answer.code == 421 or reply.enhanced == "4.4.2":
+            self.is_stale = True
             self._drop()
         self._fill(classify(self._profile, Stage.MAIL, reply, self._context))
         return False

@@ -1,11 +1,11 @@
 """Every verbatim reply means what a mail engineer says it means, and every row of the table is needed."""
 
 import pytest
+from tests.support.reply_cases import ReplyCase, reply_cases
 
 from mailhaul_relay.model.outcome import Fault, Verdict
 from mailhaul_relay.smtpout.classify import classify
 from mailhaul_relay.smtpout.reply_table import rows
-from tests.support.reply_cases import ReplyCase, reply_cases
 
 CASES = reply_cases()
 

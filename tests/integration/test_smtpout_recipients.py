@@ -1,0 +1,136 @@
+"""Each recipient's outcome is its own; recipients over a limit go in further transactions."""
+
+import pytest
+from tests.support.outgoing import outgoing, transmission
+from tests.support.scripted_server import ScriptedServer
+
+from mailhaul_relay.model.outcome import Fault, Verdict
+
+pytestmark = pytest.mark.integration
+PIPELINING = pytest.mark.parametrize("extensions", [["PIPELINING"], []], ids=["pipelining", "in-turn"])
+
+
+@PIPELINING
+async def test_a_refused_recipient_does_not_stop_the_others(extensions: list[str]) -> None:
+    script = {"extensions": extensions, "recipients": {"no@example.net": "550 5.1.1 User unknown"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        outcomes = await out.send("yes@example.net", "no@example.net", "also@example.net")
+        assert [one.verdict for one in outcomes] == [Verdict.DELIVERED, Verdict.FAILED, Verdict.DELIVERED]
+        assert [one.recipients for one in server.accepted] == [("yes@example.net", "also@example.net")]
+
+
+@PIPELINING
+async def test_a_refused_content_is_the_fate_of_accepted_recipients_only(extensions: list[str]) -> None:
+    script = {
+        "extensions": extensions,
+        "recipients": {"no@example.net": "550 5.1.1 User unknown"},
+        "steps": {"dot": "451 4.3.0 Temporary local problem"},
+    }
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        outcomes = await out.send("yes@example.net", "no@example.net")
+        assert [one.verdict for one in outcomes] == [Verdict.RETRY, Verdict.FAILED]
+
+
+@PIPELINING
+async def test_when_all_recipients_are_refused_no_content_is_sent(extensions: list[str]) -> None:
+    script = {"extensions": extensions, "steps": {"rcpt": "550 5.1.1 User unknown"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        for _ in range(2):
+            outcomes = await out.send("a@example.net", "b@example.net")
+            assert {one.verdict for one in outcomes} == {Verdict.FAILED}
+        assert server.messages == []
+        assert server.connections == 1
+        assert "1 RSET" in server.commands
+
+
+async def test_when_data_is_taken_though_no_recipient_was_the_connection_goes() -> None:
+    script = {"steps": {"rcpt": "550 5.1.1 User unknown", "data": "354 go ahead"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        (outcome,) = await out.send()
+        assert outcome.verdict is Verdict.FAILED
+        assert server.messages == []
+        server.play({})
+        (outcome,) = await out.send()
+        assert outcome.verdict is Verdict.DELIVERED
+        assert server.connections == 2
+
+
+async def test_recipients_are_split_by_the_providers_limit() -> None:
+    names = [f"r{number}@example.net" for number in range(7)]
+    async with ScriptedServer() as server, outgoing(server.port, behavior={"maxRecipients": 3}) as out:
+        outcomes = await out.send(*names)
+        assert {one.verdict for one in outcomes} == {Verdict.DELIVERED}
+        assert [one.recipients for one in server.accepted] == [tuple(names[:3]), tuple(names[3:6]), tuple(names[6:])]
+        assert server.connections == 1
+
+
+@PIPELINING
+@pytest.mark.parametrize(
+    "reply", ["452 4.5.3 Error: too many recipients", "552 5.5.3 Too many recipients", "452 no more"]
+)
+async def test_recipients_refused_as_too_many_go_in_a_new_transaction(reply: str, extensions: list[str]) -> None:
+    late = {"c@example.net": reply, "d@example.net": reply}
+    async with ScriptedServer({"extensions": extensions, "recipients": late}) as server, outgoing(server.port) as out:
+        server.at_message = lambda number: server.play({"extensions": extensions}) if number == 1 else None
+        outcomes = await out.send("a@example.net", "b@example.net", "c@example.net", "d@example.net")
+        assert {one.verdict for one in outcomes} == {Verdict.DELIVERED}
+        assert [one.recipients for one in server.accepted] == [
+            ("a@example.net", "b@example.net"),
+            ("c@example.net", "d@example.net"),
+        ]
+
+
+async def test_too_many_is_only_late_when_nobody_else_was_taken() -> None:
+    async with (
+        ScriptedServer({"steps": {"rcpt": "452 4.5.3 Too many recipients"}}) as server,
+        outgoing(server.port) as out,
+    ):
+        outcomes = await out.send("a@example.net", "b@example.net")
+        assert {one.verdict for one in outcomes} == {Verdict.RETRY}
+
+
+async def test_a_full_mailbox_is_no_new_transaction() -> None:
+    full = {"full@example.net": "452 4.2.2 The email account that you tried to reach is over quota."}
+    async with ScriptedServer({"recipients": full}) as server, outgoing(server.port) as out:
+        outcomes = await out.send("a@example.net", "full@example.net")
+        assert [one.verdict for one in outcomes] == [Verdict.DELIVERED, Verdict.RETRY]
+        assert len(server.messages) == 1
+
+
+async def test_what_concerns_the_whole_upstream_stops_the_remaining_transactions() -> None:
+    script = {"steps": {"dot": "550 5.4.5 Daily sending quota exceeded"}}
+    async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        outcomes = await out.send("a@example.net", "b@example.net", "c@example.net")
+        assert {(one.verdict, one.fault) for one in outcomes} == {(Verdict.HOLD, Fault.QUOTA)}
+        assert len(server.messages) == 1
+
+
+async def test_an_unknown_outcome_is_not_spread_to_recipients_that_were_not_sent() -> None:
+    script = {"steps": {"dot": "drop"}}
+    async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        outcomes = await out.send("a@example.net", "b@example.net")
+        assert [one.verdict for one in outcomes] == [Verdict.UNKNOWN, Verdict.RETRY]
+        assert len(server.messages) == 1
+
+
+async def test_421_at_a_recipient_ends_the_connection_and_is_tried_again() -> None:
+    script = {"recipients": {"b@example.net": "421 4.3.2 closing"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        outcomes = await out.send("a@example.net", "b@example.net")
+        assert {one.verdict for one in outcomes} == {Verdict.RETRY}
+        assert server.messages == []
+        assert out.tally.connections_open == 0
+
+
+async def test_a_recipient_named_twice_is_sent_once_and_answered_twice() -> None:
+    async with ScriptedServer() as server, outgoing(server.port) as out:
+        outcomes = await out.send("a@example.net", "a@example.net")
+        assert [one.verdict for one in outcomes] == [Verdict.DELIVERED, Verdict.DELIVERED]
+        assert server.accepted[0].recipients == ("a@example.net",)
+
+
+async def test_a_connection_lost_among_the_recipients_keeps_what_was_said_of_each() -> None:
+    script = {"recipients": {"a@example.net": "550 5.1.1 User unknown"}, "steps": {"data": "drop"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        outcomes = (await out.deliver(transmission("a@example.net", "b@example.net"))).outcomes
+        assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.RETRY]

@@ -1,0 +1,109 @@
+"""What holds for every reply, known or not: account, quota and sender troubles never bounce mail."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.classify import Context, classify
+from mailhaul_relay.smtpout.reply_table import Row
+
+PROFILES = st.sampled_from(["smtp", "ses", "gmail", "google-workspace", "mailtrap", "resend", "brevo", "mailgun",
+                            "sendgrid", "postmark", "microsoft365", "smtp2go", "unheard-of"])  # fmt: skip
+STAGES = st.sampled_from([stage for stage in Stage if stage not in {Stage.CONNECT, Stage.RELAY}])
+TROUBLES = st.sampled_from(
+    [
+        "Authentication required",
+        "Authentication failed",
+        "Daily sending quota exceeded",
+        "You have exceeded your daily sending limit",
+        "Monthly message limit reached",
+        "Sender address rejected",
+        "Sender domain not verified",
+        "The from address does not match a verified Sender Identity",
+        "Relay access denied",
+        "relaying denied",
+    ]
+)
+CODES = st.integers(min_value=400, max_value=599)
+ENHANCED = st.sampled_from(["", "5.1.1", "5.2.1", "4.2.0", "5.3.4", "5.7.1", "5.4.5", "5.0.0"])
+CONTEXT = Context("example.com", "app@example.com", ("bob@example.net",))
+
+
+@given(PROFILES, STAGES, CODES, ENHANCED, TROUBLES)
+def test_account_quota_and_sender_troubles_never_fail(
+    profile: str, stage: Stage, code: int, enhanced: str, text: str
+) -> None:
+    assert classify(profile, stage, Reply(code, enhanced, text), CONTEXT).verdict is not Verdict.FAILED
+
+
+@given(PROFILES, STAGES, st.integers(min_value=200, max_value=599), ENHANCED, st.text(max_size=80))
+def test_classify_never_raises_and_never_delivers(
+    profile: str, stage: Stage, code: int, enhanced: str, text: str
+) -> None:
+    outcome = classify(profile, stage, Reply(code, enhanced, text), CONTEXT)
+    assert outcome.verdict is not Verdict.DELIVERED
+    if 400 <= code < 500:
+        assert outcome.verdict in {Verdict.RETRY, Verdict.HOLD}
+    if outcome.verdict is Verdict.FAILED:
+        assert stage in {Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.END_OF_DATA}
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "verdict", "fault"),
+    [
+        (Stage.BANNER, 554, Verdict.RETRY, Fault.CONNECTION),
+        (Stage.EHLO, 550, Verdict.RETRY, Fault.CONNECTION),
+        (Stage.TLS, 554, Verdict.RETRY, Fault.TLS),
+        (Stage.AUTH, 500, Verdict.HOLD, Fault.AUTH),
+        (Stage.AUTH, 450, Verdict.HOLD, Fault.AUTH),
+        (Stage.MAIL, 550, Verdict.HOLD, Fault.SENDER),
+        (Stage.MAIL, 450, Verdict.RETRY, Fault.TRANSIENT),
+        (Stage.RCPT, 550, Verdict.FAILED, Fault.RECIPIENT),
+        (Stage.RCPT, 450, Verdict.RETRY, Fault.TRANSIENT),
+        (Stage.DATA, 554, Verdict.FAILED, Fault.CONTENT),
+        (Stage.END_OF_DATA, 554, Verdict.FAILED, Fault.CONTENT),
+        (Stage.END_OF_DATA, 450, Verdict.RETRY, Fault.TRANSIENT),
+        (Stage.END_OF_DATA, 354, Verdict.UNKNOWN, Fault.PROTOCOL),
+        (Stage.RCPT, 354, Verdict.RETRY, Fault.PROTOCOL),
+    ],
+)
+def test_an_unknown_reply_is_judged_by_stage_and_class(stage: Stage, code: int, verdict: Verdict, fault: Fault) -> None:
+    outcome = classify("smtp", stage, Reply(code, "", "words"), CONTEXT)
+    assert (outcome.verdict, outcome.fault, outcome.rule) == (verdict, fault, "")
+
+
+@pytest.mark.parametrize(
+    ("named", "sender", "recipients", "fault"),
+    [
+        ("app@example.com", "app@example.com", ("bob@example.net",), Fault.SENDER),
+        ("bob@example.net", "app@example.com", ("bob@example.net",), Fault.RECIPIENT),
+        (
+            "Bob@Example.net, ann@example.net",
+            "app@example.com",
+            ("bob@example.net", "ann@example.net"),
+            Fault.RECIPIENT,
+        ),
+        ("bob@example.net, other@example.org", "app@example.com", ("bob@example.net",), Fault.SENDER),
+        ("example.com", "app@example.com", ("bob@example.net",), Fault.SENDER),
+        ("me@example.com", "me@example.com", ("me@example.com",), Fault.SENDER),
+    ],
+)
+def test_ses_names_the_sender_or_a_sandbox_recipient(
+    named: str, sender: str, recipients: tuple[str, ...], fault: Fault
+) -> None:
+    text = f"Message rejected: Email address is not verified. The following identities failed the check: {named}"
+    outcome = classify("ses", Stage.END_OF_DATA, Reply(554, "", text), Context("example.com", sender, recipients))
+    assert (outcome.verdict, outcome.fault) == (Verdict.HOLD, fault)
+
+
+def test_only_size_and_capability_may_go_elsewhere_at_once() -> None:
+    too_large = classify("smtp", Stage.MAIL, Reply(552, "5.3.4", "Message size exceeds fixed limit"), CONTEXT)
+    unknown = classify("smtp", Stage.RCPT, Reply(550, "5.1.1", "User unknown"), CONTEXT)
+    assert too_large.retry_elsewhere
+    assert not unknown.retry_elsewhere
+
+
+def test_a_wrong_row_is_refused_when_the_table_is_loaded() -> None:
+    with pytest.raises(ValueError, match="unknown keys"):
+        Row.parse({"name": "x", "fault": "auth", "verdict": "hold", "remedy": "x.", "txt": "typing error"})
