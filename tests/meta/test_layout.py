@@ -23,8 +23,8 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert not [path for path in files() if path.suffix == ".py" and VAGUE & {*path.parts[:-1], path.stem}]
 
 
-def test_tests_lie_in_the_seven_folders() -> None:
-    kinds = {"unit", "golden", "dialogs", "integration", "e2e", "meta", "support", "conftest.py"}
+def test_tests_lie_in_the_documented_folders() -> None:
+    kinds = {"unit", "golden", "dialogs", "replies", "integration", "e2e", "meta", "support", "conftest.py"}
     assert {path.parts[1] for path in files() if path.parts[0] == "tests"} <= kinds
 
 

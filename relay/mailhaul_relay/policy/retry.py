@@ -8,7 +8,7 @@ outage does not come back at one instant. An unknown outcome pins the recipient 
 there, then it is held until a person decides or it expires.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mailhaul_contract.config import Queue
@@ -40,10 +40,21 @@ class Waiting(Protocol):
         """The same in words."""
 
 
-def after_attempt(  # noqa: PLR0913, PLR0917 - the seam: progress, what happened where, settings, times, chance
-    progress: Progress, outcome: Outcome, upstream: str, queue: Queue, accepted: float, now: float, chance: float
-) -> Progress:
-    """Give the progress after an attempt (or a refusal by the relay itself: `upstream` ""); `chance` in [0, 1)."""
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What happened, where (`upstream` "" when the relay itself refused), when, and by which chance in [0, 1) the next
+    one is spread.
+    """
+
+    outcome: Outcome
+    upstream: str
+    now: float
+    chance: float
+
+
+def after_attempt(progress: Progress, attempt: Attempt, queue: Queue, accepted: float) -> Progress:
+    """Give the progress of a recipient of mail that was accepted at a time, after an attempt."""
+    outcome, upstream, now = attempt.outcome, attempt.upstream, attempt.now
     told = replace(
         progress,
         attempts=progress.attempts + (1 if upstream else 0),
@@ -64,7 +75,7 @@ def after_attempt(  # noqa: PLR0913, PLR0917 - the seam: progress, what happened
         if told.unknowns > MAX_UNKNOWNS:
             return _unless_expired(replace(told, state=State.HELD, due=expiry), expiry, now)
     state = _STATES.get(outcome.verdict, State.DEFERRED)
-    due = now + backoff(queue, told.attempts, chance)
+    due = now + backoff(queue, told.attempts, attempt.chance)
     return _unless_expired(replace(told, state=state, due=due), expiry, now)
 
 

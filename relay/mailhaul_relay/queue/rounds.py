@@ -12,7 +12,7 @@ from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.alignment import leaving_domain
-from mailhaul_relay.policy.retry import after_attempt, after_wait
+from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
 from mailhaul_relay.policy.routing import Refuse, Send, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
@@ -120,7 +120,8 @@ class Round:
         settings, accepted = self._running.config.queue, self.message.envelope.accepted
         if tried:
             upstream, outcome = tried
-            progress = after_attempt(progress, outcome, upstream, settings, accepted, now, self._chance())
+            attempt = Attempt(outcome, upstream, now, self._chance())
+            progress = after_attempt(progress, attempt, settings, accepted)
             self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
         else:
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
@@ -128,12 +129,9 @@ class Round:
     def _settle(self, index: int, upstream: str, outcome: Outcome, now: float) -> None:
         progress = after_attempt(
             self.message.progress[index],
-            outcome,
-            upstream,
+            Attempt(outcome, upstream, now, self._chance()),
             self._running.config.queue,
             self.message.envelope.accepted,
-            now,
-            self._chance(),
         )
         self._changed(index, upstream, progress, outcome)
 

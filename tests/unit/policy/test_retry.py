@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mailhaul_contract.config import Queue
 from mailhaul_relay.model.message import Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
-from mailhaul_relay.policy.retry import MAX_UNKNOWNS, after_attempt, after_wait, backoff
+from mailhaul_relay.policy.retry import MAX_UNKNOWNS, Attempt, after_attempt, after_wait, backoff
 from mailhaul_relay.policy.routing import Wait
 
 NOW = 1_700_000_000.0
@@ -19,7 +19,7 @@ def outcome(verdict: Verdict, fault: Fault = Fault.TRANSIENT, code: int = 451) -
 
 
 def attempt(progress: Progress, verdict: Verdict, age: float = 0, chance: float = 0.5) -> Progress:
-    return after_attempt(progress, outcome(verdict), "one", QUEUE, NOW - age, NOW, chance)
+    return after_attempt(progress, Attempt(outcome(verdict), "one", NOW, chance), QUEUE, NOW - age)
 
 
 def test_words_of_the_last_attempt_are_kept() -> None:
@@ -78,7 +78,7 @@ def test_last_attempt_is_due_when_it_expires_not_later() -> None:
 
 
 def test_refusal_by_the_relay_is_no_attempt() -> None:
-    progress = after_attempt(Progress(), outcome(Verdict.FAILED, Fault.SIZE), "", QUEUE, NOW, NOW, 0.5)
+    progress = after_attempt(Progress(), Attempt(outcome(Verdict.FAILED, Fault.SIZE), "", NOW, 0.5), QUEUE, NOW)
     assert (progress.state, progress.attempts, progress.upstream) == (State.DEAD, 0, "")
 
 
