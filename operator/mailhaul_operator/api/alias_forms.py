@@ -47,28 +47,27 @@ def _form(kind: AliasType, message: str, cel: str, check: Callable[[str], bool])
     return Rule(message, f"self.type != '{kind}' || ({cel})", holds, field="value")
 
 
-_LOCAL_LENGTH = "(self.value.startsWith('\"') || self.value.lastIndexOf('@') <= 64)"
 _WORD = f"[{ATEXT}.]"
 
 FORM_RULES = (
     _form(
         AliasType.EXACT,
         "not the form of type Exact; write it like sales@example.com, or set type to Wildcard or CatchAll for a star",
-        f"self.value.matches(r'^({MAILBOX_PATTERN})$') && !self.value.contains('*') && {_LOCAL_LENGTH}",
+        f"self.value.matches(r'^({MAILBOX_PATTERN})$') && !self.value.contains('*')",
         _is_mailbox,
     ),
     _form(
         AliasType.SUB_ADDRESS,
         "not the form of type SubAddress; write it like user@example.com, with neither plus nor star",
         f"self.value.matches(r'^({MAILBOX_PATTERN})$') && !self.value.split('@')[0].contains('+')"
-        f" && !self.value.contains('*') && !self.value.startsWith('\"') && {_LOCAL_LENGTH}",
+        f" && !self.value.contains('*') && !self.value.startsWith('\"')",
         _is_base_address,
     ),
     _form(
         AliasType.WILDCARD,
         "not the form of type Wildcard; write it like shop-*@example.com, with one star and more in the local part",
         f"self.value.matches(r'^({MAILBOX_PATTERN})$') && self.value.matches(r'^{_WORD}*\\*{_WORD}*@')"
-        f" && !self.value.startsWith('*@') && {_LOCAL_LENGTH}",
+        f" && !self.value.startsWith('*@')",
         _is_wildcard,
     ),
     _form(

@@ -61,7 +61,7 @@ def _narrow(text: str) -> bool:
 DOMAIN_RULE = Rule("not a domain name; write it like example.com", matches(DOMAIN_PATTERN), accepted_by(normal_domain))
 MAILBOX_RULE = Rule(
     "not a mail address; write it like user@example.com",
-    f"{matches(MAILBOX_PATTERN)} && (self.startsWith('\"') || self.lastIndexOf('@') <= 64)",
+    matches(MAILBOX_PATTERN),
     accepted_by(named_mailbox),
 )
 HOST_RULE = Rule(

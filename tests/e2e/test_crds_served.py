@@ -1,0 +1,146 @@
+"""The CRDs in a real API server: structural, and as people and controllers use them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.cluster import Cluster
+from tests.support.repository import REPOSITORY
+
+from mailhaul_operator.api.definitions import DEFINITIONS, Definition
+from mailhaul_operator.manifests.kinds import OWN
+from mailhaul_operator.manifests.yaml_tree import documents
+
+pytestmark = pytest.mark.e2e
+
+ACCEPTED = sorted((REPOSITORY / "tests" / "golden" / "accepted").glob("*.yaml"))
+RELAY = {
+    "apiVersion": "mailhaul.dev/v1alpha1",
+    "kind": "SmtpRelay",
+    "spec": {"upstreams": [{"providerRef": {"name": "mailtrap"}}]},
+}
+
+
+def _create(cluster: Cluster, namespace: str, document: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
+    text = json.dumps(document)
+    return json.loads(cluster.ask("create", "-n", namespace, "-f", "-", "-o", "json", stdin=text))
+
+
+def _relay(cluster: Cluster, namespace: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    return _create(cluster, namespace, {**RELAY, "metadata": {"name": name}})
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _report(cluster: Cluster, namespace: str, resource: str, status: dict[str, Any]) -> None:
+    patch = json.dumps({"status": status})
+    cluster.ask("patch", resource, "-n", namespace, "--subresource=status", "--type=merge", "-p", patch)
+
+
+@pytest.mark.parametrize("definition", DEFINITIONS, ids=lambda one: one.kind)
+def test_a_crd_is_established_and_structural(cluster: Cluster, definition: Definition) -> None:
+    crd = cluster.get("crd", f"{definition.plural}.mailhaul.dev")
+    conditions = {one["type"]: one["status"] for one in crd["status"]["conditions"]}
+    assert conditions["Established"] == "True"
+    assert conditions["NamesAccepted"] == "True"
+    assert conditions.get("NonStructuralSchema", "False") == "False"
+
+
+@pytest.mark.parametrize("path", ACCEPTED, ids=lambda one: one.stem)
+def test_a_good_manifest_is_accepted_with_the_defaults_that_the_models_have(
+    cluster: Cluster, namespace: str, path: Path
+) -> None:
+    (document,) = documents(path.read_text())
+    stored = _create(cluster, namespace, document.value)
+    model = OWN[document.value["kind"]]
+    told, kept = model.from_json(document.value), model.from_json(stored)
+    assert vars(told)["spec"] == vars(kept)["spec"]
+
+
+def test_defaults_are_written_into_the_stored_object(cluster: Cluster, namespace: str) -> None:
+    spec = _relay(cluster, namespace, "defaults")["spec"]
+    assert spec["listeners"] == [{"name": "smtp", "port": 25, "tls": {"mode": "None"}, "lineEndings": "Strict"}]
+    assert spec["queue"]["retry"] == {"initial": "1m", "max": "1h"}
+    assert spec["limits"]["messageSize"] == "25Mi"
+    assert spec["replicas"] == 1
+    assert "allowedNetworks" not in spec["clients"]
+
+
+def test_columns_tell_whether_mail_leaves_and_why_not(cluster: Cluster, namespace: str) -> None:
+    _relay(cluster, namespace, "columns")
+    ready = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "CredentialsRefused",
+        "message": "correct the password",
+        "lastTransitionTime": _now(),
+    }
+    queue = {"queued": 0, "deferred": 3, "held": 94, "dead": 2}
+    _report(cluster, namespace, "relay/columns", {"conditions": [ready], "queue": queue})
+    header, row = cluster.ask("get", "smtprelays", "columns", "-n", namespace).splitlines()
+    assert header.split()[:7] == ["NAME", "READY", "REASON", "WAITING", "DEFERRED", "HELD", "DEAD"]
+    assert row.split()[:7] == ["columns", "False", "CredentialsRefused", "0", "3", "94", "2"]
+    assert "correct the password" in cluster.ask("get", "relay", "columns", "-n", namespace, "-o", "wide")
+
+
+def test_all_kinds_are_in_the_category_mail_and_have_short_names(cluster: Cluster, namespace: str) -> None:
+    _relay(cluster, namespace, "listed")
+    assert "smtprelay.mailhaul.dev/listed" in cluster.ask("get", "mail", "-n", namespace, "-o", "name")
+    for definition in DEFINITIONS:
+        cluster.ask("get", definition.short, "-n", namespace)
+
+
+def test_a_relay_scales_by_its_subresource(cluster: Cluster, namespace: str) -> None:
+    _relay(cluster, namespace, "scaled")
+    cluster.ask("scale", "smtprelay/scaled", "--replicas=3", "-n", namespace)
+    assert cluster.get("relay", "scaled", "-n", namespace)["spec"]["replicas"] == 3
+    _report(cluster, namespace, "relay/scaled", {"replicas": 3, "selector": "mailhaul.dev/relay=scaled"})
+    path = f"/apis/mailhaul.dev/v1alpha1/namespaces/{namespace}/smtprelays/scaled/scale"
+    scale = json.loads(cluster.ask("get", "--raw", path))
+    assert scale["status"] == {"replicas": 3, "selector": "mailhaul.dev/relay=scaled"}
+
+
+def test_aliases_are_found_by_their_relay_and_providers_by_their_type(cluster: Cluster, namespace: str) -> None:
+    for name, relay in (("one", "smtp-relay"), ("two", "other")):
+        spec = {
+            "relayRef": {"name": relay},
+            "addresses": [{"value": f"{name}@example.com"}],
+            "destinations": [{"name": "a", "mailbox": {"address": "a@example.net"}}],
+        }
+        metadata = {"name": f"found-{name}"}
+        alias = {"apiVersion": "mailhaul.dev/v1alpha1", "kind": "MailAlias", "metadata": metadata, "spec": spec}
+        _create(cluster, namespace, alias)
+    found = cluster.ask("get", "alias", "-n", namespace, "-o", "name", "--field-selector", "spec.relayRef.name=other")
+    assert found.split() == ["mailalias.mailhaul.dev/found-two"]
+    cluster.ask("get", "upstream", "-A", "--field-selector", "spec.type=capture")
+
+
+def test_conditions_merge_by_their_type(cluster: Cluster, namespace: str) -> None:
+    _relay(cluster, namespace, "merged")
+    for kind, owner in (("Ready", "first"), ("Delivering", "second")):
+        condition = {"type": kind, "status": "True", "reason": "Proved", "lastTransitionTime": _now(), "message": ""}
+        body = {**RELAY, "metadata": {"name": "merged"}, "status": {"conditions": [condition]}}
+        arguments = ("apply", "--server-side", "--subresource=status", f"--field-manager={owner}", "-n", namespace)
+        cluster.ask(*arguments, "-f", "-", stdin=json.dumps({key: body[key] for key in body if key != "spec"}))
+    conditions = cluster.get("relay", "merged", "-n", namespace)["status"]["conditions"]
+    assert {one["type"] for one in conditions} == {"Ready", "Delivering"}
+
+
+def test_explain_tells_what_a_field_means(cluster: Cluster) -> None:
+    told = cluster.ask("explain", "smtprelay.spec.clients.allowedNetworks")
+    assert "an empty list trusts nobody" in " ".join(told.split())
+
+
+def test_an_immutable_field_stays_through_a_removal_of_its_parent(cluster: Cluster, namespace: str) -> None:
+    provider = {"type": "mailtrap", "auth": {"secretRef": {"name": "account"}}}
+    metadata = {"name": "kept"}
+    head = {"apiVersion": "mailhaul.dev/v1alpha1", "kind": "UpstreamProvider", "metadata": metadata}
+    _create(cluster, namespace, {**head, "spec": provider})
+    for patch in ('[{"op": "remove", "path": "/spec"}]', '[{"op": "remove", "path": "/spec/type"}]'):
+        answer = cluster.kubectl("patch", "upstream", "kept", "-n", namespace, "--type=json", "-p", patch)
+        assert answer.code != 0
+        assert "Required value" in answer.err

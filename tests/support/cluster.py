@@ -1,0 +1,125 @@
+"""The one seam by which tests find a Kubernetes cluster.
+
+`MAILHAUL_E2E_KUBECONFIG` names a kubeconfig of a cluster that is there. Else `MAILHAUL_E2E_CLUSTER` names a command
+that speaks `up`, `env`, `build`, `load` and `down`; `up` and `env` print a shell line that exports KUBECONFIG and PATH.
+A cluster that was up before is left up. Without either variable, or without kubectl, tests skip and say so.
+The developer's own KUBECONFIG is never used.
+"""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+UP_SECONDS = 900
+"""The first `up` on a machine compiles Kubernetes."""
+CALL_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What kubectl said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster, spoken to by kubectl. `environment` has its KUBECONFIG and PATH; one that was given has no command."""
+
+    environment: Mapping[str, str]
+    command: tuple[str, ...] = ()
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> Answer:
+        """Run kubectl; whatever it says is an answer."""
+        program = shutil.which("kubectl", path=self.environment["PATH"]) or "kubectl"
+        done = subprocess.run(
+            [program, *arguments],
+            input=stdin,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=CALL_SECONDS,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def ask(self, *arguments: str, stdin: str | None = None) -> str:
+        """Run kubectl and give what it printed; the test fails when it fails."""
+        answer = self.kubectl(*arguments, stdin=stdin)
+        assert answer.code == 0, f"kubectl {' '.join(arguments)}: {answer.err}"
+        return answer.out
+
+    def get(self, *arguments: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Give what `kubectl get` finds, as JSON."""
+        return json.loads(self.ask("get", *arguments, "-o", "json"))
+
+    @contextmanager
+    def namespace(self) -> Iterator[str]:
+        """Give the name of a new namespace, which goes with all that is in it."""
+        name = f"mailhaul-{uuid.uuid4().hex[:8]}"
+        self.ask("create", "namespace", name)
+        try:
+            yield name
+        finally:
+            self.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """Give the cluster that the environment names, started when it was not up; skips the test when there is none."""
+    given = os.environ.get("MAILHAUL_E2E_KUBECONFIG")
+    command = tuple(shlex.split(os.environ.get("MAILHAUL_E2E_CLUSTER", "")))
+    if given:
+        yield _answering(Cluster({**os.environ, "KUBECONFIG": given}))
+    elif command:
+        with _started(command) as cluster:
+            yield cluster
+    else:
+        pytest.skip("needs a cluster: set MAILHAUL_E2E_KUBECONFIG, or MAILHAUL_E2E_CLUSTER to a command")
+
+
+@contextmanager
+def _started(command: tuple[str, ...]) -> Iterator[Cluster]:
+    known = _environment(command, "env")
+    if known and Cluster(known).kubectl("get", "--raw", "/readyz").code == 0:
+        yield Cluster(known, command)
+        return
+    environment = _environment(command, "up")
+    if environment is None:
+        pytest.fail(f"`{shlex.join(command)} up` failed; run it by hand to see why")
+    try:
+        yield _answering(Cluster(environment, command))
+    finally:
+        subprocess.run([*command, "down"], capture_output=True, timeout=CALL_SECONDS, check=False)
+
+
+def _environment(command: tuple[str, ...], verb: str) -> Mapping[str, str] | None:
+    """Give the environment after the shell line that the command prints; None when it fails."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs a cluster: MAILHAUL_E2E_CLUSTER names no program ({command[0]})")
+    said = subprocess.run([*command, verb], stdout=subprocess.PIPE, text=True, timeout=UP_SECONDS, check=False)
+    if said.returncode != 0:
+        return None
+    script = ["bash", "-c", 'eval "$1" && env -0', "bash", said.stdout]
+    shell = subprocess.run(script, stdout=subprocess.PIPE, text=True, timeout=CALL_SECONDS, check=True)
+    return dict(pair.split("=", 1) for pair in shell.stdout.split("\0") if "=" in pair)
+
+
+def _answering(cluster: Cluster) -> Cluster:
+    if shutil.which("kubectl", path=cluster.environment["PATH"]) is None:
+        pytest.skip("needs kubectl on the PATH")
+    answer = cluster.kubectl("get", "--raw", "/readyz")
+    if answer.code != 0:
+        pytest.fail(f"the cluster does not answer: {answer.err.strip()[:300]}")
+    return cluster

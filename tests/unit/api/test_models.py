@@ -1,0 +1,110 @@
+"""What the models promise beyond refusing: networks in force, handles, references, updates, and silent secrets."""
+
+import base64
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from mailhaul_contract.refusals import refusals
+from mailhaul_operator.api.inputs import ConfigMap, Secret
+from mailhaul_operator.api.mailalias import MailAlias
+from mailhaul_operator.api.part import changes
+from mailhaul_operator.api.resources import Resources
+from mailhaul_operator.api.smtprelay import PRIVATE_NETWORKS, SmtpRelay
+
+HEAD = {"apiVersion": "mailhaul.dev/v1alpha1", "metadata": {"name": "one", "namespace": "mail"}}
+
+
+def _relay(**spec: Any) -> SmtpRelay:  # noqa: ANN401 - any JSON value
+    spec.setdefault("upstreams", [{"providerRef": {"name": "mailtrap"}}])
+    return SmtpRelay.from_json({**HEAD, "kind": "SmtpRelay", "spec": spec})
+
+
+def _alias(**reference: str) -> MailAlias:
+    spec = {
+        "relayRef": reference,
+        "addresses": [{"value": "a@example.com"}],
+        "destinations": [{"name": "a", "mailbox": {"address": "a@example.net"}}],
+    }
+    return MailAlias.from_json({**HEAD, "kind": "MailAlias", "spec": spec})
+
+
+def _secret(**fields: Any) -> Secret:  # noqa: ANN401 - any JSON value
+    return Secret.from_json({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, **fields})
+
+
+def test_absent_networks_mean_the_private_ones_and_an_empty_list_trusts_nobody() -> None:
+    assert _relay().spec.clients.trusted_networks == PRIVATE_NETWORKS
+    assert _relay(clients={"allowedNetworks": []}).spec.clients.trusted_networks == ()
+
+
+def test_private_networks_hold_loopback_and_both_families() -> None:
+    assert {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "fc00::/7"} <= set(PRIVATE_NETWORKS)
+
+
+def test_an_upstream_is_called_after_its_provider_unless_it_has_a_name() -> None:
+    upstreams = [{"providerRef": {"name": "ses"}}, {"name": "backup", "providerRef": {"name": "mailtrap"}}]
+    assert [one.handle for one in _relay(upstreams=upstreams).spec.upstreams] == ["ses", "backup"]
+
+
+def test_equal_domains_in_different_writing_count_once() -> None:
+    assert _relay(senders={"domains": ["Example.com", "example.com"]}).spec.senders.domains == ("example.com",)
+
+
+def test_an_alias_belongs_to_a_relay_of_its_own_namespace_unless_it_says_otherwise() -> None:
+    assert _alias(name="relay").relay == ("mail", "relay")
+    assert _alias(name="relay", namespace="smtp").relay == ("smtp", "relay")
+
+
+def test_an_update_of_other_fields_is_no_refused_change() -> None:
+    assert changes(_relay(replicas=1), _relay(replicas=2)) == ()
+    assert changes(_alias(name="relay"), _alias(name="relay")) == ()
+
+
+def test_a_refused_change_names_its_field() -> None:
+    (refusal,) = changes(_alias(name="relay"), _alias(name="other"))
+    assert refusal.path == "spec.relayRef"
+
+
+def test_a_secret_gives_its_values_and_string_data_wins() -> None:
+    secret = _secret(data={"a": base64.b64encode(b"one").decode(), "b": "dHdv"}, stringData={"a": "three"})
+    assert (secret.value("a"), secret.value("b"), secret.value("c")) == (b"three", b"two", None)
+    assert secret.keys == ("a", "b")
+
+
+def test_a_secret_is_not_seen_in_its_repr_nor_in_a_refusal() -> None:
+    assert "hunter2" not in repr(_secret(stringData={"password": "hunter2"}))
+    with pytest.raises(ValidationError) as caught:
+        _secret(data={"password": "hunter2!"})
+    (refusal,) = refusals(caught.value)
+    assert refusal.path == "data.password"
+    assert "hunter2" not in f"{refusal}{caught.value}"
+
+
+def test_a_config_map_gives_text_and_binary_data_as_bytes() -> None:
+    fields = {"data": {"a": "ä"}, "binaryData": {"b": "/w=="}}
+    found = ConfigMap.from_json({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, **fields})
+    assert (found.value("a"), found.value("b"), found.value("c")) == ("ä".encode(), b"\xff", None)
+    assert found.keys == ("a", "b")
+
+
+def test_what_kubernetes_keeps_in_metadata_is_no_unknown_field() -> None:
+    metadata = {"name": "one", "managedFields": [], "resourceVersion": "1", "creationTimestamp": "2026-11-21T00:00:00Z"}
+    relay = SmtpRelay.from_json({**_relay().to_json(), "metadata": metadata})
+    assert relay.metadata.creation_timestamp is not None
+    assert relay.metadata.key == ("default", "one")
+
+
+def test_a_status_of_a_newer_operator_is_read() -> None:
+    relay = SmtpRelay.from_json({**_relay().to_json(), "status": {"replicas": 1, "later": {"field": 1}}})
+    assert relay.status is not None
+    assert relay.status.replicas == 1
+
+
+def test_resources_are_found_by_namespace_and_name() -> None:
+    secret = _secret()
+    resources = Resources(secrets=(secret,))
+    assert resources.secret("default", "s") is secret
+    assert resources.secret("other", "s") is None
+    assert resources.provider("default", "s") is None
