@@ -81,12 +81,12 @@ def _where(view: RelayView) -> Text:
 
 def _upstreams(view: RelayView) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2))
-    for title in ("  upstream", "endpoint", "breaker", "delivered", "held", "last reply"):
-        table.add_column(title, overflow="fold", justify="right" if title in {"delivered", "held"} else "left")
+    for title in ("  upstream", "endpoint", "breaker", "delivered", "last reply"):
+        table.add_column(title, overflow="fold", justify="right" if title == "delivered" else "left")
     for one in upstream_rows(view):
         state = Text(str(one.breaker), _COLOURS[one.breaker])
         cells = (Text(f"  {one.name}"), Text(one.endpoint or one.provider), state)
-        table.add_row(*cells, Text(str(one.delivered)), Text(str(one.held)), Text(_last_reply(one)))
+        table.add_row(*cells, Text(str(one.delivered)), Text(_last_reply(one)))
     return table
 
 
