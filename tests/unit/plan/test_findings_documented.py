@@ -1,7 +1,8 @@
 """Every reason is in docs/up.md with its severity and meaning, word for word, and no other is."""
 
-from mailhaul_operator.plan.findings import Reason
 from tests.support.repository import REPOSITORY
+
+from mailhaul_operator.plan.findings import Reason
 
 
 def test_the_table_of_reasons_is_that_of_the_code() -> None:
