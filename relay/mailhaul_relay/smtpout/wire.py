@@ -13,7 +13,6 @@ from typing import cast
 
 from mailhaul_relay.smtpout.replies import Answer, ReplyParser
 
-
 READ_SIZE = 16_384
 """Octets read at once. asyncio's own 256 KiB are mapped and unmapped by the kernel for every reply: 13 us each."""
 
