@@ -53,6 +53,16 @@ def leaving_domain(running: Running, upstream: Upstream, envelope: Envelope, rec
     return envelope.from_domain if address == KEEP else address and address.rpartition("@")[2]
 
 
+def relay_address(running: Running, from_domain: str) -> str:
+    """The relay's own address for mail that nobody else speaks for, in a domain that upstreams may be expected to send:
+    the postmaster when he has one of ours, else a mailer-daemon in the domain of the mail that it is about.
+    """
+    postmaster = running.config.postmaster
+    if postmaster and postmaster.rpartition("@")[2] in running.own_domains | running.sender_domains | {from_domain}:
+        return postmaster
+    return f"mailer-daemon@{from_domain or running.config.hostname}"
+
+
 def via_address(running: Running, recipient: Recipient) -> Address:
     """The own address that speaks for a forward: the alias; the postmaster where an SRS address brought it."""
     try:

@@ -15,6 +15,7 @@ from mailhaul_contract.config import BounceMode
 from mailhaul_relay.model.message import Body, Envelope, Message, Origin, Recipient
 from mailhaul_relay.model.outcome import Outcome
 from mailhaul_relay.policy.aliases import AliasLoopError
+from mailhaul_relay.policy.alignment import relay_address
 from mailhaul_relay.policy.dates import header_date
 from mailhaul_relay.policy.running import Running
 
@@ -34,7 +35,7 @@ def bounce(running: Running, message: Message, failed: Mapping[int, Outcome], id
     recipients = _recipients(running, envelope)
     if not recipients:
         return None
-    sender = _from(running, envelope)
+    sender = relay_address(running, envelope.from_domain)
     head = _head(running, sender, recipients[0].original, id, now)
     body = _body(running, message, failed, id)
     report = Envelope(
@@ -58,12 +59,6 @@ def _recipients(running: Running, envelope: Envelope) -> tuple[Recipient, ...]:
     except (AddressError, AliasLoopError):
         return ()
     return tuple(Recipient(one.address, one.final, one.alias) for one in matches) or (Recipient(target, target),)
-
-
-def _from(running: Running, envelope: Envelope) -> str:
-    """The postmaster; without one, an address in the failed message's own From domain, which upstreams may send."""
-    domain = envelope.from_domain or running.config.hostname
-    return running.config.postmaster or f"mailer-daemon@{domain}"
 
 
 def _head(running: Running, sender: str, to: str, id: str, now: float) -> bytes:  # noqa: A002

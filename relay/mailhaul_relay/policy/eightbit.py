@@ -7,7 +7,7 @@ None when it cannot be done without harm: 8-bit header fields, signed parts, or 
 
 import re
 from base64 import encodebytes
-from quopri import encodestring
+from binascii import b2a_qp
 from typing import NamedTuple
 
 from mailhaul_relay.policy.headers import Field, HeaderError, joined, parse_head
@@ -74,8 +74,10 @@ def _leaf(fields: tuple[Field, ...], body: bytes, media: str, depth: int) -> _Pa
 
 
 def _quoted_printable(body: bytes) -> bytes:
-    """Line ends of text stay line ends; the last line has one only when it had one."""
-    return b"\r\n".join(encodestring(line, quotetabs=False).replace(b"\n", b"\r\n") for line in body.split(b"\r\n"))
+    """Line ends of text stay line ends, and the last line has one only when it had one (RFC 2045 section 6.7)."""
+    if b"\r\n" not in body:
+        return b2a_qp(body).replace(b"=\n", b"=\r\n")
+    return b2a_qp(body)
 
 
 def _multipart(body: bytes, kind: str, depth: int) -> bytes:

@@ -18,7 +18,7 @@ from mailhaul_contract.addresses import Address
 from mailhaul_contract.config import EnvelopeSender, NullSender, Upstream
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
 from mailhaul_relay.model.message import Envelope, Message, Recipient
-from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, via_address
+from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, relay_address, via_address
 from mailhaul_relay.policy.headers import Field, HeaderError, joined, parse_head
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.words import decode_words, mailbox, safe_name
@@ -56,7 +56,7 @@ def rewrite(running: Running, upstream: Upstream, message: Message, recipient: R
 def _sender(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient, now: float) -> str:
     if not envelope.sender:
         refuses = upstream.behavior.null_sender is NullSender.REFUSED
-        return _own_address(running, upstream, recipient) if refuses else ""
+        return _own_address(running, upstream, envelope, recipient) if refuses else ""
     domains = running.upstream_domains[upstream.name]
     domain = envelope.sender.rpartition("@")[2]
     if not is_forward(envelope):
@@ -69,22 +69,21 @@ def _sender(running: Running, upstream: Upstream, envelope: Envelope, recipient:
             signed = running.srs.forward(envelope.sender, now)
             if signed != envelope.sender:
                 return signed
-    return _own_address(running, upstream, recipient)
+    return _own_address(running, upstream, envelope, recipient)
 
 
-def _own_address(running: Running, upstream: Upstream, recipient: Recipient) -> str:
-    """An address of ours that this upstream may send for: the alias, `rewriteFrom`, the postmaster."""
+def _own_address(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient) -> str:
+    """An address of ours that this upstream may send for: the alias, `rewriteFrom`, the relay's own."""
     domains = running.upstream_domains[upstream.name]
-    if recipient.is_forward:
-        via = via_address(running, recipient)
-        if not domains or via.domain in domains:
-            return str(via)
+    via = via_address(running, recipient)
+    if recipient.is_forward and (not domains or via.domain in domains):
+        return str(via)
     if upstream.senders.rewrite_from:
         return upstream.senders.rewrite_from
-    postmaster = running.config.postmaster or f"postmaster@{running.config.hostname}"
-    if not domains or postmaster.rpartition("@")[2] in domains:
-        return postmaster
-    return f"postmaster@{min(domains)}"
+    address = relay_address(running, via.domain if is_forward(envelope) else envelope.from_domain)
+    if not domains or address.rpartition("@")[2] in domains:
+        return address
+    return f"mailer-daemon@{min(domains)}"
 
 
 def _with_from(head: bytes, address: Address, envelope: Envelope, recipient: Recipient, upstream: Upstream) -> bytes:

@@ -99,6 +99,8 @@ def test_report_is_from_an_address_that_upstreams_may_send() -> None:
     message = spooled("From: app@own.example\n")
     assert report(sends(), message)["From"] == "Mail relay <mailer-daemon@own.example>"
     assert report(sends(postmaster="ops@own.example"), message)["From"] == "Mail relay <ops@own.example>"
+    elsewhere = sends(postmaster="ops@gmail.example")
+    assert report(elsewhere, message)["From"] == "Mail relay <mailer-daemon@own.example>"
 
 
 def test_hostile_words_of_an_upstream_add_no_line() -> None:

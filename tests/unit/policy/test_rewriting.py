@@ -132,7 +132,7 @@ def test_null_sender_that_is_refused_is_replaced_and_marked_against_answers() ->
     through = relay(behavior={"nullSender": "Refused"})
     bounce = spooled("From: mailer-daemon@own.example\n", sender="", origin=Origin.BOUNCE)
     left = leave(through, bounce)
-    assert left.sender == "postmaster@relay.own.example"
+    assert left.sender == "mailer-daemon@own.example"
     assert left.head == b"Auto-Submitted: auto-generated\r\n" + bounce.head
     marked = spooled("From: m@own.example\nauto-submitted: auto-replied\n", sender="", origin=Origin.BOUNCE)
     assert leave(through, marked).head == marked.head
