@@ -111,6 +111,7 @@ class Wire(asyncio.Transport):
         self.said = b""
         self.writes = 0
         self.reading = True
+        self.pauses = 0
         self.is_open = True
         self.half_closed = False
         session.connection_made(self)
@@ -136,6 +137,7 @@ class Wire(asyncio.Transport):
     def pause_reading(self) -> None:
         assert self.reading
         self.reading = False
+        self.pauses += 1
 
     def resume_reading(self) -> None:
         assert not self.reading

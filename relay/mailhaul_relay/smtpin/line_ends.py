@@ -56,7 +56,7 @@ def _told(name: str, line: int) -> str:
 
 
 class NormalisedLineEnds:
-    """A bare CR or LF becomes CRLF. A dot that would come to begin a line by that, or to stand alone on one, is content:
+    """A bare CR or LF becomes CRLF. A dot that comes to begin a line by that, or to stand alone on one, is content:
     it is stuffed (RFC 5321 section 4.5.2), so it can end no message further on. NUL is refused here too.
     """
 
