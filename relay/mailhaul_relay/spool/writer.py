@@ -18,6 +18,8 @@ from mailhaul_relay.telemetry.log import Log
 
 _BATCH = 512
 """Operations of one transaction at most: bounds its memory and how long the last of them waits."""
+_BATCH_BYTES = 8 * 1024 * 1024
+"""Bytes of bodies after which a transaction takes no more: bounds the log below the reserve."""
 
 
 class Writer:
@@ -52,10 +54,12 @@ class Writer:
 
     def _take(self) -> tuple[list[Operation], bool]:
         batch: list[Operation] = []
+        size = 0
         operation = self._waiting.get()
         while not isinstance(operation, Stop):
             batch.append(operation)
-            if len(batch) >= _BATCH or self._waiting.empty():
+            size += len(operation.row.body or b"") if type(operation) is Accept else 0
+            if len(batch) >= _BATCH or size >= _BATCH_BYTES or self._waiting.empty():
                 return batch, True
             operation = self._waiting.get()
         return batch, False
