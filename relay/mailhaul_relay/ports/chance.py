@@ -1,7 +1,6 @@
 """Chance as a parameter: jitter and ids."""
 
-import secrets
-from random import SystemRandom
+from random import Random
 from typing import Protocol
 
 
@@ -13,12 +12,13 @@ class Chance(Protocol):
         ...
 
 
-system_chance: Chance = SystemRandom().random
+_random = Random()  # noqa: S311 - seeded by the system; jitter and ids need no secrecy, and a system call is 10 us
+system_chance: Chance = _random.random
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def message_id(now: float) -> str:
     """Give a new message id: 8 characters of milliseconds (they sort by time), 8 of chance; lower-case base 32."""
-    value = (int(now * 1000) & (1 << 40) - 1) << 40 | secrets.randbits(40)
+    value = (int(now * 1000) & (1 << 40) - 1) << 40 | _random.getrandbits(40)
     return "".join(_ALPHABET[value >> shift & 31] for shift in range(75, -5, -5))

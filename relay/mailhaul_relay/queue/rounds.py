@@ -21,6 +21,9 @@ from mailhaul_relay.ports.chance import Chance
 SOON = 1.5
 """Seconds: a wait as short as this says only that no upstream named a time."""
 
+DELIVERED = Progress(State.DELIVERED)
+"""What is kept of a delivered recipient while others of its message wait."""
+
 Views = Callable[[frozenset[str]], Mapping[str, UpstreamView]]
 _NONE: frozenset[str] = frozenset()
 
@@ -127,6 +130,9 @@ class Round:
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
 
     def _settle(self, index: int, upstream: str, outcome: Outcome, now: float) -> None:
+        if outcome.verdict is Verdict.DELIVERED:
+            self._changed(index, upstream, DELIVERED, outcome)
+            return
         progress = after_attempt(
             self.message.progress[index],
             Attempt(outcome, upstream, now, self._chance()),

@@ -6,17 +6,12 @@ length and number of lines are bounded, so memory is, whatever the other side se
 
 from dataclasses import dataclass
 
-import re2
-
 from mailhaul_relay.model.outcome import Reply
 
 MAX_LINE = 4096
 """Octets of one line with its CR; RFC 5321 section 4.5.3.1.5 says 512, real servers say more."""
 MAX_LINES = 100
 MAX_TEXT = 512
-
-_ENHANCED = re2.compile(rb"[245]\.\d{1,3}\.\d{1,3}(?: |$)")
-"""RFC 3463 section 2, where RFC 2034 puts it: at the start of the text."""
 
 
 @dataclass(slots=True)
@@ -28,12 +23,19 @@ class Answer:
 
     def reply(self) -> Reply:
         """The answer as a value for people and for `classify`: joined, printable, bounded."""
-        found = _ENHANCED.match(self.lines[0])
-        if not found:
+        enhanced = _enhanced(self.lines[0])
+        if not enhanced:
             return Reply(self.code, "", _printable(b" ".join(self.lines)))
-        prefix = found[0]
-        text = b" ".join(line.removeprefix(prefix) for line in self.lines)
-        return Reply(self.code, prefix.decode("ascii").rstrip(), _printable(text))
+        text = b" ".join(line.removeprefix(enhanced).removeprefix(b" ") for line in self.lines)
+        return Reply(self.code, enhanced.decode("ascii"), _printable(text))
+
+
+def _enhanced(line: bytes) -> bytes:
+    """The enhanced code (RFC 3463 section 2) where RFC 2034 puts it: at the start of the text; b"" when none is."""
+    first = line[:10].partition(b" ")[0]
+    parts = first.split(b".")
+    well_formed = len(parts) == 3 and parts[0] in {b"2", b"4", b"5"} and len(parts[1]) <= 3 and len(parts[2]) <= 3
+    return first if well_formed and parts[1].isdigit() and parts[2].isdigit() else b""
 
 
 def _printable(text: bytes) -> str:
