@@ -26,11 +26,12 @@ FROM ${BASE_IMAGE} AS base
 # Some base images ship the standard library uncompiled; every start would compile it anew.
 RUN python3 -m compileall -q -x '/(test|tests|idlelib|lib2to3|turtledemo|ensurepip|site-packages|dist-packages)/' \
       "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
+ && echo 'mailhaul:x:65532:' >>/etc/group && echo 'mailhaul:x:65532:65532::/nonexistent:/usr/sbin/nologin' >>/etc/passwd \
  && mkdir -p /var/spool/mailhaul /etc/mailhaul && chown 65532:65532 /var/spool/mailhaul && chmod 0700 /var/spool/mailhaul
 COPY --from=environment /opt/mailhaul /opt/mailhaul
 ENV PATH=/opt/mailhaul/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1
-# A number, so that a kubelet can see that it is not root.
+# A number, so that a kubelet can see that it is not root; it takes the group from /etc/passwd, else that is root's.
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["/opt/mailhaul/bin/mailhaul"]
