@@ -5,6 +5,7 @@ UnusableError with fault AUTH when the server does not offer what is configured;
 """
 
 import base64
+from dataclasses import replace
 
 from mailhaul_contract.config import AuthMechanism
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
@@ -16,6 +17,8 @@ from mailhaul_relay.smtpout.wire import Wire
 
 MAX_COMMAND = 510
 """Octets of a command without CRLF (RFC 5321 section 4.5.3.1.4); longer responses wait for a challenge."""
+MIN_CONCEALED = 4
+"""Octets from which a password is taken out of the other side's words; a shorter one would riddle every text."""
 
 
 def choose_mechanism(wanted: AuthMechanism, capabilities: Capabilities) -> AuthMechanism:
@@ -33,9 +36,19 @@ def choose_mechanism(wanted: AuthMechanism, capabilities: Capabilities) -> AuthM
 
 async def log_in(wire: Wire, mechanism: AuthMechanism, credential: Credential, limit: float) -> Answer:
     """Authenticate and give the final answer: 235, or the refusal."""
-    if mechanism is AuthMechanism.PLAIN:
-        return await _plain(wire, credential, limit)
-    return await _login(wire, credential, limit)
+    converse = _plain if mechanism is AuthMechanism.PLAIN else _login
+    return _concealed(await converse(wire, credential, limit), credential)
+
+
+def _concealed(answer: Answer, credential: Credential) -> Answer:
+    """Some servers repeat the command that they refuse, and their words go into log, report and queue."""
+    username, password = credential.username.encode(), credential.password.encode()
+    forms = (base64.b64encode(b"\0" + username + b"\0" + password), base64.b64encode(password), password)
+    lines = answer.lines
+    for form in forms:
+        if len(form) >= MIN_CONCEALED:
+            lines = [line.replace(form, b"***") for line in lines]
+    return replace(answer, lines=lines)
 
 
 async def _plain(wire: Wire, credential: Credential, limit: float) -> Answer:
