@@ -3,7 +3,7 @@
 Generated from the same models as the CRDs (`crd`), so that it cannot say something else. Failures: none.
 """
 
-import textwrap
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +11,7 @@ from mailhaul_contract.names import API_VERSION
 from mailhaul_operator.api.definitions import Definition
 from mailhaul_operator.api.structural import Schema, field_schema, validations
 
-GENERATED = "<!-- Generated from the models by `python -m mailhaul_operator.api.crd --write`; do not edit. -->\n"
+GENERATED = "<!-- Generated from the models by `python -m mailhaul_operator.api.crd --write`; do not edit. -->"
 
 
 def kind_reference(definition: Definition) -> str:
@@ -50,9 +50,9 @@ def _table(schema: Schema) -> str:
 
 def _default(member: Schema) -> str:
     value = member.get("default")
-    if value is None or value == {}:
+    if value in (None, {}, ""):
         return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
 
 
 def _type(member: Schema) -> str:
@@ -77,11 +77,12 @@ def _bounded(member: Schema) -> str:
 
 
 def _meaning(member: Schema) -> str:
-    rules = [rule["message"] for rule in member.get("x-kubernetes-validations", []) if "properties" not in member]
-    bounds = [f"Refused: {message}." for message in rules]
-    return " ".join([member.get("description") or "", *bounds]).replace("|", "\\|")
+    told = (schema for schema in (member, member.get("items", {})) if "properties" not in schema)
+    rules = [rule["message"] for schema in told for rule in schema.get("x-kubernetes-validations", [])]
+    refused = [f"Refused: {message}." for message in rules]
+    return " ".join([member.get("description") or "", *refused]).replace("|", "\\|")
 
 
 def _rules(rules: list[dict[str, Any]]) -> str:
     lines = [f"- {rule['message']}." for rule in rules]
-    return "\n".join(["Refused, with what to do:", "", *(textwrap.fill(line, 400) for line in lines)])
+    return "\n".join(["Refused, with what to do:", "", *lines])

@@ -17,28 +17,29 @@ _QUOTED = _LOCALS.map(lambda text: f'"{text}"')
 _MAILBOXES = st.builds(lambda local, domain: f"{local}@{domain}", _LOCALS | _QUOTED, _DOMAINS | st.just("[192.0.2.1]"))
 
 
-def _matches(pattern: str, text: str) -> bool:
-    return re2.fullmatch(pattern, text) is not None
+def _served(pattern: str, text: str, longest: int) -> bool:
+    """What the API server says: the type's maxLength and the CEL rule's pattern."""
+    return len(text) <= longest and re2.fullmatch(pattern, text) is not None
 
 
 @given(_DOMAINS)
 def test_a_domain_that_the_models_accept_passes_the_api_server(domain: str) -> None:
-    assert _matches(DOMAIN_PATTERN, domain) or not DOMAIN_RULE.check(domain)
+    assert _served(DOMAIN_PATTERN, domain, 253) or not DOMAIN_RULE.check(domain)
 
 
 @given(_DOMAINS.filter(str.isascii))
 def test_for_ascii_domains_both_sides_say_the_same(domain: str) -> None:
-    assert _matches(DOMAIN_PATTERN, domain) == DOMAIN_RULE.check(domain)
+    assert _served(DOMAIN_PATTERN, domain, 253) == DOMAIN_RULE.check(domain)
 
 
 @given(_MAILBOXES)
 def test_a_mailbox_that_the_models_accept_passes_the_api_server(mailbox: str) -> None:
-    assert _matches(MAILBOX_PATTERN, mailbox) or not MAILBOX_RULE.check(mailbox)
+    assert _served(MAILBOX_PATTERN, mailbox, 254) or not MAILBOX_RULE.check(mailbox)
 
 
 @given(_MAILBOXES.filter(str.isascii))
 def test_for_ascii_mailboxes_both_sides_say_the_same(mailbox: str) -> None:
-    assert _matches(MAILBOX_PATTERN, mailbox) == MAILBOX_RULE.check(mailbox)
+    assert _served(MAILBOX_PATTERN, mailbox, 254) == MAILBOX_RULE.check(mailbox)
 
 
 def test_a_host_is_a_name_or_an_address_without_zone() -> None:
