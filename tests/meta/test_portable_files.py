@@ -13,7 +13,7 @@ _HOSTS = (
 )  # fmt: skip
 _REGISTRY = re.compile("|".join(rf"\b{re.escape(name)}\.{end}\b" for name, end in _HOSTS), re.IGNORECASE)
 _INDEX = re.compile(r"--(?:extra-)?index-url|--find-links|index-url\s*=")
-_MACHINE = re.compile(rf"(?<![\w.$-])/(?:{'wo'}rk|root|home|Users)/\w|/tmp/(?:w|h\d)/")
+_MACHINE = re.compile(rf"(?<![\w.$-])/(?:{'wo'}rk|root|home(?!/you)|Users)/\w|/tmp/(?:w|h\d)/")
 _SELF = Path("tests/meta/test_portable_files.py")
 
 
