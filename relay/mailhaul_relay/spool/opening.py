@@ -13,7 +13,7 @@ from mailhaul_relay.spool.census import Census
 from mailhaul_relay.spool.database import FILE, connect_writer, restrict
 from mailhaul_relay.spool.failures import from_os, from_sqlite, is_unreadable
 from mailhaul_relay.spool.ownership import Ownership
-from mailhaul_relay.spool.recovery import move_aside, recover
+from mailhaul_relay.spool.recovery import is_beheaded, move_aside, recover
 from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.spool.store import Store
 from mailhaul_relay.telemetry.log import Log
@@ -66,7 +66,7 @@ def _open(directory: Path, settings: Settings, log: Log, now: float) -> tuple[St
         except sqlite3.DatabaseError as error:
             if not is_unreadable(error):
                 raise
-            move_aside(directory, log, now, error)
+            move_aside(directory, log, now, str(error))
             opened = _open_and_recover(directory, settings, log, now)
         if settings.syncs.directory:
             sync_directory(directory)
@@ -79,6 +79,8 @@ def _open(directory: Path, settings: Settings, log: Log, now: float) -> tuple[St
 
 
 def _open_and_recover(directory: Path, settings: Settings, log: Log, now: float) -> tuple[Store, Census]:
+    if is_beheaded(directory):
+        move_aside(directory, log, now, "the database is missing, but there are body files")
     restrict(directory / FILE)
     store = open_store(directory, settings)
     try:

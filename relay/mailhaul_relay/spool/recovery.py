@@ -7,7 +7,6 @@ SpoolError when the disk fails; damage is not a failure.
 
 import contextlib
 import os
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -76,8 +75,14 @@ def _set_aside(store: Store, damaged: list[tuple[str, str]], log: Log, now: floa
         log.event("spool-record-quarantined", level="error", id=id, reason=reason)
 
 
-def move_aside(directory: Path, log: Log, now: float, error: sqlite3.Error) -> Path:
-    """Move a database that cannot be read, with all body files, into the quarantine. Raises OSError."""
+def is_beheaded(directory: Path) -> bool:
+    """Whether there are body files but no database: somebody removed it, and they are all that is left of mail."""
+    database = directory / FILE
+    return (not database.exists() or not database.stat().st_size) and any((directory / "bodies").iterdir())
+
+
+def move_aside(directory: Path, log: Log, now: float, reason: str) -> Path:
+    """Move a database that cannot be read (or is missing), with all body files, into the quarantine. Raises OSError."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     target = _new_directory(directory / "quarantine", f"database-{stamp}")
     for name in (FILE, f"{FILE}-wal", f"{FILE}-shm", "bodies"):
@@ -86,7 +91,7 @@ def move_aside(directory: Path, log: Log, now: float, error: sqlite3.Error) -> P
     (directory / "bodies").mkdir(mode=0o700)
     for changed in (target, directory / "quarantine", directory):
         sync_directory(changed)
-    log.event("spool-database-quarantined", level="error", moved_to=str(target), reason=str(error))
+    log.event("spool-database-quarantined", level="error", moved_to=str(target), reason=reason)
     return target
 
 

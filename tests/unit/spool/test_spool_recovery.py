@@ -145,6 +145,16 @@ async def test_a_database_that_cannot_be_opened_is_moved_aside_whole(tmp_path: P
     assert (aside / "bodies" / body.name).read_bytes() == LARGE
 
 
+async def test_body_files_without_a_database_are_moved_aside(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    body = _file(tmp_path)
+    (tmp_path / FILE).unlink()
+    async with opened(tmp_path) as spool:
+        assert spool.counts().quarantined == 1
+    (aside,) = (tmp_path / "quarantine").iterdir()
+    assert (aside / "bodies" / body.name).read_bytes() == LARGE
+
+
 async def test_a_second_damaged_database_does_not_replace_the_first(tmp_path: Path) -> None:
     for _ in range(2):
         async with opened(tmp_path):

@@ -15,6 +15,7 @@ from mailhaul_relay.spool.census import Census, Change
 from mailhaul_relay.spool.interface import Counts, SpoolError
 from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.spool.sqlite import SqliteSpool
+from mailhaul_relay.spool.store import Store
 
 
 def body_files(spool: Path) -> list[Path]:
@@ -164,6 +165,26 @@ async def test_log_and_database_do_not_grow_with_traffic(tmp_path: Path) -> None
             await asyncio.gather(*(spool.accept(message(name, body=b"x" * 8000)) for name in names))
             await asyncio.gather(*(spool.remove(name) for name in names))
         assert database_bytes(tmp_path) < 2_000_000
+
+
+async def test_nothing_is_accepted_while_the_log_finds_no_room_in_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Store) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    async with opened(tmp_path, Settings(log_pages=1, reserve=0)) as spool:
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "checkpoint", full)
+            await spool.accept(message("safe in the log"))
+            with pytest.raises(SpoolError, match="cannot carry the log over") as refused:
+                await spool.accept(message("refused"))
+            assert refused.value.full
+            await spool.remove("safe in the log")
+        await spool.accept(message("after"))
+        assert [one.id for one in await spool.due(NOW, 10, frozenset())] == ["after"]
 
 
 async def test_a_backlog_that_is_gone_gives_its_space_back(tmp_path: Path) -> None:
