@@ -59,7 +59,7 @@ def _upstream(before: UpstreamReport, after: UpstreamReport) -> Iterator[str]:
 
 def _fates(before: RelayReport, after: RelayReport) -> Iterator[str]:
     if after.queue.held != before.queue.held:
-        yield f"{_messages(after.queue.held)} held"
+        yield f"{_messages(after.queue.held)} held" if after.queue.held else "no message is held any more"
     if after.queue.dead > before.queue.dead:
         yield f"{_messages(after.queue.dead)} kept as dead letters"
 

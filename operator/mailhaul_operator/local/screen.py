@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from mailhaul_operator.local.printable import printable
 from mailhaul_operator.local.view import RelayView
 
 
@@ -34,7 +35,7 @@ class PlainLines:
     def tell(self, line: str) -> None:
         """Write the line with the time of day."""
         try:
-            self._write(f"{time.strftime('%H:%M:%S')} {line}\n")
+            self._write(f"{time.strftime('%H:%M:%S')} {printable(line)}\n")
             sys.stdout.flush()
         except OSError:
             self._write = _nowhere
@@ -44,8 +45,9 @@ class PlainLines:
         for view in views:
             causes = view.verdict.causes if view.verdict else ()
             line = f"{view.headline}: {causes[0].words}" if causes else view.headline
-            if view.verdict and self._last.get(view.key) != (view.headline, *(one.reason for one in causes)):
-                self._last[view.key] = (view.headline, *(one.reason for one in causes))
+            known = (view.headline, *(one.reason for one in causes[:1]))
+            if view.verdict and self._last.get(view.key) != known:
+                self._last[view.key] = known
                 self.tell(f"{view.key}: {line}")
                 if causes:
                     self.tell(f"{view.key}: remedy: {causes[0].remedy}")

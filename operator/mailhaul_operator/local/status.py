@@ -16,6 +16,7 @@ from typing import Any
 from mailhaul_contract.names import SECRET_API_TOKEN
 from mailhaul_contract.report import RelayReport, UpstreamReport
 from mailhaul_operator.local.mount import Mount
+from mailhaul_operator.local.printable import printable
 from mailhaul_operator.local.reports import Endpoint, Unreachable, endpoint_of, fetch
 from mailhaul_operator.local.state import relay_place
 from mailhaul_operator.local.verdict import Verdict, judge, reply_words
@@ -44,7 +45,7 @@ def status(endpoints: tuple[tuple[str, Endpoint], ...], output: str) -> int:
     if output == "json":
         sys.stdout.write(json.dumps([_json(one, now) for one in asked], indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write("\n".join(screen(one, now) for one in asked))
+        sys.stdout.write(printable("\n".join(screen(one, now) for one in asked)))
     verdicts = [one.verdict(now) for one in asked]
     return 0 if all(verdict and verdict.leaves for verdict in verdicts) else 1
 

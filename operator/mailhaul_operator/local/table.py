@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailhaul_contract.report import BreakerState, QueueReport, RelayReport, UpstreamReport
+from mailhaul_operator.local.printable import printable
 from mailhaul_operator.local.verdict import reply_words
 from mailhaul_operator.local.view import RelayView, alias_rows, upstream_rows
 
@@ -51,8 +52,8 @@ class LiveTable:
 def picture(views: tuple[RelayView, ...], events: tuple[str, ...]) -> Group:
     """Compose everything that is to be seen."""
     parts: list[RenderableType] = [part for view in views for part in _relay(view)]
-    parts.append(Text("\n".join(events), style="dim"))
-    parts.append(Text("Ctrl-C stops the relays; the queue is kept.", style="italic dim"))
+    parts.append(_text("\n".join(events), style="dim"))
+    parts.append(_text("Ctrl-C stops the relays; the queue is kept.", style="italic dim"))
     return Group(*parts)
 
 
@@ -65,9 +66,9 @@ def _relay(view: RelayView) -> list[RenderableType]:
 
 def _headline(view: RelayView) -> Text:
     colour = "yellow" if view.verdict is None else "green" if view.verdict.leaves else "red"
-    text = Text.assemble((view.key, "bold"), "  ", (view.headline, colour))
+    text = Text.assemble((view.key, "bold"), "  ", (printable(view.headline), colour))
     for cause in view.verdict.causes if view.verdict else ():
-        text.append(f"\n  {cause.words}\n    remedy: {cause.remedy}", "red" if cause.blocks else "yellow")
+        text.append(printable(f"\n  {cause.words}\n    remedy: {cause.remedy}"), "red" if cause.blocks else "yellow")
     return text
 
 
@@ -76,7 +77,7 @@ def _where(view: RelayView) -> Text:
     ports = "  ".join(f"{one.name} {one}" for one in view.listeners)
     inbox = f"  inbox {view.inbox}" if view.inbox else ""
     waits = f"queued {queue.queued}  deferred {queue.deferred}  held {queue.held}  dead {queue.dead}"
-    return Text(f"  {ports}  http {view.http}{inbox}\n  {waits}", "cyan")
+    return _text(f"  {ports}  http {view.http}{inbox}\n  {waits}", "cyan")
 
 
 def _upstreams(view: RelayView) -> Table:
@@ -84,9 +85,9 @@ def _upstreams(view: RelayView) -> Table:
     for title in ("  upstream", "endpoint", "breaker", "delivered", "last reply"):
         table.add_column(title, overflow="fold", justify="right" if title == "delivered" else "left")
     for one in upstream_rows(view):
-        state = Text(str(one.breaker), _COLOURS[one.breaker])
-        cells = (Text(f"  {one.name}"), Text(one.endpoint or one.provider), state)
-        table.add_row(*cells, Text(str(one.delivered)), Text(_last_reply(one)))
+        state = _text(str(one.breaker), _COLOURS[one.breaker])
+        cells = (_text(f"  {one.name}"), _text(one.endpoint or one.provider), state)
+        table.add_row(*cells, _text(str(one.delivered)), _text(_last_reply(one)))
     return table
 
 
@@ -96,12 +97,18 @@ def _aliases(view: RelayView) -> Table:
         table.add_column(title, overflow="fold", justify="right" if title in {"forwarded", "failed"} else "left")
     rows = alias_rows(view)
     for row in rows[:ALIASES]:
-        counts = (Text(str(row.counts.forwarded)), Text(str(row.counts.failed)))
-        table.add_row(Text(f"  {row.key}"), Text(", ".join(row.addresses)), Text(", ".join(row.destinations)), *counts)
+        counts = (_text(str(row.counts.forwarded)), _text(str(row.counts.failed)))
+        table.add_row(
+            _text(f"  {row.key}"), _text(", ".join(row.addresses)), _text(", ".join(row.destinations)), *counts
+        )
     if len(rows) > ALIASES:
-        table.add_row(Text(f"  and {len(rows) - ALIASES} more"))
+        table.add_row(_text(f"  and {len(rows) - ALIASES} more"))
     return table
 
 
 def _last_reply(upstream: UpstreamReport) -> str:
     return reply_words(upstream.last_reply) if upstream.last_reply else ""
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(printable(text), style)

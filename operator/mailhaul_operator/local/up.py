@@ -112,7 +112,12 @@ class _Up:
 
     def _plan(self, loaded: Loaded) -> Planned | None:
         """Plan what was loaded and tell the findings that are new; None when a document cannot be used."""
-        planned = None if loaded.is_broken else plan_all(loaded.resources, self._ports, self._supervisor.existing)
+        planned = None
+        try:
+            if not loaded.is_broken:
+                planned = plan_all(loaded.resources, self._ports, self._supervisor.existing)
+        except (OSError, NoPortError) as error:
+            self._screen.tell(f"cannot plan: {error}")
         findings = loaded.located(planned.findings if planned else ())
         lines = finding_lines(findings)
         for line in lines:
@@ -134,9 +139,12 @@ class _Up:
         ready = {"relays": relays, "stateDir": str(directory)}
         if ready == self._written or any(view.phase is not Phase.ACCEPTING for view in views):
             return
-        for path in (running_file(self._state.directory), self._options.ready_file):
-            if path:
-                write_json(path, ready)
+        try:
+            for path in (running_file(self._state.directory), self._options.ready_file):
+                if path:
+                    write_json(path, ready)
+        except OSError as error:
+            self._screen.tell(f"cannot write the ready file: {error}")
         for view in views:
             where = ", ".join(f"{one.name} {one}" for one in view.listeners)
             inbox = f", inbox {view.inbox}" if view.inbox else ""

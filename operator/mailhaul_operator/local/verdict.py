@@ -119,7 +119,9 @@ def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
         return []
     said = f"; last error: {reply_words(report.last_error)}" if report.last_error else ""
     remedy = _last_remedy(report) or "see `mailhaul queue list`"
-    return [Cause("NotDelivering", f"{waiting} messages wait and none left for {span(now - since)}{said}", remedy)]
+    return [
+        Cause("NotDelivering", f"{_messages(waiting)} waiting, and none left for {span(now - since)}{said}", remedy)
+    ]
 
 
 def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
@@ -127,14 +129,14 @@ def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
     if not report.queue.held:
         return []
     remedy = _last_remedy(report) or "see `mailhaul queue list`"
-    return [Cause("MailHeld", f"{report.queue.held} messages are held", remedy, blocks=False)]
+    return [Cause("MailHeld", f"{_messages(report.queue.held)} held", remedy, blocks=False)]
 
 
 def _nothing_is_dead(report: RelayReport, now: float) -> list[Cause]:
     del now
     causes = []
     if report.queue.dead:
-        words = f"{report.queue.dead} dead letters are kept"
+        words = f"{_messages(report.queue.dead)} kept as dead letters"
         causes.append(
             Cause("DeadLetters", words, "`mailhaul queue list --state dead`, then retry or drop", blocks=False)
         )
@@ -179,6 +181,10 @@ _CHAIN: Final[tuple[Callable[[RelayReport, float], list[Cause]], ...]] = (
     _nothing_is_dead,
     _clients_are_known,
 )
+
+
+def _messages(count: int) -> str:
+    return "1 message is" if count == 1 else f"{count} messages are"
 
 
 def _last_remedy(report: RelayReport) -> str:

@@ -5,9 +5,12 @@ Failures: none; what cannot be looked at counts as absent, and the reader then s
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+
+from mailhaul_operator.manifests.files import FileRefused, find
 
 INTERVAL: Final = 0.25
 """Seconds between looks."""
@@ -16,15 +19,12 @@ Fingerprint = frozenset[tuple[str, int, int, int]]
 
 
 def fingerprint(paths: Iterable[Path]) -> Fingerprint:
-    """Give a value that differs when the content of the files, or of the directories' files, may differ."""
-    seen = set()
-    for path in paths:
-        for file in (path, *path.rglob("*")) if path.is_dir() else (path,):
-            try:
+    """Give a value that differs when the content of the files that would be read may differ."""
+    seen: set[tuple[str, int, int, int]] = set()
+    with contextlib.suppress(FileRefused):
+        for file in find(paths):
+            with contextlib.suppress(OSError):
                 status = file.stat()
-            except OSError:
-                continue
-            if not file.is_dir():
                 seen.add((str(file), status.st_ino, status.st_mtime_ns, status.st_size))
     return frozenset(seen)
 

@@ -5,17 +5,21 @@ namespace has no consent, an older alias has it, or its destinations only lead i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mailhaul_contract.addresses import Address
 from mailhaul_contract.config import Alias
 from mailhaul_operator.api.mailalias import MailAlias
-from mailhaul_operator.plan.circles import circles
+from mailhaul_operator.plan.circles import circles, too_long
 from mailhaul_operator.plan.consent import consents
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.patterns import Pattern, Resolver
 from mailhaul_operator.plan.snapshot import Snapshot
+
+MAX_CHAIN: Final = 10
+"""Aliases that a relay follows, one after the other (docs/aliases.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +147,28 @@ def _without_circles(claims: list[Claim], findings: list[Finding]) -> dict[str, 
     aliases = {claim.key: claim.alias for claim in claims}
     resolver = Resolver((claim.pattern, claim.key) for claim in claims)
     leads = {key: {to: resolver.find(Address.parse(to)) for to in _mailboxes(alias)} for key, alias in aliases.items()}
-    graph = {key: sorted({one for one in to.values() if one}) for key, to in leads.items()}
-    circle_of = {member: circle for circle in circles(graph) for member in circle}
+    circle_of = {member: circle for circle in circles(_graph(leads)) for member in circle}
     for key, circle in circle_of.items():
         findings += _circle_findings(aliases[key], circle, leads[key])
-    return {
-        key: tuple(to for to, owner in leads[key].items() if owner not in circle_of.get(key, ())) for key in aliases
+    kept = {
+        key: {to: owner for to, owner in leads[key].items() if owner not in circle_of.get(key, ())} for key in leads
     }
+    findings += (_too_long(aliases[key]) for key in too_long(_graph(kept), MAX_CHAIN))
+    return {key: tuple(to) for key, to in kept.items()}
+
+
+def _graph(leads: Mapping[str, Mapping[str, str | None]]) -> dict[str, list[str]]:
+    return {key: sorted({owner for owner in to.values() if owner}) for key, to in leads.items()}
+
+
+def _too_long(alias: MailAlias) -> Finding:
+    return Finding(
+        reference(alias),
+        "spec.destinations",
+        Reason.ALIAS_CHAIN_TOO_LONG,
+        f"this alias leads through more than {MAX_CHAIN} aliases, one after the other",
+        "let it lead to the mailboxes themselves",
+    )
 
 
 def _circle_findings(alias: MailAlias, circle: tuple[str, ...], leads: dict[str, str | None]) -> Iterable[Finding]:

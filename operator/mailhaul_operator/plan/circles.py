@@ -1,6 +1,7 @@
-"""Circles in a graph: its strongly connected components with an edge inside (Tarjan 1972), without recursion.
+"""Circles and long chains in a graph, without recursion.
 
-`aliases` asks it which aliases lead to one another. Pure, no failures.
+`aliases` asks it which aliases lead to one another. Circles are strongly connected components with an edge inside
+(Tarjan 1972). Pure, no failures.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,3 +60,11 @@ def circles(graph: Graph) -> tuple[tuple[str, ...], ...]:
         if node not in walk.index:
             walk.from_root(node)
     return tuple(sorted(walk.found))
+
+
+def too_long(graph: Graph, limit: int) -> frozenset[str]:
+    """Give the nodes from which a chain of more than `limit` nodes leads on, themselves counted."""
+    chained = frozenset(graph)
+    for _ in range(limit):
+        chained = frozenset(node for node in chained if any(after in chained for after in graph[node]))
+    return chained

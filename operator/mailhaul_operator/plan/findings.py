@@ -89,10 +89,15 @@ class Reason(StrEnum):
         Severity.ERROR,
         "Aliases lead to one another in a circle; the destinations inside the circle are left out.",
     )
+    ALIAS_CHAIN_TOO_LONG = (
+        "AliasChainTooLong",
+        Severity.ERROR,
+        "An alias leads through more aliases, one after the other, than a relay follows: its mail is refused.",
+    )
     UPSTREAM_REFUSES_FOREIGN_FROM = (
         "UpstreamRefusesForeignFrom",
         Severity.ERROR,
-        "Forwards keep their From (`fromRewriting: Never`), but every upstream replaces or refuses a foreign one.",
+        "No upstream may send a stranger's From for this alias, neither as it is nor rewritten: such mail is refused.",
     )
     HOSTNAME_REPEATED = "HostnameRepeated", Severity.WARNING, "Two relays greet with the same host name."
     ONE_PROCESS = "OneProcess", Severity.NOTE, "`mailhaul up` runs one process for a relay, whatever its replicas."

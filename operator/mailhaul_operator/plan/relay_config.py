@@ -13,8 +13,6 @@ from mailhaul_contract.config import (
     Aliases,
     Bounces,
     Clients,
-    ForeignFrom,
-    FromRewriting,
     Limits,
     Logging,
     Queue,
@@ -23,13 +21,13 @@ from mailhaul_contract.config import (
     Retry,
     Senders,
     Srs,
-    Upstream,
 )
 from mailhaul_contract.digest import canonical_json, digest
 from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
 from mailhaul_contract.refusals import refusals
 from mailhaul_operator.api.smtprelay import SmtpRelaySpec
 from mailhaul_operator.plan.aliases import alias_entries
+from mailhaul_operator.plan.alignment import unforwardable, unsendable
 from mailhaul_operator.plan.assembled_secret import assemble
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
 from mailhaul_operator.plan.listeners import listeners
@@ -61,7 +59,7 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
     opened = listeners(snapshot, lookup, secret)
     ways = upstreams(snapshot, lookup, secret)
     aliases = _aliases(snapshot, lookup, secret)
-    lookup.findings.extend([*_unsendable(snapshot, ways), *_unforwardable(snapshot, aliases, ways)])
+    lookup.findings.extend([*unsendable(snapshot, ways), *unforwardable(snapshot, aliases, ways)])
     if not opened:
         lookup.findings.append(_no_listener(snapshot))
         return None
@@ -117,45 +115,6 @@ def _srs(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Srs | 
         return None
     secret[SECRET_SRS] = key
     return Srs(domain=srs.domain)
-
-
-def _unsendable(snapshot: Snapshot, ways: tuple[Upstream, ...]) -> list[Finding]:
-    """The relay's From domains that no upstream may send; with no upstream at all there is a finding already."""
-    return [
-        Finding(
-            _relay(snapshot),
-            f"spec.senders.domains[{index}]",
-            Reason.SENDER_DOMAIN_NOT_SENDABLE,
-            f"no upstream may send mail from {domain}; such mail is refused",
-            f"verify {domain} at a provider and add it to spec.senders.domains of its UpstreamProvider",
-        )
-        for index, domain in enumerate(snapshot.relay.spec.senders.domains)
-        if ways and not any(_may_send(one, domain) for one in ways)
-    ]
-
-
-def _may_send(upstream: Upstream, domain: str) -> bool:
-    senders = upstream.senders
-    return not senders.domains or domain in senders.domains or senders.rewrite_from is not None
-
-
-def _unforwardable(snapshot: Snapshot, aliases: Aliases, ways: tuple[Upstream, ...]) -> list[Finding]:
-    """Each alias, when forwards keep their From and no upstream would let one pass."""
-    if aliases.from_rewriting is not FromRewriting.NEVER or not ways:
-        return []
-    if any(one.behavior.foreign_from is ForeignFrom.KEEP for one in ways):
-        return []
-    relay = "/".join(snapshot.relay.metadata.key)
-    return [
-        Finding(
-            ObjectRef("MailAlias", namespace, name),
-            "spec.relayRef",
-            Reason.UPSTREAM_REFUSES_FOREIGN_FROM,
-            f"relay {relay} rewrites no From, and each of its upstreams replaces or refuses a foreign one",
-            "set spec.aliases.fromRewriting of the SmtpRelay to Automatic, or add an upstream that keeps it",
-        )
-        for namespace, name in sorted({(one.namespace, one.name) for one in aliases.entries})
-    ]
 
 
 def _no_listener(snapshot: Snapshot) -> Finding:

@@ -149,3 +149,9 @@ def test_a_closed_output_stops_nothing() -> None:
     screen = PlainLines(closed)
     screen.tell("a")
     screen.tell("b")
+
+
+def test_words_of_others_cannot_steer_the_terminal() -> None:
+    lines: list[str] = []
+    PlainLines(lines.append).tell("550 \x1b[2J\x07no\r")
+    assert lines[0].endswith(" 550 \ufffd[2J\ufffdno\ufffd\n")

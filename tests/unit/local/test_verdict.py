@@ -91,7 +91,7 @@ def test_mail_that_waits_while_nothing_leaves_blocks_after_a_while_and_not_befor
     assert judge(report(queue=waiting, last_delivery=NOW - STALE_AFTER), NOW).leaves
     verdict = judge(report(queue=waiting, last_delivery=NOW - STALE_AFTER - 1, last_error=AUTH), NOW)
     assert [one.reason for one in verdict.causes] == ["NotDelivering"]
-    assert "3 messages wait" in verdict.causes[0].words
+    assert "3 messages are waiting" in verdict.causes[0].words
 
 
 def test_a_message_accepted_a_moment_ago_is_no_stall_though_the_last_delivery_is_old() -> None:

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from mailhaul_contract.addresses import Address
 from mailhaul_contract.config import Alias, AliasType
-from mailhaul_operator.plan.circles import circles
+from mailhaul_operator.plan.aliases import MAX_CHAIN
+from mailhaul_operator.plan.circles import circles, too_long
 from mailhaul_operator.plan.patterns import Pattern, Resolver
-from mailhaul_relay.policy.aliases import AliasTable
+from mailhaul_relay.policy.aliases import AliasLoopError, AliasTable
 
 WORDS = st.text("ab+", min_size=1, max_size=4)
 PLAIN = st.text("abAB", min_size=1, max_size=3)
@@ -66,3 +67,19 @@ def test_a_long_circle_does_not_exhaust_the_stack() -> None:
     size = 20_000
     graph = {str(n): [str((n + 1) % size)] for n in range(size)}
     assert len(circles(graph)[0]) == size
+
+
+def test_the_chains_that_are_told_are_those_that_the_relay_refuses() -> None:
+    count = MAX_CHAIN + 2
+    leads = {f"a{n}": f"a{n + 1}@x.example" for n in range(count)}
+    table = AliasTable.build(
+        Alias(namespace="n", name=name, value=f"{name}@x.example", destinations=(to,)) for name, to in leads.items()
+    )
+    refused = set()
+    for name in leads:
+        try:
+            table.resolve(Address(name, "x.example"))
+        except AliasLoopError:
+            refused.add(name)
+    graph = {name: [to.partition("@")[0]] if to.partition("@")[0] in leads else [] for name, to in leads.items()}
+    assert too_long(graph, MAX_CHAIN) == refused == {"a0", "a1"}

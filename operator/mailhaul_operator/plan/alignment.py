@@ -1,0 +1,63 @@
+"""Which mail no upstream of a relay may send, by its From: what the relay would refuse is told before it does.
+
+Called by `relay_config`. The rules are those of docs/senders.md and docs/aliases.md, which the relay's policy keeps.
+With no upstream at all there is a finding already. Pure.
+"""
+
+from mailhaul_contract.config import Alias, Aliases, ForeignFrom, FromRewriting, Upstream
+from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.snapshot import Snapshot
+
+
+def unsendable(snapshot: Snapshot, ways: tuple[Upstream, ...]) -> list[Finding]:
+    """Give the relay's own From domains that no upstream may send."""
+    return [
+        Finding(
+            ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
+            f"spec.senders.domains[{index}]",
+            Reason.SENDER_DOMAIN_NOT_SENDABLE,
+            f"no upstream may send mail from {domain}; such mail is refused",
+            f"verify {domain} at a provider and add it to spec.senders.domains of its UpstreamProvider",
+        )
+        for index, domain in enumerate(snapshot.relay.spec.senders.domains)
+        if ways and not any(_sends(one, domain) or one.senders.rewrite_from for one in ways)
+    ]
+
+
+def unforwardable(snapshot: Snapshot, aliases: Aliases, ways: tuple[Upstream, ...]) -> list[Finding]:
+    """Give the aliases through which a stranger's mail cannot leave, whatever its From."""
+    if not ways:
+        return []
+    stuck = {
+        (entry.namespace, entry.name)
+        for entry in aliases.entries
+        if not any(_forwards(one, entry, aliases.from_rewriting) for one in ways)
+    }
+    remedy = "add an upstream that keeps a foreign From, or set spec.senders.rewriteFrom of an UpstreamProvider"
+    if aliases.from_rewriting is FromRewriting.NEVER:
+        remedy = "set spec.aliases.fromRewriting of the SmtpRelay to Automatic, or add an upstream that keeps it"
+    relay = "/".join(snapshot.relay.metadata.key)
+    return [
+        Finding(
+            ObjectRef("MailAlias", *key),
+            "spec.relayRef",
+            Reason.UPSTREAM_REFUSES_FOREIGN_FROM,
+            f"no upstream of relay {relay} may send a stranger's From, neither as it is nor rewritten",
+            remedy,
+        )
+        for key in sorted(stuck)
+    ]
+
+
+def _sends(upstream: Upstream, domain: str) -> bool:
+    """Whether a From of this domain may leave here as it is; an empty list means any."""
+    return not upstream.senders.domains or domain in upstream.senders.domains
+
+
+def _forwards(upstream: Upstream, entry: Alias, rewriting: FromRewriting) -> bool:
+    """Whether a stranger's mail to this alias may leave here, with its From or with one of ours."""
+    if not upstream.senders.domains and upstream.behavior.foreign_from is ForeignFrom.KEEP:
+        return True
+    if rewriting is FromRewriting.NEVER:
+        return False
+    return _sends(upstream, entry.value.rpartition("@")[2]) or upstream.senders.rewrite_from is not None
