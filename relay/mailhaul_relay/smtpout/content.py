@@ -37,7 +37,7 @@ async def send_content(wire: Wire, head: bytes, body: Body, limit: float) -> Non
         async for chunk in chunks:
             await _room(wire, limit)
             wire.write(chunk)
-            tail = (tail + chunk[-2:])[-2:]
+            tail = (tail + bytes(chunk[-2:]))[-2:]
     await _room(wire, limit)
     wire.write(_end_after(tail))
 
@@ -58,10 +58,11 @@ def _end_after(text: bytes) -> bytes:
     return _END if text.endswith(b"\r\n") else b"\r\n" + _END
 
 
-async def _chunks(body: Body) -> AsyncGenerator[bytes, None]:
+async def _chunks(body: Body) -> AsyncGenerator[memoryview, None]:
     if body.data is not None:
-        for start in range(0, len(body.data), CHUNK):
-            yield body.data[start : start + CHUNK]
+        view = memoryview(body.data)
+        for start in range(0, len(view), CHUNK):
+            yield view[start : start + CHUNK]
         return
     descriptor = _open(str(body.path))
     try:
@@ -82,7 +83,7 @@ def _open(path: str) -> int:
         raise BodyError(f"the body's file cannot be opened: {error.strerror}") from error
 
 
-async def _read(descriptor: int, position: int) -> bytes:
+async def _read(descriptor: int, position: int) -> memoryview:
     """Read a chunk at a position: from the page cache at once, from the disk in a thread."""
     nowait = getattr(os, "RWF_NOWAIT", 0)
     if nowait:
@@ -92,8 +93,9 @@ async def _read(descriptor: int, position: int) -> bytes:
         except OSError:
             pass  # not in the cache, or a file system that cannot tell
         else:
-            return bytes(memoryview(chunk)[:size])
+            return memoryview(chunk)[:size]
     try:
-        return await asyncio.get_running_loop().run_in_executor(None, os.pread, descriptor, CHUNK, position)
+        loop = asyncio.get_running_loop()
+        return memoryview(await loop.run_in_executor(None, os.pread, descriptor, CHUNK, position))
     except OSError as error:
         raise BodyError(f"the body's file cannot be read: {error.strerror}") from error

@@ -49,7 +49,7 @@ class Wire(asyncio.Protocol):
         """Whether it is alive, everything that was asked is answered, and nothing else came."""
         return self.lost is None and not self.answers and self._owed == 0 and self._parser.is_between_replies
 
-    def write(self, data: bytes, owed: int = 0) -> None:
+    def write(self, data: bytes | memoryview, owed: int = 0) -> None:
         """Send bytes that will be answered `owed` times. Nothing happens when the connection is lost."""
         self._owed += owed
         if self.lost is None and self._transport is not None:
