@@ -5,7 +5,7 @@ from tests.support.queued_mail import ACCEPTED, dead, queued
 from mailhaul_contract.config import Queue
 from mailhaul_relay.model.message import Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
-from mailhaul_relay.policy.retry import after_attempt, after_wait
+from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.routing import Wait
 from mailhaul_relay.queue.orders import STORED, retried
 from mailhaul_relay.spool.codec import decode_progress, encode_progress
@@ -28,12 +28,12 @@ def test_it_waits_for_an_upstream_that_is_closed() -> None:
 
 
 def test_a_temporary_refusal_defers_it_again() -> None:
-    assert after_attempt(_renewed(), BUSY, "primary", SETTINGS, ACCEPTED, LATE, 0.5).state is State.DEFERRED
+    assert after_attempt(_renewed(), Attempt(BUSY, "primary", LATE, 0.5), SETTINGS, ACCEPTED).state is State.DEFERRED
 
 
 def test_its_new_life_ends_too() -> None:
     later = LATE + SETTINGS.expire_after
-    assert after_attempt(_renewed(), BUSY, "primary", SETTINGS, ACCEPTED, later, 0.5).state is State.DEAD
+    assert after_attempt(_renewed(), Attempt(BUSY, "primary", later, 0.5), SETTINGS, ACCEPTED).state is State.DEAD
 
 
 def test_its_new_life_survives_the_store() -> None:
