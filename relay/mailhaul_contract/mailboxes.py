@@ -7,27 +7,19 @@ Failures: `MailboxError` (a ValueError), whose text may be shown to a client.
 """
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from mailhaul_contract.addresses import Address, AddressError
+from mailhaul_contract.header_tokens import MailboxError, Token, tokens
 
 MAX_TEXT = 65_536
 """Characters of one field's value."""
 MAX_MAILBOXES = 1000
-_MAX_DEPTH = 32
 
-# Each class excludes the one that follows it, so a match never backtracks.
-_SPECIALS = '()<>@,;:\\\\"\\[\\]'
-_ATOM = re.compile(rf"[^\s{_SPECIALS}]+")
-_BLANK = re.compile(r"[ \t]+")
+# One class each, so a match never backtracks.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*", re.ASCII)
 _QUOTED_NAME = re.compile(r'"[^"\\\x00-\x1f\x7f]*"[ \t]*')
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+", re.ASCII)
-
-
-class MailboxError(ValueError):
-    """The text is not a list of mailboxes."""
 
 
 class NamedAddress(NamedTuple):
@@ -68,20 +60,13 @@ def _plain(text: str) -> tuple[NamedAddress, ...]:
     return ()
 
 
-class _Token(NamedTuple):
-    """`kind` is the special character itself, or one of atom, quoted, literal, comment."""
-
-    kind: str
-    text: str
-
-
 def _parse(text: str) -> tuple[NamedAddress, ...]:
     if len(text) > MAX_TEXT:
         raise MailboxError("the address list is too long")
     found: list[NamedAddress] = []
-    element: list[_Token] = []
+    element: list[Token] = []
     in_group = in_angle = False
-    for token in _tokens(text):
+    for token in tokens(text):
         separates = not in_angle and token.kind in {",", ";", ":"}
         if not separates:
             in_angle = token.kind == "<" or (in_angle and token.kind != ">")
@@ -103,7 +88,7 @@ def _parse(text: str) -> tuple[NamedAddress, ...]:
     return tuple(found)
 
 
-def _mailbox(element: list[_Token]) -> list[NamedAddress]:
+def _mailbox(element: list[Token]) -> list[NamedAddress]:
     """One element of the list: none (obsolete empty element), `addr-spec`, or `phrase <addr-spec>`."""
     words = [token for token in element if token.kind != "comment"]
     if not words:
@@ -121,7 +106,7 @@ def _mailbox(element: list[_Token]) -> list[NamedAddress]:
     return [NamedAddress(" ".join(token.text for token in phrase if token.text), _addr_spec(_routeless(inner)))]
 
 
-def _routeless(inner: list[_Token]) -> list[_Token]:
+def _routeless(inner: list[Token]) -> list[Token]:
     """Drop an obsolete source route (`<@relay:user@domain>`), which RFC 5321 appendix C says to ignore."""
     if inner and inner[0].kind == "@":
         colon = next((i for i, token in enumerate(inner) if token.kind == ":"), None)
@@ -131,7 +116,7 @@ def _routeless(inner: list[_Token]) -> list[_Token]:
     return inner
 
 
-def _addr_spec(words: list[_Token]) -> Address:
+def _addr_spec(words: list[Token]) -> Address:
     at = [i for i, token in enumerate(words) if token.kind == "@"]
     if len(at) != 1:
         raise MailboxError("a mailbox is not of the form local@domain")
@@ -142,7 +127,7 @@ def _addr_spec(words: list[_Token]) -> Address:
     return Address.parse(f"{_joined(local, 'atom')}@{_joined(domain, 'literal')}")
 
 
-def _joined(tokens: list[_Token], other: str) -> str:
+def _joined(tokens: list[Token], other: str) -> str:
     """Join atoms that obsolete syntax set blanks between; two words with no dot between them are an error."""
     text = ""
     for token in tokens:
@@ -154,63 +139,4 @@ def _joined(tokens: list[_Token], other: str) -> str:
     return text
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    at, end = 0, len(text)
-    while at < end:
-        character = text[at]
-        if character in " \t":
-            blank = _BLANK.match(text, at)
-            at = blank.end() if blank else at + 1
-        elif character in "<>@,;:":
-            yield _Token(character, character)
-            at += 1
-        elif character == '"':
-            inner, at = _delimited(text, at, '"')
-            yield _Token("quoted", " ".join(inner.split()))
-        elif character == "[":
-            inner, at = _delimited(text, at, "]")
-            yield _Token("literal", f"[{inner.strip()}]")
-        elif character == "(":
-            inner, at = _comment(text, at)
-            yield _Token("comment", " ".join(inner.split()))
-        else:
-            atom = _ATOM.match(text, at)
-            if not atom or any(one < " " or one == "\x7f" for one in atom[0]):
-                raise MailboxError("the address list has characters that it may not have")
-            yield _Token("atom", atom[0])
-            at = atom.end()
-
-
-def _delimited(text: str, at: int, close: str) -> tuple[str, int]:
-    """Read a quoted string or a literal from its opening character; quoted pairs are resolved."""
-    out: list[str] = []
-    at += 1
-    while at < len(text) and text[at] != close:
-        if text[at] == "\\":
-            at += 1
-        if at >= len(text) or (text[at] < " " and text[at] != "\t") or text[at] == "\x7f":
-            raise MailboxError("a quoted string has control characters or is not closed")
-        out.append(text[at])
-        at += 1
-    if at >= len(text):
-        raise MailboxError("a quoted string or literal is not closed")
-    return "".join(out), at + 1
-
-
-def _comment(text: str, at: int) -> tuple[str, int]:
-    """Read a comment, which may nest (RFC 5322 section 3.2.2); the inner parentheses stay in its text."""
-    out: list[str] = []
-    depth = 0
-    while at < len(text):
-        character = text[at]
-        depth += (character == "(") - (character == ")")
-        at += 1
-        if depth == 0:
-            return "".join(out)[1:], at
-        if depth > _MAX_DEPTH:
-            raise MailboxError("comments are nested too deeply")
-        if character == "\\":
-            character = text[at : at + 1]
-            at += 1
-        out.append(max(character, " "))
-    raise MailboxError("a comment is not closed")
+__all__ = ["MAX_MAILBOXES", "MailboxError", "NamedAddress", "parse_mailboxes", "unfold"]
