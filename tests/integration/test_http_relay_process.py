@@ -89,7 +89,7 @@ async def test_held_mail_is_listed_shown_retried_elsewhere_and_dropped(tmp_path:
             code, text = await _queue(relay, "drop", "--state", "held", "--yes")
             assert (code, "1 message is dropped" in text) == (0, True)
             assert (await relay.get(f"/v1/queue/{second}")).status == 404
-            assert [one["id"] for one in relay.events("queue.dropped")] == [second]
+            assert [one["id"] for one in relay.events("queue-dropped")] == [second]
 
 
 async def test_no_secret_is_ever_shown_even_when_the_upstream_repeats_it(tmp_path: Path, free_port: int) -> None:

@@ -183,11 +183,11 @@ class Connection:
         except BadRequestError as error:
             return problem(400, str(error))
         except TimeoutError:
-            self._log.event("http.timeout", level="error", method=request.method, path=request.path)
+            self._log.event("http-timeout", level="error", method=request.method, path=request.path)
             return problem(504, "the relay did not find an answer in time; try again")
         except Exception as error:  # noqa: BLE001 - whatever a handler does, the client sees nothing of the inside
             kind = type(error).__name__
-            self._log.event("http.failed", level="error", method=request.method, path=request.path, error=kind)
+            self._log.event("http-failed", level="error", method=request.method, path=request.path, error=kind)
             return problem(500, "the relay could not answer; its log says why")
 
     async def _write(self, response: Response, *, head: bool, last: bool) -> None:

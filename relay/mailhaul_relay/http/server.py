@@ -90,4 +90,4 @@ class HttpServer:
         self._tasks.pop(task, None)
         self._waiting.pop(task, None)
         if not task.cancelled() and (error := task.exception()):
-            self._log.event("http.connection_failed", level="error", error=type(error).__name__)
+            self._log.event("http-connection-failed", level="error", error=type(error).__name__)

@@ -48,14 +48,14 @@ class Journal:
 
     def retried(self, message: Message, upstream: str) -> None:
         """A person asked for another attempt."""
-        self.log.event("queue.retried", id=message.id, upstream=upstream or None)
+        self.log.event("queue-retried", id=message.id, upstream=upstream or None)
 
     def dropped(self, message: Message) -> None:
         """A person gave accepted mail up."""
         self.tally.dropped += 1
         recipients = [one.final for one in message.envelope.recipients]
         self.log.event(
-            "queue.dropped", level="warning", id=message.id, sender=message.envelope.sender, recipients=recipients
+            "queue-dropped", level="warning", id=message.id, sender=message.envelope.sender, recipients=recipients
         )
 
 

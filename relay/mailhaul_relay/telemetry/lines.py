@@ -114,5 +114,5 @@ class LineWriter:
     def _notice(self) -> bytes:
         lost, self._told = self.dropped - self._told, self.dropped
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = {"time": now, "level": "warning", "event": "log.dropped", "lines": lost}
+        line = {"time": now, "level": "warning", "event": "log-dropped", "lines": lost}
         return json.dumps(line).encode() + b"\n"

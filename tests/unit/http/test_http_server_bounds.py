@@ -135,7 +135,7 @@ async def test_a_handlers_exception_shows_nothing_of_the_inside_and_is_logged() 
         answer = await ask(server.port, "GET", "/broken")
     assert answer.status == 500
     assert b"canary" not in answer.body
-    assert [json.loads(line)["event"] for line in lines] == ["http.failed"]
+    assert [json.loads(line)["event"] for line in lines] == ["http-failed"]
     assert "canary" not in lines[0]
 
 

@@ -202,7 +202,7 @@ async def test_drop_removes_counts_and_tells() -> None:
     assert await desk.commands.drop(message_id(0)) is Answer.DONE
     assert list(desk.spool.messages) == [message_id(1)]
     assert desk.tally.dropped == 1
-    assert desk.events() == ["queue.dropped"]
+    assert desk.events() == ["queue-dropped"]
     assert json.loads(desk.lines[0])["id"] == message_id(0)
 
 

@@ -76,7 +76,7 @@ def test_a_full_pipe_does_not_block_and_what_is_given_up_is_told(pipe: Pipe) -> 
     assert numbers == list(range(len(numbers)))
     assert len(numbers) + writer.dropped == 3000
     told = json.loads(rest[0])
-    assert (told["event"], told["lines"]) == ("log.dropped", writer.dropped)
+    assert (told["event"], told["lines"]) == ("log-dropped", writer.dropped)
     assert rest[1] == "after"
 
 
