@@ -143,6 +143,9 @@ class Wire(asyncio.Transport):
         assert not self.reading
         self.reading = True
 
+    def is_closing(self) -> bool:
+        return not self.is_open
+
     def write_eof(self) -> None:
         self.half_closed = True
 

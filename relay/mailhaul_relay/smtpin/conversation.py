@@ -36,6 +36,8 @@ class Hold:
     """The client does not read our replies."""
     TLS: Final = 4
     CLOSING: Final = 8
+    TURN: Final = 16
+    """Many commands came at once: other sessions have their turn first."""
 
 
 class Conversation(SMTP):
@@ -100,7 +102,7 @@ class Conversation(SMTP):
     def eof_received(self) -> bool:
         """Answer what is still owed to a client that sends no more, then close."""
         self._eof = True
-        return bool(self._hold & (Hold.STORING | Hold.WRITING)) and self._original_transport is None
+        return bool(self._hold & (Hold.STORING | Hold.WRITING | Hold.TURN)) and self._original_transport is None
 
     def pause_writing(self) -> None:
         """Take no command until the client reads."""
@@ -125,18 +127,21 @@ class Conversation(SMTP):
     # Input
 
     def _proceed(self) -> None:
+        taken = 0
         while not self._hold:
             line = self._input.next_line()
             if line is None:
                 break
+            taken += 1
+            if taken == limits.COMMANDS_A_TURN:
+                self._hold |= Hold.TURN
+                self.loop.call_soon(self._release, Hold.TURN)
             self._take_line(line)
             if self._receiver is not None:
                 self._flush()
                 rest = self._input.rest()
                 if not rest or not self._receive(rest):
                     break
-            elif len(self._out) >= 64:
-                self._flush()
         self._flush()
         if self._hold:
             self._wait()
@@ -253,8 +258,12 @@ class Conversation(SMTP):
 
     def _flush(self) -> None:
         out = self._out
-        if out and not self._lost:
-            self._out = []
+        if not out or self._lost:
+            return
+        self._out = []
+        if self.transport.is_closing():
+            self._hold |= Hold.CLOSING
+        else:
             self.transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def close(self, reply: Reply | None = None) -> None:

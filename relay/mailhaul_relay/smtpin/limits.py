@@ -22,6 +22,11 @@ ERRORS = 20
 REFUSALS = 1000
 """Senders, recipients and messages refused by policy before the session ends with 421, forgiven likewise."""
 
+IDLE_TALK = 1000
+"""Commands that begin nothing (EHLO, RSET, NOOP, VRFY, HELP) before the session ends with 421, forgiven likewise."""
+COMMANDS_A_TURN = 100
+"""Commands of one session that are taken before the other sessions have their turn."""
+
 COMMAND_IDLE = 300.0
 """Without a byte between commands (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
 DATA_IDLE = 180.0

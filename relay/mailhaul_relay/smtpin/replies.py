@@ -51,6 +51,7 @@ TOO_MANY_FROM_CLIENT = Reply(421, "4.7.0", "Too many connections from your addre
 STOPPING = Reply(421, "4.3.2", "The relay is stopping; try again later")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 TOO_MANY_REFUSALS = Reply(421, "4.7.0", "Too many refused senders, recipients and messages")
+TOO_MUCH_TALK = Reply(421, "4.7.0", "Too many commands without mail")
 NOT_HTTP = Reply(421, "4.7.0", "This is SMTP, not HTTP")
 IDLE = Reply(421, "4.4.2", "Nothing was heard for too long")
 SESSION_OVER = Reply(421, "4.7.0", "The session took too long; connect again")

@@ -31,6 +31,7 @@ class Session(Conversation):
         self._extended = False
         self._transaction: Transaction | None = None
         self._message_id = ""
+        self._talked = 0
         self._running = reception.services.intake.running()
         self._source = judge_source(self._running, client, reception.services.nodes)
 
@@ -65,12 +66,12 @@ class Session(Conversation):
     async def smtp_HELO(self, argument: str) -> None:
         """Greet a client of plain SMTP."""
         if self._greeted(argument, extended=False):
-            self._out.append(f"250 {self._current().config.hostname}\r\n".encode())
+            self._talk(f"250 {self._current().config.hostname}\r\n".encode())
 
     async def smtp_EHLO(self, argument: str) -> None:
         """Greet, and say what is offered."""
         if self._greeted(argument, extended=True):
-            self._out.append(self.reception.ehlo(self._current(), secured=self._tls_protocol is not None))
+            self._talk(self.reception.ehlo(self._current(), secured=self._tls_protocol is not None))
 
     def _greeted(self, name: str, *, extended: bool) -> bool:
         if not name or len(name) > limits.HELO_NAME or not name.isascii():
@@ -80,6 +81,13 @@ class Session(Conversation):
         self.helo = name
         self._extended = extended
         return True
+
+    def _talk(self, reply: bytes) -> None:
+        """Answer a command that begins nothing; too many of them, and the session ends."""
+        self._out.append(reply)
+        self._talked += 1
+        if self._talked > limits.IDLE_TALK:
+            self.close(replies.TOO_MUCH_TALK)
 
     # The transaction
 
@@ -202,7 +210,7 @@ class Session(Conversation):
 
     def answer_accepted(self, message: str) -> None:
         """Say 250; the message is durable."""
-        self._errors = self._refusals = 0
+        self._errors = self._refusals = self._talked = 0
         self._out.append(f"250 2.0.0 Ok: queued as {message}\r\n".encode())
 
     def stored(self) -> None:
@@ -217,20 +225,20 @@ class Session(Conversation):
             self._err(replies.NO_ARGUMENT)
         else:
             self._forget()
-            self._out.append(replies.OK)
+            self._talk(replies.OK)
 
     async def smtp_NOOP(self, argument: str) -> None:  # noqa: ARG002 - RFC 5321 section 4.1.1.9: ignored
         """Do nothing."""
-        self._out.append(replies.OK)
+        self._talk(replies.OK)
 
     async def smtp_HELP(self, argument: str) -> None:  # noqa: ARG002
         """Name the commands."""
-        self._out.append(replies.HELP)
+        self._talk(replies.HELP)
 
     async def smtp_VRFY(self, argument: str) -> None:
         """Tell nothing (RFC 5321 section 7.3)."""
         if argument:
-            self._out.append(replies.VRFY)
+            self._talk(replies.VRFY)
         else:
             self._err(replies.VRFY_SYNTAX)
 

@@ -72,10 +72,10 @@ async def test_input_during_the_commit_waits_and_reading_pauses() -> None:
 async def test_commands_wait_for_a_client_that_does_not_read() -> None:
     wire = connected()
     wire.session.pause_writing()
-    assert wire.send(b"NOOP\r\n" * 100) == b""
+    assert wire.send(b"NOOP\r\n" * 50) == b""
     assert wire.pauses == 1
     wire.session.resume_writing()
-    assert wire.take().count(b"250") == 100
+    assert wire.take().count(b"250") == 50
     assert wire.reading
     wire.close()
 
@@ -218,8 +218,30 @@ async def test_bulk_recipients_over_the_limit_cost_one_log_line() -> None:
     wire = connected(bench)
     wire.send(b"HELO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\n")
     said = wire.send(b"RCPT TO:<c@example.net>\r\n" * 500)
+    await turns(6)
+    said += wire.take()
     assert said.count(b"452 4.5.3 ") == 500
     assert len(bench.lines) == 1
+    wire.close()
+
+
+async def test_one_session_does_not_keep_the_others_waiting() -> None:
+    wire = connected()
+    assert wire.send(b"NOOP\r\n" * 350).count(b"250 ") == limits.COMMANDS_A_TURN
+    assert wire.pauses == 1
+    await turns()
+    assert wire.take().count(b"250 ") == 350 - limits.COMMANDS_A_TURN
+    assert wire.reading
+    wire.close()
+
+
+async def test_talk_without_mail_ends_the_session() -> None:
+    wire = connected()
+    said = b""
+    for _ in range(limits.IDLE_TALK + 1):
+        said += wire.send(b"NOOP\r\n")
+    assert said.count(b"250 ") == limits.IDLE_TALK + 1
+    assert said.endswith(b"421 4.7.0 Too many commands without mail\r\n")
     wire.close()
 
 
