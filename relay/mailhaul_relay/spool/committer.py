@@ -42,6 +42,7 @@ class Committer:
         self._log = log
         self._failing = False
         self._stuck: SpoolError | None = None
+        self._short: SpoolError | None = None
         self._log_pages = 0
 
     def commit(self, batch: list[Operation]) -> tuple[Effect, list[Answer]]:
@@ -68,7 +69,8 @@ class Committer:
     def _refusal(self) -> SpoolError | None:
         if self._stuck:
             self.tidy(idle=False)
-        return self._stuck or lack_of_room(self._directory, self._settings.reserve)
+        self._short = lack_of_room(self._directory, self._settings.reserve)
+        return self._stuck or self._short
 
     def _transact(self, operations: list[Operation]) -> tuple[Effect, list[Answer]]:
         try:
@@ -160,7 +162,7 @@ class Committer:
                     self._store.give_back(self._settings.slack_pages, _VACUUM_PAGES)
                 self._store.checkpoint()
                 self._log_pages, self._stuck = 0, None
-            if lack_of_room(self._directory, self._settings.reserve) and self._store.give_back(0, _VACUUM_PAGES):
+            if self._short and self._store.give_back(0, _VACUUM_PAGES):
                 self._store.empty_log()
         except sqlite3.Error as error:
             failure = from_sqlite(error, "carry the log over into the database", self._directory)

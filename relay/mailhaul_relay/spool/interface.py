@@ -68,10 +68,17 @@ class Spool(Protocol):
         """Give a writer for the body of a message that comes in."""
 
     def accept(self, message: Message) -> "asyncio.Future[None]":
-        """Store a new message; resolved when it is on stable storage. Raises SpoolError (through the future)."""
+        """Store a new message; resolved when it is on stable storage. Raises SpoolError (through the future).
+
+        A body in a file is the spool's from this call on: after a refusal it is gone and cannot be offered again.
+        Whoever cancels the future does not know whether the message is stored.
+        """
 
     def update(self, message: Message) -> "asyncio.Future[None]":
-        """Store the message's progress (envelope and bytes never change)."""
+        """Store the message's progress (envelope and bytes never change). A message that is gone stays gone.
+
+        What is asked for one message without waiting in between is done in the order accept, update, remove.
+        """
 
     def remove(self, id: str) -> "asyncio.Future[None]":  # noqa: A002 - the field's own word
         """Forget a message and its bytes: every recipient was delivered or dropped."""
