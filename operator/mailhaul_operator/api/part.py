@@ -8,8 +8,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from mailhaul_contract.base import Frozen
 from mailhaul_contract.refusals import Refusal
@@ -28,8 +29,18 @@ class Part(Frozen):
     def from_json(cls, data: Any) -> Self:  # noqa: ANN401 - parsed JSON or YAML of unknown shape
         """Build from parsed JSON, as strict about types as the API server: `"25"` is no number.
 
-        Raises pydantic.ValidationError (see `refusals`).
+        A null member counts as absent, as it does there. Raises pydantic.ValidationError (see `refusals`).
         """
+        try:
+            return cls._from_strict_json(data)
+        except ValidationError as error:
+            nulls = [one["loc"] for one in error.errors() if _is_null_member(one)]
+            if not nulls:
+                raise
+            return cls._from_strict_json(_without(data, nulls))
+
+    @classmethod
+    def _from_strict_json(cls, data: Any) -> Self:  # noqa: ANN401 - as above
         return cls.model_validate_json(json.dumps(data), strict=True, by_alias=True, by_name=False)
 
     @model_validator(mode="after")
@@ -37,6 +48,22 @@ class Part(Frozen):
         for rule in self.RULES:
             rule.enforce(self)
         return self
+
+
+def _is_null_member(error: ErrorDetails) -> bool:
+    """Whether a member that is known was refused for being null; null items of lists stay refused."""
+    member = bool(error["loc"]) and isinstance(error["loc"][-1], str)
+    return error["input"] is None and member and error["type"] != "extra_forbidden"
+
+
+def _without(data: Any, locations: list[tuple[int | str, ...]]) -> Any:  # noqa: ANN401 - any JSON value
+    pruned = json.loads(json.dumps(data))
+    for *path, last in locations:
+        place = pruned
+        for step in path:
+            place = place[step]
+        place.pop(last, None)
+    return pruned
 
 
 class Observed(Part):

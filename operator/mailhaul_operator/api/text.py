@@ -49,7 +49,7 @@ def host(text: str) -> str:
 def _usable_network(text: str) -> None:
     network = ipaddress.ip_network(text)
     bits = text.partition("/")[2]
-    if bits != str(network.prefixlen) or (network.version == 6 and network.network_address.ipv4_mapped):
+    if "%" in text or bits != str(network.prefixlen) or (network.version == 6 and network.network_address.ipv4_mapped):
         raise ValueError("not a network in CIDR notation")
 
 

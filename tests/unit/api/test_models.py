@@ -108,3 +108,14 @@ def test_resources_are_found_by_namespace_and_name() -> None:
     assert resources.secret("default", "s") is secret
     assert resources.secret("other", "s") is None
     assert resources.provider("default", "s") is None
+
+
+def test_a_null_member_counts_as_absent_as_in_the_api_server() -> None:
+    relay = _relay(hostname=None, queue={"retry": None}, limits={"messageSize": None}, replicas=None)
+    assert relay == _relay()
+
+
+@pytest.mark.parametrize("spec", [{"upstreams": None}, {"unknown": None}, {"senders": {"domains": [None]}}])
+def test_null_is_refused_where_something_is_needed_or_unknown_or_an_item(spec: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        _relay(**spec)
