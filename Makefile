@@ -43,7 +43,7 @@ check: $(READY) ## The gate: format, lint, types, layers, generated files, fast 
 	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/meta
 
 test: setup ## Everything that this machine can run; ends with what was skipped and why
-	@$(BIN)/pytest -q tests
+	@$(BIN)/pytest tests
 
 bench: setup ## Compare with Debian's Postfix (BENCH_REPS=5, BENCH_CASES="4k:20:conn ..."); bench/README.md
 	@$(BIN)/python -m bench --reps $(BENCH_REPS) --work $(BENCH_WORK) $(foreach case,$(BENCH_CASES),--case $(case))
