@@ -195,3 +195,25 @@ async def test_closing_is_quick_when_the_upstream_is_dead() -> None:
             await out.send()
             before = asyncio.get_running_loop().time()
         assert asyncio.get_running_loop().time() - before < 1.0
+
+
+async def test_cancelling_after_the_dot_begins_no_further_transaction() -> None:
+    script = {"steps": {"dot": {"delay": 0.2}}}
+    async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        task = asyncio.create_task(out.send("a@example.net", "b@example.net"))
+        await until(lambda: bool(server.messages))
+        task.cancel()
+        outcomes = await task
+        assert [one.verdict for one in outcomes] == [Verdict.DELIVERED, Verdict.RETRY]
+        assert len(server.messages) == 1
+
+
+async def test_cancelling_after_the_dot_gives_a_silent_upstream_a_last_moment_only() -> None:
+    async with ScriptedServer({"steps": {"dot": "hang"}}) as server, outgoing(server.port) as out:
+        task = asyncio.create_task(out.send())
+        await until(lambda: bool(server.messages))
+        before = asyncio.get_running_loop().time()
+        task.cancel()
+        (outcome,) = await task
+        assert outcome.verdict is Verdict.UNKNOWN
+        assert asyncio.get_running_loop().time() - before < 3.0

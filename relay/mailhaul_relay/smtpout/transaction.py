@@ -17,18 +17,23 @@ from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.wire import GarbageError, Wire
 
+LAST_MOMENT = 1.0
+"""Seconds that the answer to the final dot gets after a cancellation; without it the outcome is unknown."""
+
 
 class Transaction:
     """After `run`, `outcomes` has one outcome for each recipient, or None for one that needs a new transaction.
 
     `is_stale` tells that the other side closed the connection before it took anything: if it was a reused one, the
-    transaction may be repeated on a fresh one at once. `keeps_connection` tells that it may take another transaction.
+    transaction may be repeated on a fresh one at once. `keeps_connection` tells that it may take another transaction,
+    `was_cancelled` that a cancellation was taken in.
     """
 
     def __init__(self, connection: Connection, prepared: Prepared, profile: str, context: Context) -> None:
         self.outcomes: list[Outcome | None] = [None] * len(context.recipients)
         self.is_stale = False
         self.keeps_connection = False
+        self.was_cancelled = False
         self._connection = connection
         self._wire: Wire = connection.wire
         self._prepared = prepared
@@ -166,14 +171,15 @@ class Transaction:
         self._return_overflow()
 
     async def _final_answer(self, limit: float) -> Answer:
-        """Await the answer to the final dot whether this task is cancelled or not."""
+        """Await the answer to the final dot; a cancellation shortens the wait, and never makes it a failure."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
         while True:
             try:
                 return await self._wire.answer(max(0.0, deadline - loop.time()))
             except asyncio.CancelledError:
-                continue
+                self.was_cancelled = True
+                deadline = min(deadline, loop.time() + LAST_MOMENT)
 
     def _settle_early(self, answer: Answer) -> None:
         """An answer before the final dot refuses the content; a positive one is garbage, for nothing was delivered."""
