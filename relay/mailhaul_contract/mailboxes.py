@@ -50,8 +50,8 @@ def _plain(text: str) -> tuple[NamedAddress, ...]:
     text = text.strip(" \t")
     if not text.endswith(">"):
         return (NamedAddress("", Address.parse(text)),) if _PLAIN_ADDRESS.fullmatch(text) else ()
-    name, _, address = text[:-1].rpartition("<")
-    if not _PLAIN_ADDRESS.fullmatch(address):
+    name, opened, address = text[:-1].rpartition("<")
+    if not opened or not _PLAIN_ADDRESS.fullmatch(address):
         return ()
     if _PLAIN_NAME.fullmatch(name):
         return (NamedAddress(" ".join(name.split()), Address.parse(address)),)
@@ -94,12 +94,12 @@ def _mailbox(element: list[Token]) -> list[NamedAddress]:
     if not words:
         return []
     kinds = [token.kind for token in words]
-    if "<" not in kinds:
+    if "<" not in kinds and ">" not in kinds:
         comments = [token.text for token in element if token.kind == "comment"]
         return [NamedAddress(comments[-1] if comments else "", _addr_spec(words))]
-    opened = kinds.index("<")
     if kinds[-1] != ">" or kinds.count("<") != 1 or kinds.count(">") != 1:
         raise MailboxError("text stands after or between angle brackets")
+    opened = kinds.index("<")
     phrase, inner = words[:opened], words[opened + 1 : -1]
     if any(token.kind not in {"atom", "quoted"} for token in phrase):
         raise MailboxError("the display name has characters that must be quoted")
