@@ -18,7 +18,7 @@ class Transport(Protocol):
         """Send one transaction (or several, when recipients must be split). Every failure is an outcome.
 
         When it is cancelled before the final dot was sent, the connection is dropped and nothing was delivered.
-        After the final dot cancellation waits for the reply, up to the reply's own time limit.
+        After the final dot cancellation gives the reply a last moment (a second); without it the outcome is UNKNOWN.
         """
 
     async def close(self) -> None:

@@ -1,0 +1,199 @@
+"""The ways out: who may try an upstream that failed, what a reload changes, what a restart remembers."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.support.queueing import (
+    DELIVERED,
+    LOST_AFTER_DOT,
+    REFUSED_CONNECTION,
+    WRONG_PASSWORD,
+    Desk,
+    mail,
+    running,
+    upstream,
+)
+
+from mailhaul_contract.report import BreakerState
+from mailhaul_relay.model.message import State
+from mailhaul_relay.model.secrets import Credential, Secrets
+from mailhaul_relay.queue.pace import Pace
+from mailhaul_relay.queue.ways import Ways
+
+OLD = Secrets(revision="r1", credentials={"a": Credential("u", "old")})
+NEW = Secrets(revision="r2", credentials={"a": Credential("u", "new")})
+ONLY_A: dict[str, Any] = {"upstreams": [upstream("a")]}
+
+
+async def test_a_refused_password_is_not_tried_by_the_next_message() -> None:
+    desk = Desk(**ONLY_A)
+    desk.script("a", (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    kept = await desk.send(mail("m2"))
+    assert len(desk.transport("a").taken) == 1
+    assert kept is not None
+    assert kept.progress[0].state is State.HELD
+
+
+async def test_a_changed_secret_is_tried_at_once_and_held_mail_leaves() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    assert desk.reconfigure(secrets=NEW, **ONLY_A)
+    desk.waker.wake()
+    await asyncio.sleep(0.01)
+    assert await desk.again("m1") is None
+
+
+async def test_an_unchanged_upstream_keeps_its_connections_and_breaker_over_a_reload() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    before = desk.transport("a")
+    assert not desk.reconfigure(OLD, upstreams=[upstream("a")], limits={"recipients": 7})
+    assert desk.transport("a") is before
+    assert desk.ways.states()[0].breaker is BreakerState.OPEN
+
+
+async def test_a_removed_upstream_is_closed_once_it_is_idle() -> None:
+    desk = Desk()
+    removed = desk.transport("b")
+    desk.reconfigure(**ONLY_A)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert removed.closed
+
+
+async def test_one_message_at_a_time_tries_an_upstream_whose_breaker_is_open() -> None:
+    desk = Desk(**ONLY_A)
+    desk.script("a", (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    desk.clock.advance(301)
+    go = asyncio.Event()
+
+    async def when_told() -> tuple[object, ...]:
+        await go.wait()
+        return (WRONG_PASSWORD,)
+
+    desk.script("a", when_told)
+    await desk.queue.accept(mail("m2"))
+    await asyncio.sleep(0.01)
+    await desk.send(mail("m3"))
+    assert [one.id for one in desk.transport("a").taken] == ["m1", "m2"]
+    go.set()
+    await desk.settled("m2")
+
+
+async def test_an_upstream_that_takes_mail_again_wakes_what_waits_for_it() -> None:
+    desk = Desk(**ONLY_A)
+    desk.script("a", (REFUSED_CONNECTION,))
+    await desk.send(mail("m1"))
+    desk.clock.advance(20)
+    assert await desk.send(mail("m2")) is None
+    await asyncio.sleep(0.01)
+    assert desk.spool.messages["m1"].due <= desk.clock()
+
+
+async def test_a_restart_is_no_reason_to_try_a_refused_password_again() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    await desk.memory.flush()
+    assert (await _restarted(desk, OLD)).states()[0].breaker is BreakerState.OPEN
+
+
+async def test_after_a_restart_another_revision_of_the_secrets_is_tried_at_once() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    await desk.memory.flush()
+    assert (await _restarted(desk, NEW)).states()[0].breaker is BreakerState.CLOSED
+
+
+async def test_no_more_transmissions_at_once_than_the_upstream_allows() -> None:
+    desk = Desk(upstreams=[upstream("a", connections={"max": 2})])
+    at_once, most = 0, 0
+
+    async def slow() -> tuple[object, ...]:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.01)
+        at_once -= 1
+        return (DELIVERED,)
+
+    desk.script("a", *[slow] * 6)
+    for number in range(6):
+        await desk.queue.accept(mail(f"m{number}"))
+    for number in range(6):
+        await desk.settled(f"m{number}")
+    assert most == 2
+
+
+@pytest.mark.looptime
+async def test_a_rate_limit_spreads_transactions() -> None:
+    pace = Pace(running(upstreams=[upstream("a", rate_limit={"messages": 2, "per": 1})]).candidates[0].rate_limit)
+    loop = asyncio.get_running_loop()
+    turns = []
+    for _ in range(5):
+        await pace.turn()
+        turns.append(round(loop.time(), 2))
+    assert [turn - turns[0] for turn in turns] == pytest.approx([0, 0, 1, 1, 2], abs=0.01)
+
+
+@pytest.mark.looptime
+async def test_a_stop_waits_for_nobody_who_waits_for_a_turn() -> None:
+    desk = Desk(upstreams=[upstream("a", rate_limit={"messages": 1, "per": 86400})])
+    await desk.send(mail("m1"))
+    await desk.queue.accept(mail("m2"))
+    await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    await desk.queue.stop(10)
+    assert loop.time() - before < 1
+    assert desk.spool.messages["m2"].progress[0].attempts == 0
+
+
+@pytest.mark.looptime
+async def test_a_stop_cuts_off_a_dead_upstream_when_its_grace_is_over() -> None:
+    desk = Desk(**ONLY_A)
+
+    async def hang() -> tuple[object, ...]:
+        await asyncio.sleep(3600)
+        return (DELIVERED,)
+
+    desk.script("a", hang)
+    await desk.queue.accept(mail("m1"))
+    await asyncio.sleep(0.1)
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    await desk.queue.stop(5)
+    assert loop.time() - before < 8
+    assert desk.spool.messages["m1"].progress[0].attempts == 0
+    assert not desk.queue.active
+
+
+async def test_a_stop_stores_what_is_unknown_at_its_end() -> None:
+    desk = Desk(**ONLY_A)
+
+    async def past_the_dot() -> tuple[object, ...]:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            return (LOST_AFTER_DOT,)
+        return (DELIVERED,)
+
+    desk.script("a", past_the_dot)
+    await desk.queue.accept(mail("m1"))
+    await asyncio.sleep(0.01)
+    await desk.queue.stop(0.01)
+    assert desk.spool.messages["m1"].progress[0].unknowns == 1
+
+
+async def _restarted(desk: Desk, secrets: Secrets) -> Ways:
+    """The ways of a new process over the same spool."""
+    await desk.memory.restore()
+    ways = Ways(desk.memory, desk._transport, desk.log, desk.clock, lambda: 0.0)
+    ways.apply(running(secrets=secrets, **ONLY_A))
+    return ways
