@@ -41,9 +41,9 @@ def _explain(stage: Stage, error: Exception) -> tuple[Fault, str, str]:
     """Fault, detail and remedy, most particular kinds first (many are OSErrors)."""
     match error:
         case ssl.SSLCertVerificationError():
-            return Fault.TLS, f"certificate refused: {error.verify_message or error.reason}", _CERTIFICATE
+            return Fault.TLS, f"certificate refused: {_reason(error, 'verify_message')}", _CERTIFICATE
         case ssl.SSLError():
-            return Fault.TLS, f"TLS failed: {error.reason or 'handshake error'}", _TLS
+            return Fault.TLS, f"TLS failed: {_reason(error, 'reason')}", _TLS
         case GarbageError():
             return Fault.PROTOCOL, f"the upstream does not speak SMTP here: {error}", _PORT
         case TimeoutError():
@@ -59,6 +59,11 @@ def _explain(stage: Stage, error: Exception) -> tuple[Fault, str, str]:
             return Fault.CONNECTION, f"connection failed at {stage.value}: {error.strerror or error}", _REACH
         case _:
             return Fault.TRANSIENT, f"unexpected {type(error).__name__} at {stage.value}", "Report this to Mailhaul."
+
+
+def _reason(error: ssl.SSLError, attribute: str) -> str:
+    """OpenSSL's words; an error that Python itself raised has none."""
+    return str(getattr(error, attribute, None) or error)
 
 
 _SPOOL = "Check the relay's volume: the message's own file cannot be read."

@@ -32,8 +32,8 @@ class Prepared:
 
 def prepare(transmission: Transmission, recipients: Sequence[str], offered: Capabilities) -> Prepared | Outcome:
     """Give the transaction for these recipients, or the outcome that all of them get."""
-    if not _FORBIDDEN.isdisjoint("".join((transmission.sender, *recipients))):
-        return _failed(Fault.PROTOCOL, "an address of the envelope holds a line end", elsewhere=False)
+    if not _is_sendable("".join((transmission.sender, *recipients))):
+        return _failed(Fault.PROTOCOL, "an address of the envelope holds a line end or is no UTF-8", elsewhere=False)
     if offered.size and transmission.size > offered.size:
         text = f"the message has {transmission.size} octets, this upstream takes {offered.size} (SIZE)"
         return _failed(Fault.SIZE, text, elsewhere=True)
@@ -54,6 +54,13 @@ def prepare(transmission: Transmission, recipients: Sequence[str], offered: Capa
     ))  # fmt: skip
     mail = f"MAIL FROM:<{transmission.sender}>{parameters}\r\n".encode()
     return Prepared(mail, tuple(f"RCPT TO:<{one}>\r\n".encode() for one in recipients), head, body)
+
+
+def _is_sendable(addresses: str) -> bool:
+    """The last guard against a command in an address; what was parsed when it came in always passes."""
+    if not _FORBIDDEN.isdisjoint(addresses):
+        return False
+    return addresses.isascii() or not any("\ud800" <= one <= "\udfff" for one in addresses)
 
 
 def _needs_utf8(transmission: Transmission, recipients: Sequence[str]) -> bool:
