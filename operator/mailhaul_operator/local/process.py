@@ -23,6 +23,7 @@ MAX_LOG: Final = 10 * 1024 * 1024
 """Bytes of log after which a start begins a new file and keeps one old."""
 
 _PR_SET_PDEATHSIG: Final = 1
+_TAIL: Final = 4096
 
 
 class Process(Protocol):
@@ -144,12 +145,26 @@ class RelayProcess:
             return f"cannot be started: {error.strerror}"
         if self._stopping.is_set():
             await self.kill()
-        return _ending(await self._process.wait())
+        how = _ending(await self._process.wait())
+        said = await asyncio.to_thread(last_words, self._log)
+        return f"{how}: {said}" if said else how
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
+
+
+def last_words(log: Path) -> str:
+    """Give the last line of a log that is no JSON event: what a program says on its way out; "" when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL))
+            lines = file.read(_TAIL).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    last = lines[-1].strip() if lines else ""
+    return "" if last.startswith("{") else last[:500]
 
 
 def _ending(code: int) -> str:

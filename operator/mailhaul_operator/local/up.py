@@ -5,7 +5,6 @@ after a clean stop; 1 when nothing can run, another `up` holds the state directo
 """
 
 import asyncio
-import contextlib
 import signal
 import sys
 import time
@@ -192,8 +191,6 @@ def _told_failure(done: "set[asyncio.Task[Any]]") -> int:
 def _screen(options: Options) -> Screen:
     if options.plain or not sys.stdout.isatty():
         return PlainLines()
-    with contextlib.suppress(ImportError):
-        from mailhaul_operator.local.table import LiveTable  # noqa: PLC0415 - rich only where it is seen
+    from mailhaul_operator.local.table import LiveTable  # noqa: PLC0415 - rich only where it is seen
 
-        return LiveTable()
-    return PlainLines()
+    return LiveTable()

@@ -3,7 +3,7 @@
 The relay has its own table for speed; a test holds both against each other. Pure, no failures: values come validated.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,22 +36,10 @@ class Pattern:
         """
         return _RANK[self.type], -len(self.local), -len(self.local.partition("*")[0]), self.local
 
-    def matches(self, address: Address) -> bool:
-        """Whether it takes mail for this address."""
-        local = address.local.casefold()
-        if address.domain != self.domain:
-            return False
-        match self.type:
-            case AliasType.EXACT:
-                return local == self.local
-            case AliasType.SUB_ADDRESS:
-                return local == self.local or local.startswith(self.local + "+")
-            case AliasType.WILDCARD:
-                prefix, _, suffix = self.local.partition("*")
-                stands_for_something = len(local) > len(prefix) + len(suffix)
-                return stands_for_something and local.startswith(prefix) and local.endswith(suffix)
-            case AliasType.CATCH_ALL:
-                return True
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether it has a star beside other characters."""
+        return self.type is AliasType.WILDCARD
 
     @property
     def shadower(self) -> "Pattern | None":
@@ -68,23 +56,30 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Resolver(Generic[T]):
-    """Finds what a pattern belongs to by address. Exact patterns are looked up, the others tried in precedence."""
+    """Finds what a pattern belongs to by address, in order of precedence, by look-ups and not by trying each."""
 
     def __init__(self, patterns: Iterable[tuple[Pattern, T]]) -> None:
-        self._exact: dict[tuple[str, str], T] = {}
-        self._others: dict[str, list[tuple[Pattern, T]]] = {}
-        for pattern, owner in patterns:
-            if pattern.type is AliasType.EXACT:
-                self._exact[pattern.local, pattern.domain] = owner
-            else:
-                self._others.setdefault(pattern.domain, []).append((pattern, owner))
-        for several in self._others.values():
-            several.sort(key=lambda pair: pair[0].precedence)
+        self._owners = dict(patterns)
+        self._ends: dict[str, list[tuple[int, int]]] = {}
+        for pattern in sorted((one for one in self._owners if one.is_wildcard), key=lambda one: one.precedence):
+            before, _, after = pattern.local.partition("*")
+            ends = self._ends.setdefault(pattern.domain, [])
+            if (len(before), len(after)) not in ends:
+                ends.append((len(before), len(after)))
 
     def find(self, address: Address) -> T | None:
         """Give the owner of the first pattern that takes the address; None when none does."""
-        exact = self._exact.get((address.local.casefold(), address.domain))
-        if exact is not None:
-            return exact
-        several = self._others.get(address.domain, ())
-        return next((owner for pattern, owner in several if pattern.matches(address)), None)
+        candidates = self._candidates(address.local.casefold(), address.domain)
+        return next((self._owners[one] for one in candidates if one in self._owners), None)
+
+    def _candidates(self, local: str, domain: str) -> Iterator[Pattern]:
+        """Every pattern that takes the address and could exist, the first to match first."""
+        yield Pattern(AliasType.EXACT, local, domain)
+        base = local
+        while base:
+            yield Pattern(AliasType.SUB_ADDRESS, base, domain)
+            base = base.rpartition("+")[0]
+        for before, after in self._ends.get(domain, ()):
+            if len(local) > before + after:
+                yield Pattern(AliasType.WILDCARD, f"{local[:before]}*{local[len(local) - after :]}", domain)
+        yield Pattern(AliasType.CATCH_ALL, "*", domain)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mailhaul_operator.local.process import LONGEST_PAUSE, STEADY, Process, RelayProcess, pause_after, spawn
+from mailhaul_operator.local.process import LONGEST_PAUSE, STEADY, Process, RelayProcess, last_words, pause_after, spawn
 
 
 class FakeProcess:
@@ -153,6 +153,15 @@ async def test_a_relay_that_cannot_be_started_counts_as_one_that_died() -> None:
     assert "cannot be started: No such file" in told[0]
     await process.stop(1)
     await task
+
+
+def test_the_last_words_of_a_program_are_told_and_a_log_event_is_none(tmp_path: Path) -> None:
+    log = tmp_path / "relay.log"
+    assert last_words(log) == ""
+    log.write_text('{"event": "started"}\nmailhaul relay: cannot start: the address is in use\n')
+    assert last_words(log) == "mailhaul relay: cannot start: the address is in use"
+    log.write_text("x" * 100_000 + '\n{"event": "stopped"}\n')
+    assert last_words(log) == ""
 
 
 async def test_a_real_process_writes_its_output_to_a_file_of_the_owner(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_what_shadows_a_pattern_takes_every_address_of_it(local: str, rest: str,
     shadower = shadowed.shadower
     assert shadower is not None
     address = Address(f"{base}+{local}{rest}", "x.example")
-    assert shadowed.matches(address)
-    assert shadower.matches(address)
+    assert Resolver([(shadowed, "shadowed")]).find(address) == "shadowed"
+    assert Resolver([(shadowed, "shadowed"), (shadower, "shadower")]).find(address) == "shadower"
     assert shadower.precedence < shadowed.precedence
 
 
