@@ -1,7 +1,7 @@
 """Records are strict when read: what is not exactly a record of this version is unreadable, nothing else happens."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -33,6 +33,7 @@ _progress = st.builds(
     _texts,
     _numbers,
     _texts,
+    _times,
     _times,
 )
 _envelopes = st.builds(
@@ -106,3 +107,9 @@ def test_a_number_that_is_not_finite_is_never_written(due: float) -> None:
 
 def test_the_mask_has_a_bit_for_each_state() -> None:
     assert mask((Progress(State.HELD), Progress(State.DEAD), Progress(State.HELD))) == 4 | 8
+
+
+def test_no_field_of_a_record_is_forgotten() -> None:
+    progress = encode_progress((Progress(State.HELD),))
+    assert len(json.loads(progress)[1]) == len(fields(Progress))
+    assert len(json.loads(encode_envelope(message("a").envelope))) == len(fields(Envelope))
