@@ -34,10 +34,10 @@ class StrictLineEnds:
 
     def check(self, piece: bytes) -> bytes:
         """Give the piece as it is."""
-        pairs = piece.count(b"\r\n")
-        if piece.count(b"\n") != pairs or piece.count(b"\r") != pairs or b"\0" in piece:
+        lines, bare = _line_ends(piece)
+        if bare or b"\0" in piece:
             self.fault = _first_fault(piece, self._lines)
-        self._lines += pairs
+        self._lines += lines
         return piece
 
 
@@ -74,13 +74,12 @@ class NormalisedLineEnds:
         """
         nul = piece.find(b"\0")
         if nul >= 0:
-            self.fault = _told("NUL", self._lines + _line_ends(piece[:nul]))
+            self.fault = _told("NUL", self._lines + _line_ends(piece[:nul])[0])
             return piece
-        pairs = piece.count(b"\r\n")
+        lines, bare = _line_ends(piece)
         before, self._after = self._after, piece[-2:]
-        lines, returns = piece.count(b"\n"), piece.count(b"\r")
-        self._lines += lines + returns - pairs
-        if lines != pairs or returns != pairs:
+        self._lines += lines
+        if bare:
             piece = _with_crlf(piece, first=before == b"\r\n")
         if piece.startswith(b".") and before.endswith(b"\n") and before != b"\r\n":
             return b"." + piece
@@ -95,8 +94,17 @@ def _with_crlf(piece: bytes, *, first: bool) -> bytes:
     return bare.replace(b"\n", b"\r\n").replace(b"\0", b"\r\n")
 
 
-def _line_ends(text: bytes) -> int:
-    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+def _line_ends(piece: bytes) -> tuple[int, int]:
+    """Count the line ends of every kind, and those of them that are a bare CR or LF.
+
+    A line ends once by CRLF or by either alone; a CRLF is two octets. Two passes, where counting CRLF alone takes more
+    time than both (170 us for 100 kB against 140).
+    """
+    octets = len(piece) - len(piece.translate(None, b"\r\n"))
+    if not octets:
+        return 0, 0
+    lines = len(piece.splitlines()) - (piece[-1:] not in {b"\r", b"\n"})
+    return lines, 2 * lines - octets
 
 
 def line_ends(mode: LineEndings) -> LineEnds:
