@@ -77,10 +77,10 @@ class Up:
 
     def status(self, *options: str) -> "subprocess.CompletedProcess[str]":
         command = [*MAILHAUL, "status", "--ready-file", str(self.ready_file), *options]
-        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def until(holds: Callable[[], bool], up: Up, seconds: float = 10.0) -> None:
+def until(holds: Callable[[], bool], up: Up, seconds: float = 30.0) -> None:
     """Wait until something holds, or fail with what `up` said."""
     end = time.monotonic() + seconds
     while not holds():
@@ -98,7 +98,7 @@ def running(files: Path, directory: Path, *options: str, ends_with: int = 0) -> 
         process = subprocess.Popen(command, stdout=log, stderr=log, text=True)
     up = Up(process, directory)
     try:
-        until(up.ready_file.exists, up, 20)
+        until(up.ready_file.exists, up)
         yield up
     finally:
         if process.poll() is None:
@@ -194,7 +194,7 @@ def test_no_relay_outlives_an_up_that_is_killed(files: Path, tmp_path: Path) -> 
 def test_two_ups_on_one_state_directory_are_refused(files: Path, tmp_path: Path) -> None:
     with running(files, tmp_path):
         command = [*MAILHAUL, "up", "-f", str(files), "--state-dir", str(tmp_path / "state")]
-        second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode == 1
     assert "another `mailhaul up` runs on" in second.stderr
 

@@ -58,7 +58,7 @@ def alias_entries(snapshot: Snapshot) -> tuple[tuple[Alias, ...], list[Finding]]
     allowed = [claim for claim in _claims(snapshot) if not _refuse(snapshot, claim, findings)]
     claims = _without_conflicts(allowed, findings)
     _tell_shadows(claims, findings)
-    kept = _without_circles(claims, findings)
+    kept = _without_circles(snapshot, claims, findings)
     entries = (
         Alias(
             namespace=claim.alias.metadata.namespace,
@@ -142,14 +142,17 @@ def _tell_shadows(claims: list[Claim], findings: list[Finding]) -> None:
             )
 
 
-def _without_circles(claims: list[Claim], findings: list[Finding]) -> dict[str, tuple[str, ...]]:
+def _without_circles(snapshot: Snapshot, claims: list[Claim], findings: list[Finding]) -> dict[str, tuple[str, ...]]:
     """The destinations of each alias that lead out of every circle, each once; empty when none does."""
+    own = {one.name for one in snapshot.relay.spec.aliases.domains}
     aliases = {claim.key: claim.alias for claim in claims}
     resolver = Resolver((claim.pattern, claim.key) for claim in claims)
     leads = {key: {to: resolver.find(Address.parse(to)) for to in _mailboxes(alias)} for key, alias in aliases.items()}
     circle_of = {member: circle for circle in circles(_graph(leads)) for member in circle}
     for key, circle in circle_of.items():
         findings += _circle_findings(aliases[key], circle, leads[key])
+    for key, leading in leads.items():
+        findings += _dead_ends(aliases[key], leading, own)
     kept = {
         key: {to: owner for to, owner in leads[key].items() if owner not in circle_of.get(key, ())} for key in leads
     }
@@ -181,6 +184,19 @@ def _circle_findings(alias: MailAlias, circle: tuple[str, ...], leads: dict[str,
                 Reason.ALIAS_CYCLE,
                 f"{address} leads back to this alias; in the circle are MailAlias {', '.join(circle)}",
                 "let one of them lead to a real mailbox outside of the relay's own domains",
+            )
+
+
+def _dead_ends(alias: MailAlias, leads: Mapping[str, str | None], own: set[str]) -> Iterable[Finding]:
+    for index, destination in enumerate(alias.spec.destinations):
+        address = destination.mailbox.address
+        if leads.get(address, "") is None and Address.parse(address).domain in own:
+            yield Finding(
+                reference(alias),
+                f"spec.destinations[{index}].mailbox.address",
+                Reason.ALIAS_DESTINATION_UNKNOWN,
+                f"{address} is in a domain of the relay itself, and no alias has it",
+                "name a mailbox elsewhere, or make an alias for this address",
             )
 
 

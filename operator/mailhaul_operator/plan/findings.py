@@ -89,6 +89,11 @@ class Reason(StrEnum):
         Severity.ERROR,
         "Aliases lead to one another in a circle; the destinations inside the circle are left out.",
     )
+    ALIAS_DESTINATION_UNKNOWN = (
+        "AliasDestinationUnknown",
+        Severity.WARNING,
+        "A destination is in one of the relay's own domains and no alias has it: if MX leads here, mail comes back.",
+    )
     ALIAS_CHAIN_TOO_LONG = (
         "AliasChainTooLong",
         Severity.ERROR,
