@@ -6,7 +6,7 @@ Exit code 0 when nothing was lost, doubled or damaged; 1 when something was; 2 w
 import argparse
 import json
 import os
-import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +30,7 @@ TARGETS = ("postfix", "mailhaul")
 def main(arguments: list[str] | None = None) -> int:
     """Run the comparison and give the exit code."""
     options = _parser().parse_args(arguments)
+    stop_well_on_sigterm()
     try:
         cases = [parse_case(text) for text in options.case or DEFAULT]
         work = options.work.resolve()
@@ -60,6 +61,15 @@ def measure(bench: Bench, targets: list[Target], cases: list[Case], rounds: int)
         yield from bench.rounds(targets, case, rounds, _show)
 
 
+def stop_well_on_sigterm() -> None:
+    """Let SIGTERM unwind as Ctrl-C does, so that what was started is stopped."""
+
+    def leave(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
 def _show(run: Run) -> None:
     sys.stderr.write(f"{line(run)}\n")
 
@@ -71,7 +81,6 @@ def relays(work: Path, names: list[str], upstream: int) -> Iterator[list[Target]
         targets = []
         for name in names:
             sys.stderr.write(f"bench: starting {name}\n")
-            shutil.rmtree(work / name, ignore_errors=True)
             kind = Postfix if name == "postfix" else Relay
             relay: Postfix | Relay = kind(work / name, free_port_pair(), upstream)
             stack.callback(relay.stop)

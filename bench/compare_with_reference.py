@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.__main__ import TARGETS, WORK, free_port_pair, relays
+from bench.__main__ import TARGETS, WORK, free_port_pair, relays, stop_well_on_sigterm
 from bench.cases import parse_case
 from bench.rounds import Bench, Run, Target
 from bench.table import ratios
@@ -28,6 +28,7 @@ FIELDS = {"accept/s": "accept_rate", "e2e/s": "e2e_rate", "CPU s/1000": "cpu_per
 def main(arguments: list[str] | None = None) -> int:
     """Measure with both, print both, give 0 when they agree."""
     options = _parser().parse_args(arguments)
+    stop_well_on_sigterm()
     work = options.work.resolve()
     traffic, port = build(work / "bin"), free_port_pair()
     apart = 0.0
@@ -48,6 +49,7 @@ def reference_round(program: Path, targets: list[Target], case: str, port: int, 
     """Run one round of a case with the reference tool, which brings a sink of its own at the same port."""
     result = work / "reference.json"
     words = ["run", "--case", case, "--reps", "1", "--warm", "0", "--sink-port", str(port), "--json", str(result)]
+    words += ["--max-foreign", "100"]  # no repetitions: both tools meet the same noise in turn
     for target in targets:
         words += ["--target", f"{target.name},port={target.port},pid={target.pid}"]
     subprocess.run([sys.executable, program, *words, "--work", work / "reference"], check=True, capture_output=True)

@@ -49,9 +49,12 @@ class Postfix:
     def __init__(self, folder: Path, port: int, upstream: int) -> None:
         if os.geteuid() != 0 or not shutil.which("postfix") or not _TEMPLATE.exists():
             raise PostfixError("the comparison needs root and Debian's postfix package: run `make setup` as root")
-        shutil.rmtree(folder, ignore_errors=True)
         self._settings = folder / "etc"
         self._queue = folder / "queue"
+        if self._settings.exists():
+            # A bench that was killed may have left its Postfix behind; none is no error here.
+            subprocess.run(["postfix", "-c", str(self._settings), "stop"], capture_output=True, timeout=60, check=False)
+        shutil.rmtree(folder, ignore_errors=True)
         for name in ("etc", "queue", "data"):
             (folder / name).mkdir(parents=True)
         shutil.chown(folder / "data", "postfix")

@@ -3,6 +3,7 @@ offered by a certificate made for the run, JSON log to a file, metrics and repor
 """
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ class Relay:
     """A running relay; `stop` ends it by SIGTERM."""
 
     def __init__(self, folder: Path, port: int, upstream: int) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
         secrets = folder / "secrets"
         secrets.mkdir(parents=True)
         _make_certificate(secrets)
