@@ -41,7 +41,8 @@ class Hold:
 
 
 class Conversation(SMTP):
-    """The connection below the commands. `client` is the peer's address, `started` and `heard` are loop times."""
+    """The connection below the commands. `client` is the peer's address, `started` and `heard` are loop times,
+    `message_id` is that of the message under way."""
 
     commands: ClassVar[dict[str, Command]] = {}
 
@@ -70,6 +71,7 @@ class Conversation(SMTP):
         self._closes_at = 0.0
         self._eof = False
         self._lost = False
+        self.message_id = ""
 
     # What the transport calls
 
@@ -181,7 +183,10 @@ class Conversation(SMTP):
         if self._original_transport is None:
             self.transport.max_size = limits.READ_COMMANDS
         self._input.feed(rest)
-        self._guarded(lambda: self._received(receiver))
+        try:
+            self._received(receiver)
+        except Exception as error:  # noqa: BLE001 - as for commands
+            self.fail(error, self.message_id)
         return True
 
     def _begin_receiving(self, receiver: Receiver) -> None:
@@ -191,37 +196,22 @@ class Conversation(SMTP):
             self.transport.max_size = limits.READ_DATA
 
     def _take_line(self, line: bytes) -> None:
-        if line is OVERLONG:
-            self._err(replies.LINE_TOO_LONG)
+        refusal = _malformed(line)
+        if refusal is not None:
+            self._err(refusal)
             return
-        try:
-            text = line[:-2].decode()
-        except UnicodeDecodeError:
-            self._err(replies.NOT_UTF8)
-            return
-        if not line.endswith(b"\r\n") or b"\r" in line[:-2]:
-            self._err(replies.BARE_LINE_END)
-        elif not text.isprintable() and _has_controls(text):
-            self._err(replies.CONTROL_CHARACTERS)
-        else:
-            self._dispatch(text)
-
-    def _dispatch(self, text: str) -> None:
-        verb, _, argument = text.partition(" ")
+        verb, _, argument = line[:-2].decode().partition(" ")
         verb = verb.upper()
         command = self.commands.get(verb)
         if command is not None:
-            self._guarded(lambda: _run(command(self, argument.strip(" "))))
+            try:
+                _run(command(self, argument.strip(" ")))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client keeps the mail and learns nothing
+                self.fail(error, "")
         elif verb in _HTTP:
             self.close(replies.NOT_HTTP)
         else:
             self._err(replies.UNKNOWN_COMMAND)
-
-    def _guarded(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client keeps the mail and learns nothing
-            self.fail(error, "")
 
     def fail(self, error: BaseException, message: str) -> None:
         """Answer 451 for an unexpected error; the log has its kind and place, and the message's id if there is one."""
@@ -273,7 +263,7 @@ class Conversation(SMTP):
         if self.transport is None:
             self._hold |= Hold.CLOSING
             return
-        if reply is not None:
+        if reply is not None and not self._hold & Hold.TLS:
             self._refuse(reply)
         self._flush()
         self._forget()
@@ -351,6 +341,20 @@ def _run(command: Coroutine[Any, Any, None]) -> None:
         return
     command.close()
     raise RuntimeError("an SMTP command waited for something")
+
+
+def _malformed(line: bytes) -> Reply | None:
+    """Judge a line as such: its length, its end, its characters."""
+    if line is OVERLONG:
+        return replies.LINE_TOO_LONG
+    octets = line[:-2]
+    if not line.endswith(b"\r\n") or b"\r" in octets:
+        return replies.BARE_LINE_END
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        return replies.NOT_UTF8
+    return replies.CONTROL_CHARACTERS if not text.isprintable() and _has_controls(text) else None
 
 
 def _has_controls(text: str) -> bool:

@@ -13,6 +13,7 @@ from mailhaul_contract.config import Listener as ListenerSpec
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Certificate
 from mailhaul_relay.smtpin import limits, replies
+from mailhaul_relay.smtpin.failure import where
 from mailhaul_relay.smtpin.reception import Reception, Services
 from mailhaul_relay.smtpin.session import Session
 from mailhaul_relay.smtpin.tls import server_context
@@ -118,8 +119,14 @@ class Listener:
             self._reception.count_refusal(_GATE_REPLIES[reason])
             _turn_away(connection, _GATE_REPLIES[reason])
             return
-        connection.setblocking(False)
-        session = Session(self._reception, client)
+        try:
+            connection.setblocking(False)
+            session = Session(self._reception, client)
+        except Exception as error:  # noqa: BLE001 - no connection may leave the gate's count behind
+            services.gate.leave(client)
+            services.log.event("handler-error", "error", client=client, error=type(error).__name__, at=where(error))
+            _turn_away(connection, replies.UNAVAILABLE)
+            return
         self._reception.enter(session)
         # What `connect_accepted_socket` does, without its task and future for each connection (docs/smtp.md, Speed).
         self._loop._make_socket_transport(connection, session, extra={"peername": client})  # type: ignore[attr-defined]  # noqa: SLF001

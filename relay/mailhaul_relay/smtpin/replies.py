@@ -48,6 +48,7 @@ HEAD_TOO_LARGE = Reply(552, "5.3.4", "Message header is larger than 256 KiB")
 
 TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections; try again later")
 TOO_MANY_FROM_CLIENT = Reply(421, "4.7.0", "Too many connections from your address; close some first")
+UNAVAILABLE = Reply(421, "4.3.0", "Internal error; try again later")
 STOPPING = Reply(421, "4.3.2", "The relay is stopping; try again later")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 TOO_MANY_REFUSALS = Reply(421, "4.7.0", "Too many refused senders, recipients and messages")

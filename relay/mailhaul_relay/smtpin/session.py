@@ -30,7 +30,6 @@ class Session(Conversation):
         self.helo = ""
         self._extended = False
         self._transaction: Transaction | None = None
-        self._message_id = ""
         self._talked = 0
         self._running = reception.services.intake.running()
         self._source = judge_source(self._running, client, reception.services.nodes)
@@ -171,7 +170,7 @@ class Session(Conversation):
             self._err(replies.NO_RECIPIENTS if transaction.addressed_in_vain else replies.RCPT_NEEDED)
         else:
             services = self.reception.services
-            self._message_id = message_id(services.clock())
+            self.message_id = message_id(services.clock())
             judge = line_ends(self.reception.spec.line_endings)
             limit = transaction.running.size_limit
             self._begin_receiving(Receiver(services.intake.new_body, judge, limit, services.gate.heads))
@@ -180,7 +179,7 @@ class Session(Conversation):
     def _received(self, receiver: Receiver) -> None:
         transaction, self._transaction = self._transaction, None
         assert transaction is not None
-        Acceptance(self, transaction, receiver, self._message_id).begin()
+        Acceptance(self, transaction, receiver, self.message_id).begin()
 
     # What acceptance calls
 
@@ -196,9 +195,10 @@ class Session(Conversation):
 
     def deny(self, reply: Reply, **fields: str) -> None:
         """Refuse a sender, recipient or message: answer, count, log; too often, and the session ends."""
-        self.reception.services.log.event(
-            "refused", client=self.client, code=reply.code, enhanced=reply.enhanced, text=reply.text, **fields
-        )
+        log = self.reception.services.log
+        # The text may repeat an address, so it is told only where addresses are.
+        text = None if log.redact else reply.text
+        log.event("refused", client=self.client, code=reply.code, enhanced=reply.enhanced, text=text, **fields)
         self._refuse(reply)
         self._refusals += 1
         if self._refusals >= limits.REFUSALS:

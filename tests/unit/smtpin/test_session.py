@@ -285,3 +285,14 @@ def test_random_octets_never_raise_and_leave_nothing(chunks: list[bytes]) -> Non
         assert all(isinstance(one, Message) for one in bench.accepted)
 
     asyncio.run(converse())
+
+
+async def test_a_refusal_tells_no_address_when_addresses_are_redacted() -> None:
+    bench = Bench(running_of({"clients": {}, "aliases": {"domains": ["example.org"]}}))
+    bench.log.redact = True
+    wire = connected(bench)
+    wire.send(b"HELO x\r\nMAIL FROM:<secret@example.com>\r\nRCPT TO:<hidden@example.org>\r\n")
+    assert len(bench.lines) == 1
+    assert "hidden" not in bench.lines[0]
+    assert "secret" not in bench.lines[0]
+    wire.close()
