@@ -159,6 +159,11 @@ def test_own_delivered_to_is_a_loop() -> None:
     assert admitted(RELAY, STRANGER, incoming(other, TO_ALIAS)).head
 
 
+def test_delivered_to_of_an_address_that_is_not_ours_is_no_loop() -> None:
+    resent = "Delivered-To: you@far.example\n" + PLAIN
+    assert admitted(RELAY, TRUSTED, incoming(resent)).head
+
+
 def test_message_over_the_size_is_refused_after_the_data_too() -> None:
     reply = refusal(RELAY, TRUSTED, incoming(PLAIN, body_size=RELAY.size_limit))
     assert (reply.code, reply.enhanced) == (552, "5.3.4")
