@@ -66,11 +66,19 @@ async def test_recipients_are_split_by_the_providers_limit() -> None:
 
 @PIPELINING
 @pytest.mark.parametrize(
-    "reply", ["452 4.5.3 Error: too many recipients", "552 5.5.3 Too many recipients", "452 no more"]
+    "reply",
+    [
+        "452 4.5.3 Error: too many recipients",
+        "552 5.5.3 Too many recipients",
+        "452 no more",
+        "451 4.3.0 Multiple destination domains per transaction is unsupported. Please try again.",
+        "452 4.5.3 Domain policy size per transaction exceeded, please try this recipient in a separate transaction.",
+    ],
 )
 async def test_recipients_refused_as_too_many_go_in_a_new_transaction(reply: str, extensions: list[str]) -> None:
     late = {"c@example.net": reply, "d@example.net": reply}
-    async with ScriptedServer({"extensions": extensions, "recipients": late}) as server, outgoing(server.port) as out:
+    script = {"extensions": extensions, "recipients": late}
+    async with ScriptedServer(script) as server, outgoing(server.port, profile="gmail") as out:
         server.at_message = lambda number: server.play({"extensions": extensions}) if number == 1 else None
         outcomes = await out.send("a@example.net", "b@example.net", "c@example.net", "d@example.net")
         assert {one.verdict for one in outcomes} == {Verdict.DELIVERED}

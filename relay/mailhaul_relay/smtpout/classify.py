@@ -11,8 +11,8 @@ import re2
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.smtpout.reply_table import first_match, rows
 
-TOO_MANY_RECIPIENTS = "too-many-recipients"
-"""The row after which the remaining recipients go in a new transaction."""
+NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-transaction"})
+"""The rows after which recipients go in a new transaction when others went in this one."""
 SES_IDENTITY = "ses-identity-not-verified"
 """The row that names identities: one's own sender, or a recipient while the account is in the sandbox."""
 _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})

@@ -9,7 +9,7 @@ import asyncio
 
 from mailhaul_relay.model.outcome import Outcome, Stage, Verdict
 from mailhaul_relay.smtpout.breakdown import classify_exception
-from mailhaul_relay.smtpout.classify import TOO_MANY_RECIPIENTS, Context, classify
+from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, Context, classify
 from mailhaul_relay.smtpout.connection import Connection
 from mailhaul_relay.smtpout.content import EarlyReplyError, send_content
 from mailhaul_relay.smtpout.preparation import Prepared
@@ -224,4 +224,4 @@ class Transaction:
 def _is_overflow(outcome: Outcome) -> bool:
     if outcome.stage is not Stage.RCPT or outcome.reply is None:
         return False
-    return outcome.rule == TOO_MANY_RECIPIENTS or (outcome.reply.code == 452 and not outcome.rule)
+    return outcome.rule in NEW_TRANSACTION or (outcome.reply.code == 452 and not outcome.rule)

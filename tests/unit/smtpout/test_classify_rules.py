@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
-from mailhaul_relay.smtpout.classify import Context, classify
-from mailhaul_relay.smtpout.reply_table import Row
+from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, SES_IDENTITY, Context, classify
+from mailhaul_relay.smtpout.reply_table import Row, rows
 
 PROFILES = st.sampled_from(["smtp", "ses", "gmail", "google-workspace", "mailtrap", "resend", "brevo", "mailgun",
                             "sendgrid", "postmark", "microsoft365", "smtp2go", "unheard-of"])  # fmt: skip
@@ -107,3 +107,7 @@ def test_only_size_and_capability_may_go_elsewhere_at_once() -> None:
 def test_a_wrong_row_is_refused_when_the_table_is_loaded() -> None:
     with pytest.raises(ValueError, match="unknown keys"):
         Row.parse({"name": "x", "fault": "auth", "verdict": "hold", "remedy": "x.", "txt": "typing error"})
+
+
+def test_rows_that_the_code_names_exist() -> None:
+    assert {*NEW_TRANSACTION, SES_IDENTITY} <= {row.name for row in rows()}
