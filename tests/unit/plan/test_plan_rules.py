@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -61,6 +61,31 @@ def test_the_order_of_resources_never_shows(case: str, data: st.DataObject) -> N
     before = {one.key: (one.content, one.digest, one.findings) for one in plans_of(resources)}
     assert {one.key: (one.content, one.digest, one.findings) for one in plans_of(mixed)} == before
     assert survey(mixed) == survey(resources)
+
+
+POOL = tuple(resources_of(case) for case in CASES)
+
+
+def mixed_from_pool(data: st.DataObject) -> Resources:
+    """Resources of all cases, thrown together; no two of one kind share namespace and name."""
+
+    def some(kind: str) -> Any:  # noqa: ANN401 - the field's own tuple
+        every = [one for resources in POOL for one in getattr(resources, kind)]
+        drawn = data.draw(st.lists(st.sampled_from(every), max_size=8))
+        return tuple({one.metadata.key: one for one in drawn}.values())
+
+    return Resources(*(some(field.name) for field in fields(Resources)))
+
+
+@given(data=st.data())
+def test_no_mixture_of_resources_is_an_exception_and_no_relay_stays_silent(data: st.DataObject) -> None:
+    resources = mixed_from_pool(data)
+    survey(resources)
+    for each in plans_of(resources):
+        errors = [one for one in each.findings if one.severity is Severity.ERROR]
+        assert each.config is not None or errors
+        if each.config is not None and not each.config.upstreams:
+            assert Reason.NO_UPSTREAM in {one.reason for one in errors}
 
 
 def planned(existing: Mapping[str, bytes], fresh: Fresh = FRESH, password: str = "p") -> Plan:
