@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.smtpin import limits, replies
 from mailhaul_relay.smtpin.failure import where
-from mailhaul_relay.smtpin.framing import OVERLONG, CommandLines
+from mailhaul_relay.smtpin.framing import CommandLines, malformed
 from mailhaul_relay.smtpin.receiver import Receiver
 from mailhaul_relay.smtpin.reception import Reception
 
@@ -196,7 +196,7 @@ class Conversation(SMTP):
             self.transport.max_size = limits.READ_DATA
 
     def _take_line(self, line: bytes) -> None:
-        refusal = _malformed(line)
+        refusal = malformed(line)
         if refusal is not None:
             self._err(refusal)
             return
@@ -297,7 +297,7 @@ class Conversation(SMTP):
     def check_time(self, now: float) -> None:
         """End a session that is over time; called every second with the loop's time."""
         if self._hold & Hold.CLOSING:
-            if now >= self._closes_at:
+            if now >= self._closes_at and self.transport is not None:
                 self.transport.abort()
         elif self._hold & (Hold.STORING | Hold.TLS):
             return
@@ -341,22 +341,3 @@ def _run(command: Coroutine[Any, Any, None]) -> None:
         return
     command.close()
     raise RuntimeError("an SMTP command waited for something")
-
-
-def _malformed(line: bytes) -> Reply | None:
-    """Judge a line as such: its length, its end, its characters."""
-    if line is OVERLONG:
-        return replies.LINE_TOO_LONG
-    octets = line[:-2]
-    if not line.endswith(b"\r\n") or b"\r" in octets:
-        return replies.BARE_LINE_END
-    try:
-        text = octets.decode()
-    except UnicodeDecodeError:
-        return replies.NOT_UTF8
-    return replies.CONTROL_CHARACTERS if not text.isprintable() and _has_controls(text) else None
-
-
-def _has_controls(text: str) -> bool:
-    """Tell of C0 or C1 control characters or DEL, which no command may have (RFC 5321 section 4.1.2, RFC 6531)."""
-    return any(character < " " or "\x7f" <= character < "\xa0" for character in text)

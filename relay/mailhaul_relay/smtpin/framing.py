@@ -4,7 +4,9 @@
 rest. It never fails: a line over the limit is dropped while it comes in and told as an empty value.
 """
 
+from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.smtpin.limits import COMMAND_LINE
+from mailhaul_relay.smtpin.replies import BARE_LINE_END, CONTROL_CHARACTERS, LINE_TOO_LONG, NOT_UTF8
 
 OVERLONG = b""
 """Stands for a line over the limit; a real line has at least its LF."""
@@ -48,3 +50,22 @@ class CommandLines:
 
     def __bool__(self) -> bool:
         return self._at < len(self._data)
+
+
+def malformed(line: bytes) -> Reply | None:
+    """Judge a line as such, before its words: its length, its end, its characters. None when it is well-formed."""
+    if line is OVERLONG:
+        return LINE_TOO_LONG
+    octets = line[:-2]
+    if not line.endswith(b"\r\n") or b"\r" in octets:
+        return BARE_LINE_END
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError:
+        return NOT_UTF8
+    return CONTROL_CHARACTERS if not text.isprintable() and _has_controls(text) else None
+
+
+def _has_controls(text: str) -> bool:
+    """Tell of C0 or C1 control characters or DEL, which no command may have (RFC 5321 section 4.1.2, RFC 6531)."""
+    return any(character < " " or "\x7f" <= character < "\xa0" for character in text)
