@@ -3,6 +3,7 @@
  * Model, stricter than any real file system: bytes of a file survive only up to its last fsync or fdatasync; a name in a
  * directory (creation, rename, removal) survives only when that directory was synced. SHADOW/files/N holds the synced
  * bytes of file number N; SHADOW/dirs/%PATH (slashes as '%') lists "N name" or "d name" for a synced directory.
+ * $LOSE_DEAF: syncs of files whose path contains its text promise and do nothing, so that tests see that they can fail.
  * After the process is killed, faults/shims.py rebuilds the root from the shadow. Memory maps are not followed: SQLite's
  * shared memory file is not meant to survive. */
 #define _GNU_SOURCE
@@ -257,10 +258,24 @@ static void sync_directory(int fd)
     rename(target, final);
 }
 
+static int is_deaf(int fd)
+{
+    char link[64], path[PATH_MAX];
+    const char *deaf = getenv("LOSE_DEAF");
+    if (!deaf || !*deaf)
+        return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = 0;
+    return strstr(path, deaf) != NULL;
+}
+
 static int synced(int fd)
 {
     struct stat now;
-    if (!root || fstat(fd, &now))
+    if (!root || fstat(fd, &now) || is_deaf(fd))
         return 0;
     pthread_mutex_lock(&lock);
     if (S_ISDIR(now.st_mode))
