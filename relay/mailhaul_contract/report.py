@@ -82,7 +82,6 @@ class AliasReport(Reported):
     name: str
     forwarded: int = 0
     failed: int = 0
-    refused: str = ""
 
 
 class RefusedConfig(Reported):

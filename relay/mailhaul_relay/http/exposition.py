@@ -176,7 +176,6 @@ def _aliases(readings: Readings) -> Values:
         samples += _alias("", "(others)", rest)
     return {
         "mailhaul_alias_recipients_total": samples,
-        "mailhaul_aliases_refused": [((), sum(1 for one in every.values() if one.refused))],
     }
 
 

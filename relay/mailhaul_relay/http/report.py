@@ -92,7 +92,5 @@ def _aliases(tally: Tally) -> tuple[AliasReport, ...]:
     reports = []
     for key, one in sorted(list(tally.aliases.items())[:MAX_ALIASES]):
         namespace, _, name = key.partition("/")
-        reports.append(
-            AliasReport(namespace=namespace, name=name, forwarded=one.forwarded, failed=one.failed, refused=one.refused)
-        )
+        reports.append(AliasReport(namespace=namespace, name=name, forwarded=one.forwarded, failed=one.failed))
     return tuple(reports)

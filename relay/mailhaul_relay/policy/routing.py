@@ -108,13 +108,19 @@ def _pinned(
         reason = f"whether {name} took it is unknown after {progress.unknowns} attempts; retry or drop it by hand"
         return Wait(max(now, expiry), State.HELD, Fault.CONNECTION, reason)
     if running.upstream(name) is None:
-        reason = f"upstream {name}, which may have taken it, is no longer configured; retry or drop it by hand"
+        reason = f"upstream {name}{_why_pinned(progress)}, is no longer configured; retry or drop it by hand"
         return Wait(now + IDLE, State.HELD, Fault.CONNECTION, reason)
     view = views.get(name, _OPEN_VIEW)
     if view.permits and not view.tried:
         return Send(name)
     until = view.next_attempt if not view.permits else progress.due
-    return Wait(max(until, now + 1), State.DEFERRED, view.fault, f"waits for upstream {name}, which may have taken it")
+    reason = f"waits for upstream {name}{_why_pinned(progress)}"
+    return Wait(max(until, now + 1), State.DEFERRED, view.fault, reason)
+
+
+def _why_pinned(progress: Progress) -> str:
+    """A person may have asked for one upstream, or nobody knows whether it took the message."""
+    return ", which may have taken it" if progress.unknowns else ", which was asked for"
 
 
 def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: float) -> _Obstacle | None:

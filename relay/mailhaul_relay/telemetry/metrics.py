@@ -131,7 +131,6 @@ METRICS = (
         "ones are summed up with the name `(others)`.",
         ("alias_namespace", "alias", "outcome"),
     ),
-    Metric("mailhaul_aliases_refused", Kind.GAUGE, "Aliases in use that may not forward now; the report says why."),
     Metric(
         "mailhaul_config_reloads_total",
         Kind.COUNTER,

@@ -69,11 +69,10 @@ class UpstreamTally:
 
 @dataclass
 class AliasTally:
-    """What one MailAlias did, in recipients; `refused` says why it may not forward now."""
+    """What one MailAlias did, in recipients."""
 
     forwarded: int = 0
     failed: int = 0
-    refused: str = ""
 
 
 @dataclass
