@@ -7,7 +7,6 @@ It stands between `conversation` (bytes, replies, times) and `session` (mail). I
 import ssl
 
 from mailhaul_relay.policy.running import Running
-from mailhaul_relay.policy.source import judge_source
 from mailhaul_relay.smtpin import limits, replies, tls
 from mailhaul_relay.smtpin.conversation import Conversation, Hold
 from mailhaul_relay.smtpin.reception import Reception
@@ -22,7 +21,7 @@ class Courtesies(Conversation):
         self._extended = False
         self._talked = 0
         self._running = reception.services.intake.running()
-        self._source = judge_source(self._running, client, reception.services.nodes)
+        self._source = reception.judge(self._running, client)
 
     def _opened(self) -> None:
         if self._source.identity_lost:
@@ -32,11 +31,10 @@ class Courtesies(Conversation):
 
     def _current(self) -> Running:
         """Give the configuration of this moment; a new one judges the client anew."""
-        services = self.reception.services
-        running = services.intake.running()
+        running = self.reception.services.intake.running()
         if running is not self._running:
             self._running = running
-            self._source = judge_source(running, self.client, services.nodes)
+            self._source = self.reception.judge(running, self.client)
         return running
 
     async def smtp_HELO(self, argument: str) -> None:

@@ -27,6 +27,9 @@ IDLE_TALK = 1000
 COMMANDS_A_TURN = 100
 """Commands of one session that are taken before the other sessions have their turn."""
 
+SOURCES = 4096
+"""Clients whose judgement is remembered."""
+
 COMMAND_IDLE = 300.0
 """Without a byte between commands (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""
 DATA_IDLE = 180.0

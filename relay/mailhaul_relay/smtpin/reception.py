@@ -13,9 +13,11 @@ from mailhaul_contract.config import ListenerTlsMode
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.admission import size_limit
 from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.source import Source, judge_source
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.intake import Intake
 from mailhaul_relay.smtpin.gate import ConnectionGate
+from mailhaul_relay.smtpin.limits import SOURCES
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -48,6 +50,8 @@ class Reception:
         self._tls: ssl.SSLContext | None = None
         self._prepared_for: Running | None = None
         self._prepared: dict[bool, bytes] = {}
+        self._judged_for: Running | None = None
+        self._judged: dict[str, Source] = {}
 
     def enter(self, session: "Conversation") -> None:
         """Count a session in."""
@@ -78,6 +82,16 @@ class Reception:
     def tls(self, context: ssl.SSLContext | None) -> None:
         self._tls = context if self.spec.tls is ListenerTlsMode.START_TLS else None
         self._prepared.clear()
+
+    def judge(self, running: Running, client: str) -> Source:
+        """Judge a client's address; the same clients come again and again, so the last judgements are kept."""
+        if running is not self._judged_for or len(self._judged) >= SOURCES:
+            self._judged_for = running
+            self._judged.clear()
+        source = self._judged.get(client)
+        if source is None:
+            source = self._judged[client] = judge_source(running, client, self.services.nodes)
+        return source
 
     def greeting(self, running: Running) -> bytes:
         """Give the 220 line (RFC 5321 section 4.2: it begins with the host name)."""
