@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     traffic, port = build(work / "bin"), free_port_pair()
     apart = 0.0
     with relays(work, list(TARGETS), port) as targets:
+        with Sink(traffic.sink, port) as sink:
+            for target in targets:
+                Bench(traffic, sink).warm_up(target)
         for text in options.case or CASES:
             ours, theirs = [], []
             for number in range(options.reps):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.skips import skip_line
 
 settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", max_examples=300, deadline=None, derandomize=True, print_blob=True)
@@ -61,14 +62,6 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None:
         reporter.write_line(skip_line(_skipped))
-
-
-def skip_line(reasons: Counter[str]) -> str:
-    """Say what was skipped: `3 tests need X; 1 test needs Y`, most frequent first."""
-    if not reasons:
-        return "Skipped nothing."
-    parts = [f"{count} test{'s' if count > 1 else ''} ({reason})" for reason, count in reasons.most_common()]
-    return f"Skipped {sum(reasons.values())}: {'; '.join(parts)}."
 
 
 @pytest.fixture

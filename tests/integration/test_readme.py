@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from tests.support.programs import need
 from tests.support.readme import Block, blocks, differs
 from tests.support.repository import REPOSITORY
+from tests.support.skips import skip_line
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 README = REPOSITORY / "README.md"
@@ -134,3 +137,9 @@ def test_the_demo_prints_what_the_readme_shows() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert not differs(shown, done.stdout)
+
+
+def test_what_make_test_ends_with_has_the_form_that_the_readme_shows() -> None:
+    shown = next(block.text for block in blocks(README) if block.name == "test").splitlines()
+    assert re.fullmatch(r"=+ \d+ passed.* in [\d.]+s.* =+", shown[0])
+    assert shown[-1] == skip_line(Counter())
