@@ -57,6 +57,7 @@ lock: $(READY) ## Renew requirements/*.lock after a change of dependencies
 	@test -x $(VENV)/uv/bin/uv || { $(PYTHON) -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv; }
 	@$(UV) pyproject.toml -o requirements/runtime.lock
 	@$(UV) pyproject.toml requirements/dev.in -o requirements/dev.lock
+	@$(UV) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
 clean: ## Remove everything that these targets made
 	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
