@@ -26,6 +26,8 @@ _CONFIG = """\
 primary_hostname = exim.example
 exim_user = {user}
 exim_group = {user}
+exim_path = {program}
+deliver_drop_privilege = true
 spool_directory = {folder}/spool
 log_file_path = {folder}/log/%slog
 pid_file_path = {folder}/exim.pid
@@ -39,6 +41,7 @@ accept_8bitmime = true
 smtputf8_advertise_hosts = *
 message_size_limit = 50M
 smtp_accept_max = 100
+smtp_accept_queue_per_connection = 0
 acl_smtp_rcpt = judge
 acl_smtp_data = accept
 queue_run_in_order
@@ -70,6 +73,7 @@ begin retry
 begin authenticators
 {authenticators}
 """
+_LOGGED_IN = "  accept authenticated = *\n  deny message = relay not permitted"
 AUTHENTICATORS = """\
 plain:
   driver = plaintext
@@ -121,14 +125,22 @@ class Exim:
 
 
 @contextmanager
-def exim(way: Way, *settings: str, authenticators: str = "") -> Iterator[Exim]:
-    """Run one. `settings` are lines of its main section; with `authenticators` only who logged in may relay."""
+def exim(
+    way: Way, *settings: str, authenticators: str = "", judge: str = "  accept", authority: Path | None = None
+) -> Iterator[Exim]:
+    """Run one. `settings` are lines of its main section; with `authenticators` only who logged in may relay.
+
+    `judge` is the ACL at RCPT otherwise. `authority` is copied to `{folder}/ca.pem`, where Exim's user can read it.
+    """
     need("exim4")
     need("unshare")
     need_root("for a private Exim")
     with tempfile.TemporaryDirectory(prefix="mailhaul-exim-") as name:
         folder = Path(name)
-        port = _prepare(folder, way, settings, authenticators)
+        judge = _LOGGED_IN if authenticators else judge
+        port = _prepare(folder, way, settings, (authenticators, judge))
+        if authority is not None:
+            (folder / "ca.pem").write_bytes(authority.read_bytes())
         said = folder / "said"
         with said.open("wb") as output:
             process = subprocess.Popen(_command(folder, "-bdf", "-q2s"), stdout=output, stderr=output)
@@ -139,7 +151,7 @@ def exim(way: Way, *settings: str, authenticators: str = "") -> Iterator[Exim]:
             _stop(process)
 
 
-def _prepare(folder: Path, way: Way, settings: Sequence[str], authenticators: str) -> int:
+def _prepare(folder: Path, way: Way, settings: Sequence[str], sections: tuple[str, str]) -> int:
     folder.chmod(0o755)
     for name in ("spool", "log"):
         (folder / name).mkdir()
@@ -150,9 +162,9 @@ def _prepare(folder: Path, way: Way, settings: Sequence[str], authenticators: st
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     config = _CONFIG.format(
-        user=USER, folder=folder, port=port, host=way.host, onwards=way.port, authenticators=authenticators,
-        settings="\n".join(settings), transport="\n  ".join(way.transport),
-        judge="  accept authenticated = *\n  deny message = relay not permitted" if authenticators else "  accept",
+        user=USER, program=need("exim4"), folder=folder, port=port, host=way.host, onwards=way.port, authenticators=sections[0],
+        settings="\n".join(settings), transport="\n  ".join(way.transport).replace("{folder}", str(folder)),
+        judge=sections[1],
     )  # fmt: skip
     (folder / "exim.conf").write_text(config, encoding="utf-8")
     return port
