@@ -103,12 +103,16 @@ class Ways:
     def _observe(self, way: Way, transmission: Transmission, delivery: Delivery) -> None:
         telling = _telling(delivery.outcomes)
         now = self._clock()
-        before = way.current
+        before, domain = way.current, transmission.from_domain
+        was_refused = domain in way.refusals.domains
         way.current = after(before, telling, now, self._chance())
         for outcome in delivery.outcomes:
-            way.refusals = way.refusals.after(transmission.from_domain, outcome, now)
+            way.refusals = way.refusals.after(domain, outcome, now)
         if way.current != before:
             self._moved(way, before.is_open)
+        if was_refused and domain not in way.refusals.domains:
+            # The provider verified the domain: what was held for it need not wait for its next trial.
+            self.on_reopen()
 
     def _moved(self, way: Way, was_open: bool) -> None:
         self._memory.remember(way, self._revision)
