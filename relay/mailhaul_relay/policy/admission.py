@@ -71,11 +71,12 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
 
 def _own_recipients(running: Running, recipient: Address, now: float) -> tuple[Recipient, ...]:
     """What an alias, an SRS address or the postmaster leads to; () when the address is none of these."""
-    matches = running.aliases.resolve(recipient)
-    if matches:
-        return tuple(Recipient(match.address, match.final, match.alias) for match in matches)
+    # First, for we signed it: a catch-all of the same domain would keep every bounce of a forward from its author.
     behind = running.srs.reverse(recipient, now) if running.srs else None
     if behind is None:
+        matches = running.aliases.resolve(recipient)
+        if matches:
+            return tuple(Recipient(match.address, match.final, match.alias) for match in matches)
         behind = _postmaster(running, recipient)
     if behind is None:
         return ()

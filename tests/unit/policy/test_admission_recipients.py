@@ -129,3 +129,11 @@ def test_declared_size_is_judged_at_mail() -> None:
     assert answer
     assert (answer.code, answer.enhanced) == (552, "5.3.4")
     assert str(limit) in answer.text
+
+
+def test_a_bounce_by_srs_goes_to_the_author_also_where_a_catch_all_owns_the_domain() -> None:
+    relay = running(aliases=aliases(alias("*@own.example", "rest@far.example", type="CatchAll"), srs=True))
+    assert relay.srs
+    signed = relay.srs.forward("zoe@else.example", NOW)
+    assert ask(relay, STRANGER, signed) == ("zoe@else.example",)
+    assert ask(relay, STRANGER, "SRS0=AAAA=AA=else.example=zoe@own.example") == ("rest@far.example",)
