@@ -162,8 +162,9 @@ def _prepare(folder: Path, way: Way, settings: Sequence[str], sections: tuple[st
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     config = _CONFIG.format(
-        user=USER, program=need("exim4"), folder=folder, port=port, host=way.host, onwards=way.port, authenticators=sections[0],
-        settings="\n".join(settings), transport="\n  ".join(way.transport).replace("{folder}", str(folder)),
+        user=USER, program=need("exim4"), folder=folder, port=port, host=way.host, onwards=way.port,
+        authenticators=sections[0], settings="\n".join(settings),
+        transport="\n  ".join(way.transport).replace("{folder}", str(folder)),
         judge=sections[1],
     )  # fmt: skip
     (folder / "exim.conf").write_text(config, encoding="utf-8")
