@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from mailhaul_relay.spool.census import Change
 from mailhaul_relay.spool.codec import OPEN
 
-_GROUPS = (64, 16, 4, 1)
-"""Rows of one INSERT; a batch is cut into these, so that four statements stay prepared."""
+_ROWS = 8
+"""Rows of one INSERT at most; a statement for each number stays prepared, and keeps the bytes of its last rows."""
 
 
 class Row(NamedTuple):
@@ -43,7 +43,7 @@ class Fate(NamedTuple):
 
 def _inserts(table: str, columns: int) -> dict[int, str]:
     row = f"({','.join('?' * columns)})"
-    return {size: f"INSERT INTO {table} VALUES {','.join([row] * size)}" for size in _GROUPS}  # noqa: S608 - constants
+    return {size: f"INSERT INTO {table} VALUES {','.join([row] * size)}" for size in range(1, _ROWS + 1)}  # noqa: S608 - constants
 
 
 _MESSAGES = _inserts("message", 9)
@@ -81,7 +81,7 @@ class Store:
     def _insert(self, statements: dict[int, str], values: list[object], columns: int) -> None:
         start, rows = 0, len(values) // columns
         while start < rows:
-            size = next(size for size in _GROUPS if size <= rows - start)
+            size = min(_ROWS, rows - start)
             self._connection.execute(statements[size], values[start * columns : (start + size) * columns])
             start += size
 
