@@ -1,6 +1,7 @@
 """Postfix and Exim as the relay's upstream: STARTTLS with an own authority, AUTH, every octet as it was accepted."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from tests.support.certificates import Authority, Pair
 from tests.support.exact_bodies import BODIES, subject_and_body, submit_all
 from tests.support.exim import AUTHENTICATORS, Exim, Way, exim
+from tests.support.ledger import Clients, Ledger
 from tests.support.postfix import Postfix, postfix
 from tests.support.postfix_accounts import SETTINGS, accounts
 from tests.support.relay_process import relay_document, running_relay
@@ -153,3 +155,28 @@ def _refusing_postfix(final: ScriptedServer) -> Any:  # noqa: ANN401 - a context
 
 def _refusing_exim(final: ScriptedServer) -> Any:  # noqa: ANN401 - a context manager of either kind
     return exim(Way(final.port), judge="  deny message = 5.1.1 Unknown user\n       local_parts = gone\n  accept")
+
+
+async def test_mail_fails_over_from_a_postfix_that_ends_to_an_exim(tmp_path: Path, free_port: int) -> None:
+    """Nothing is lost or doubled, and both took their part."""
+    ledger = Ledger()
+    async with ScriptedServer() as final:
+        ledger.watch(final)
+        with contextlib.ExitStack() as first, exim(Way(final.port)) as second:
+            primary = first.enter_context(postfix(f"[127.0.0.1]:{final.port}"))
+            plain: dict[str, Any] = {"auth": "None", "tls": {"mode": "None"}}
+            ups = [
+                upstream(primary.port, "", **plain),
+                upstream(second.port, "", **plain, name="backup", provider="backup", priority=10),
+            ]
+            async with running_relay(tmp_path, relay_document(ups, free_port)) as relay:
+                await Clients(ledger, relay.smtp, sizes=(4096,)).run(3, 10)
+                await relay.until("/v1/report", lambda one: one.get("delivered") == 30, 30)
+                await ledger.settled(30)
+                # What it took has left its own queue, which goes with it; the relay still holds connections to it.
+                await asyncio.to_thread(first.close)
+                await Clients(ledger, relay.smtp, sizes=(4096,)).run(3, 30)
+                report = await relay.until("/v1/report", lambda one: one["delivered"] == 120, 60)
+            await ledger.settled(30)
+    assert [up["delivered"] for up in report["upstreams"]] == [30, 90]
+    assert (ledger.lost, ledger.doubled, ledger.damaged) == ([], {}, [])

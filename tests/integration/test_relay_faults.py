@@ -306,11 +306,13 @@ async def test_a_failing_fsync_is_451_and_mail_flows_again_by_itself(tmp_path: P
     ledger = Ledger()
     failing = tmp_path / "failing"
     shim = {"LD_PRELOAD": str(build("failing_sync", tmp_path)), "FAULT_CONTROL": str(failing)}
-    async with ScriptedServer() as server:
+    async with ScriptedServer({"steps": {"dot": {"delay": 0.5, "times": 1}}}) as server:
         ledger.watch(server)
         async with running_relay(tmp_path, document(server, free_port), environment=shim) as relay:
+            # The first is delivered while nothing can be stored: that it left must not be forgotten.
             assert (await asyncio.to_thread(_send, relay.smtp, ledger, size)).startswith("250")
             failing.touch()
+            await ledger.settled(20)
             refused = [await asyncio.to_thread(_send, relay.smtp, ledger, size) for _ in range(5)]
             assert {one[:9] for one in refused} == {"451 4.3.0"}
             assert (await relay.get("/healthz")).status == 503
@@ -321,7 +323,7 @@ async def test_a_failing_fsync_is_451_and_mail_flows_again_by_itself(tmp_path: P
                 while (await relay.get("/healthz")).status != 200:  # noqa: ASYNC110 - it is measured anew now and then
                     await asyncio.sleep(0.1)
             await ledger.settled(20)
-    assert (len(ledger.promised), ledger.lost) == (6, [])
+    assert (len(ledger.promised), ledger.lost, ledger.doubled) == (6, [], {})
     assert set(ledger.arrivals) == set(ledger.promised), "what was refused must not come back"
 
 
