@@ -35,7 +35,7 @@ class Ways:
         self._clock, self._chance = clock, chance
         self._ways: dict[str, Way] = {}
         self._revision = ""
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], Way] = {}
         self.on_reopen: Callable[[], None] = lambda: None
         """Called when an upstream that took no mail takes it again."""
 
@@ -79,13 +79,14 @@ class Ways:
 
     async def stop(self, grace: float) -> None:
         """Begin nothing more; what is under way gets `grace` seconds, then it is cut off."""
-        ways = tuple(self._ways.values())
+        # What a changed or dropped upstream still has under way ends with the others: it may hang as well.
+        ways = (*self._ways.values(), *self._retiring.values())
         for way in ways:
             way.lane.stop()
         await _within(grace, *(way.lane.idle() for way in ways))
         for way in ways:
             way.lane.abort()
-        await _within(CLOSE_TIME, *(way.lane.transport.close() for way in ways), *self._retiring)
+        await _within(CLOSE_TIME, *(way.lane.transport.close() for way in self._ways.values()), *self._retiring)
         await self._memory.flush()
 
     def _open(self, upstream: Upstream, credential: Credential | None, running: Running) -> Way:
@@ -97,8 +98,8 @@ class Ways:
     def _retire(self, way: Way) -> None:
         way.lane.stop()
         task = asyncio.get_running_loop().create_task(_close(way))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        self._retiring[task] = way
+        task.add_done_callback(self._retiring.pop)
 
     def _observe(self, way: Way, transmission: Transmission, delivery: Delivery) -> None:
         telling = _telling(delivery.outcomes)
