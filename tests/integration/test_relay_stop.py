@@ -1,6 +1,7 @@
 """SIGTERM: the process ends with 0 within its grace time whatever an upstream or a client does, and no mail is lost."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,34 @@ async def test_a_dead_upstream_never_delays_the_end_and_no_mail_is_lost(
             await ledger.settled(30)
     assert (ledger.lost, ledger.damaged) == ([], [])
     assert not ledger.doubled
+
+
+@pytest.mark.parametrize("point", ["mail", "dot"])
+async def test_an_upstream_that_hangs_and_was_replaced_delays_no_end_and_doubles_nothing(
+    tmp_path: Path, free_port: int, point: str
+) -> None:
+    """As it goes: it hangs, the provider is switched, the pods are rolled. After the dot nobody knows."""
+    async with ScriptedServer({"steps": {point: "hang"}}) as bad, ScriptedServer() as good:
+        before, after = document(bad, free_port), document(good, free_port, name="new", provider="new")
+        async with running_relay(tmp_path, before, None, "--grace", str(GRACE)) as relay:
+            await relay.submit(MAIL)
+            await _heard(bad, point)
+            (tmp_path / "relay.v1.json").write_text(json.dumps(after), encoding="utf-8")
+            await relay.until("/v1/report", lambda one: one["upstreams"][0]["name"] == "new")
+            assert await relay.terminate() < ENOUGH
+        async with running_relay(tmp_path, after) as relay:
+            if point == "mail":
+                await relay.until("/v1/report", lambda one: one.get("delivered") == 1)
+            else:
+                report = await relay.until("/v1/report", lambda one: one["queue"].get("held") == 1)
+                assert report["delivered"] == 0
+        assert len(good.messages) == (point == "mail")
+
+
+async def _heard(server: ScriptedServer, point: str) -> None:
+    async with asyncio.timeout(10):
+        while not (server.messages if point == "dot" else _mails(server)):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
 
 
 async def test_no_attempt_is_begun_after_sigterm(tmp_path: Path, free_port: int) -> None:

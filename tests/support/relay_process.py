@@ -141,7 +141,11 @@ async def running_relay(
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-        relay.exit_code = await asyncio.wait_for(process.wait(), 20)
+        try:
+            relay.exit_code = await asyncio.wait_for(process.wait(), 20)
+        except TimeoutError:
+            process.kill()
+            relay.exit_code = await process.wait()
     assert relay.was_killed or relay.exit_code == 0, relay.log()
 
 
