@@ -41,18 +41,23 @@ class Ways:
 
     def apply(self, running: Running) -> bool:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
-        before, now_open, opened = dict(self._ways), {}, False
+        before, now_open, opened = dict(self._ways), {}, []
         for upstream in running.candidates:
             credential = running.secrets.credentials.get(upstream.provider)
             known = before.get(upstream.name)
             if known and known.serves(upstream, credential, running.config.hostname):
                 now_open[upstream.name] = before.pop(upstream.name)
             else:
-                now_open[upstream.name], opened = self._open(upstream, credential, running), True
+                now_open[upstream.name] = self._open(upstream, credential, running)
+                opened.append(now_open[upstream.name])
+        is_start = not self._ways
         self._ways, self._revision = now_open, running.secrets.revision
         for way in before.values():
             self._retire(way)
-        return opened
+        for way in () if is_start else opened:
+            # What was remembered of the one before must not be held against it at the next start.
+            self._memory.remember(way, self._revision)
+        return bool(opened)
 
     def states(self) -> Sequence[Way]:
         """Every upstream as the report shows it."""
@@ -116,7 +121,8 @@ class Ways:
             self.on_reopen()
 
     def _moved(self, way: Way, was_open: bool) -> None:
-        self._memory.remember(way, self._revision)
+        if self._ways.get(way.name) is way:
+            self._memory.remember(way, self._revision)
         breaker = way.current
         if breaker.is_open == was_open:
             return
