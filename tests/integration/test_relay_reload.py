@@ -143,3 +143,22 @@ async def test_configuration_and_secrets_of_one_revision_take_effect_together_wh
             await ledger.settled(20)
             assert relay.events("breaker-opened") == []
     assert (ledger.lost, ledger.doubled, ledger.refused, clients.disconnections) == ([], {}, {}, 0)
+
+
+async def test_a_credential_that_was_mended_is_not_held_against_the_upstream_after_a_restart(
+    tmp_path: Path, free_port: int
+) -> None:
+    """Without a revision of the secrets, as in a plain directory: what was remembered of the old one is over."""
+    wrong = {"provider.up.username": "relay", "provider.up.password": "wrong"}
+    mounts = Mounts(tmp_path, wrong)
+    async with ScriptedServer({"accounts": {"relay": "right"}}) as server:
+        document = relay_document([upstream("up", server.port, auth="Plain")], free_port)
+        async with running_relay(tmp_path, document) as relay:
+            await relay.submit(MAIL)
+            await relay.until("/v1/report", lambda one: one["queue"].get("held") == 1)
+            mounts.secrets(wrong | {"provider.up.password": "right"})
+            await relay.until("/v1/report", lambda one: one.get("delivered") == 1)
+        async with running_relay(tmp_path, document) as relay:
+            assert (await relay.get("/v1/report")).json()["upstreams"][0]["breaker"] == "Closed"
+            await relay.submit(MAIL)
+            await relay.until("/v1/report", lambda one: one.get("delivered") == 1)
