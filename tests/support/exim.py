@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,7 +143,9 @@ def exim(
             (folder / "ca.pem").write_bytes(authority.read_bytes())
         said = folder / "said"
         with said.open("wb") as output:
-            process = subprocess.Popen(_command(folder, "-bdf", "-q2s"), stdout=output, stderr=output)
+            process = subprocess.Popen(
+                _command(folder, "-bdf", "-q2s"), stdout=output, stderr=output, start_new_session=True
+            )
         try:
             _await_port(process, port, said)
             yield Exim(folder, port)
@@ -189,10 +191,15 @@ def _await_port(process: "subprocess.Popen[bytes]", port: int, said: Path) -> No
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """`unshare` and `sh` became Exim by exec, so that the id is the daemon's."""
+    """`unshare` and `sh` became Exim by exec, so that the id is the daemon's, and that of the group of its children.
+
+    A child that outlives the daemon, such as one that waits after a failed handshake, would make the log folder anew.
+    """
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
