@@ -7,9 +7,10 @@ import time
 import pytest
 
 from mailhaul_contract.addresses import Address
-from mailhaul_relay.policy.srs import SrsRewriter
+from mailhaul_relay.policy.srs import HASH_LENGTH, SrsRewriter
 
 SRS = shutil.which("srs")
+LONG = f"--hashlength={HASH_LENGTH}"
 SECRET = "an interoperable secret"
 OURS = SrsRewriter((SECRET.encode(),), "own.example")
 
@@ -23,7 +24,7 @@ SENDERS = ["ann@far.example", "Ann.Example+tag@Far.example", "list-bounces=x=y@f
 def srs(*arguments: str, secret: str = SECRET) -> str:
     assert SRS
     ran = subprocess.run(
-        [SRS, f"--secret={secret}", *arguments], capture_output=True, text=True, timeout=20, check=True
+        [SRS, f"--secret={secret}", LONG, *arguments], capture_output=True, text=True, timeout=20, check=True
     )
     return ran.stdout.strip()
 

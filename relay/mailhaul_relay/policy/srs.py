@@ -3,9 +3,10 @@
 `rewriting` makes them, `admission` resolves those that come back. The form is that of the SRS draft (libsrs2,
 Mail::SRS with its guarded scheme), so that other relays on the path understand it:
 `SRS0=hash=day=domain=local` for a first rewriting, `SRS1=hash=first-relay==hash=day=domain=local` for a second.
-The hash is HMAC-SHA1 over the lower-cased parts, its first four base64 characters, compared without case, since
-some relays fold local parts. A stranger may address a valid one with any envelope sender: auto-replies and sender
-call-outs are not null; the hash and the age of 21 days keep it from being an open relay.
+The hash is HMAC-SHA1 over the lower-cased parts, its first `HASH_LENGTH` base64 characters, compared without case,
+since some relays fold local parts. A stranger may address a valid one with any envelope sender: auto-replies and
+sender call-outs are not null; the hash and the age of 21 days keep it from being an open relay. The four characters
+that others use by default are 2 million values without case, which RCPT alone finds in a minute: too short for us.
 Failures: an address that is not ours, forged or stale is None.
 """
 
@@ -18,7 +19,8 @@ from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_relay.policy.dates import DAY
 
 MAX_AGE_DAYS = 21
-_HASH_LENGTH = 4
+HASH_LENGTH = 10
+"""Characters of the hash, in what we sign and at least in what we take: 6e15 values without case."""
 _DAYS = 1024
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _SEPARATORS = "=+-"
@@ -87,7 +89,7 @@ class SrsRewriter:
 
 def _hash(secret: bytes, *parts: str) -> str:
     data = "".join(parts).lower().encode("utf-8", "surrogatepass")
-    return b64encode(hmac.new(secret, data, hashlib.sha1).digest()).decode("ascii")[:_HASH_LENGTH]
+    return b64encode(hmac.new(secret, data, hashlib.sha1).digest()).decode("ascii")[:HASH_LENGTH]
 
 
 def _day(now: float) -> str:

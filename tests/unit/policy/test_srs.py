@@ -77,6 +77,18 @@ def test_what_was_not_signed_does_not_come_back(address: str) -> None:
     assert back(OURS, address) is None
 
 
+@pytest.mark.parametrize("kept", [0, 4, 9])
+def test_a_hash_that_is_short_enough_to_guess_does_not_come_back(kept: int) -> None:
+    """RCPT answers tens of thousands of guesses a second; four characters without case are two million."""
+    tag, signed, rest = OURS.forward("ann@far.example", NOW).split("=", 2)
+    assert len(signed) == 10
+    assert back(OURS, f"{tag}={signed[:kept]}={rest}") is None
+    inner = f"{tag}={signed}={rest}"
+    _, hash_, relayed = OURS.forward(inner.replace("@own.example", "@first.example"), NOW).split("=", 2)
+    assert back(OURS, f"SRS1={hash_}={relayed}") == inner.replace("@own.example", "@first.example")
+    assert back(OURS, f"SRS1={hash_[:kept]}={relayed}") is None
+
+
 def test_another_domain_is_not_ours_to_reverse() -> None:
     signed = OURS.forward("ann@far.example", NOW).replace("@own.example", "@other.example")
     assert back(OURS, signed) is None
