@@ -50,6 +50,7 @@ PROVIDER = {
     "host": "smtp.example.com",
     "tls": {"caRef": {"name": "ca"}},
     "auth": {"secretRef": {"name": "account"}},
+    "senders": {"domains": ["example.com"]},
 }
 ALIAS = {
     "relayRef": {"name": "relay"},

@@ -4,7 +4,7 @@ What the provider's type implies is in `profiles`; the plan merges both. Failure
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -77,6 +77,12 @@ class ProviderTls(Part):
             lambda tls: not tls.ca_ref or (tls.verify is not TlsVerify.NONE and tls.mode is not TlsMode.NONE),
             field="caRef",
         ),
+        Rule(
+            "serverName has no effect without TLS; remove it, or set mode to StartTLS",
+            "!(has(self.serverName) && self.serverName != '') || !(has(self.mode) && self.mode == 'None')",
+            lambda tls: not tls.server_name or tls.mode is not TlsMode.NONE,
+            field="serverName",
+        ),
     )
 
     mode: TlsMode | None = None
@@ -145,6 +151,16 @@ class ProviderConnections(Part):
 class ProviderSenders(Part):
     """Who may be the author of mail through this provider."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "rewriteFrom has no effect while domains is empty, which means any; list in domains what the provider has"
+            " verified, or remove rewriteFrom",
+            "!(has(self.rewriteFrom) && self.rewriteFrom != '') || (has(self.domains) && size(self.domains) > 0)",
+            lambda senders: not senders.rewrite_from or bool(senders.domains),
+            field="rewriteFrom",
+        ),
+    )
+
     domains: Annotated[tuple[DomainName, ...], Field(max_length=256), SetOf()] = ()
     """The From domains that the provider has verified; empty means any. Mail from others is not sent through it."""
     rewrite_from: OptionalMailAddress = ""
@@ -164,6 +180,14 @@ class ProviderBehavior(Part):
     """The largest message that it takes."""
     max_recipients: Annotated[int, Field(ge=1, le=100_000)] | None = None
     """The most recipients of one message that it takes; more are split."""
+
+
+def _connects_or_has_no_means_to(spec: Any) -> bool:  # noqa: ANN401 - an UpstreamProviderSpec, defined below
+    if spec.type is not ProviderType.CAPTURE:
+        return True
+    unconnected = ProviderConnections(max=spec.connections.max)
+    no_auth = not spec.auth.secret_ref and spec.auth.mechanism in {AuthMechanism.NONE, AuthMechanism.AUTO}
+    return not spec.host and not spec.port and no_auth and (spec.tls, spec.connections) == (ProviderTls(), unconnected)
 
 
 class UpstreamProviderSpec(Part):
@@ -187,16 +211,16 @@ class UpstreamProviderSpec(Part):
             field="auth",
         ),
         Rule(
-            "type capture keeps mail in the relay's own inbox and connects to nothing; remove host, port, tls and auth",
-            "self.type != 'capture' || (!(has(self.host) && self.host != '') && !has(self.port) && !has(self.tls.mode)"
-            " && !has(self.tls.caRef) && !has(self.auth.secretRef))",
-            lambda spec: (
-                spec.type is not ProviderType.CAPTURE
-                or (
-                    (not spec.host and not spec.port and not spec.tls.mode and not spec.tls.ca_ref)
-                    and not spec.auth.secret_ref
-                )
-            ),
+            "type capture keeps mail in the relay's own inbox and connects to nothing; remove host, port, tls, auth,"
+            " and all of connections but max",
+            "self.type != 'capture' || (!(has(self.host) && self.host != '') && !has(self.port)"
+            " && !has(self.tls.mode) && !has(self.tls.caRef) && self.tls.verify == 'Required'"
+            " && !(has(self.tls.serverName) && self.tls.serverName != '')"
+            " && !has(self.auth.secretRef) && self.auth.mechanism in ['None', 'Auto']"
+            " && self.connections.messagesPerConnection == 100 && self.connections.addressFamily == 'Any'"
+            " && duration(self.connections.idleTimeout) == duration('30s')"
+            " && duration(self.connections.replyTimeout) == duration('2m'))",
+            _connects_or_has_no_means_to,
         ),
     )
     TRANSITIONS: ClassVar[tuple[Transition, ...]] = (

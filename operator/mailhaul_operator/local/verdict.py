@@ -105,7 +105,7 @@ def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
             Cause(
                 "SenderRefused",
                 f"{whom} mail from {domain}",
-                f"verify {domain} at the provider, or set spec.senders.rewriteFrom of the UpstreamProvider",
+                f"verify {domain} at the provider, or set spec.senders.domains and rewriteFrom there",
                 blocks=domain in by_all,
             )
         )
