@@ -6,6 +6,7 @@ says what to do; everything later is told in log, health and report.
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -26,6 +27,8 @@ from mailhaul_relay.spool.sqlite import SqliteSpool
 from mailhaul_relay.telemetry.lines import LineWriter
 from mailhaul_relay.telemetry.log import Log
 
+GARBAGE = (10_000, 20, 50)
+"""Thresholds of the garbage collector. Mail makes no cycles of objects; modules and models are never garbage."""
 RESTART = 1.0
 """Seconds until a loop that ended in an error of ours is begun again."""
 
@@ -33,6 +36,8 @@ RESTART = 1.0
 def serve(directories: Directories, addresses: Addresses, grace: float) -> int:
     """Run one relay until SIGTERM or SIGINT; the exit code."""
     lines = LineWriter()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE)
     try:
         asyncio.run(_serve(directories, addresses, grace, lines))
     except (SpoolError, OSError) as error:

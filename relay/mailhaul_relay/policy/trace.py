@@ -5,6 +5,7 @@ literals are repeated. Cannot fail.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from mailhaul_relay.policy.dates import header_date
@@ -24,6 +25,7 @@ def received(hostname: str, helo: str, client: str, protocol: str, id: str, now:
     return text.encode("ascii")
 
 
+@lru_cache(maxsize=1024)
 def _tcp_info(client: str) -> str:
     try:
         address = ip_address(client)

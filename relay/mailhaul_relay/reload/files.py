@@ -45,7 +45,7 @@ def read_config(path: Path) -> ConfigFile:
     file_digest = digest(content)
     try:
         data = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnreadableError((f"{path.name} is not JSON; write it with `mailhaul render`",), file_digest) from None
     version = data.get("contractVersion") if isinstance(data, dict) else None
     if version != CONTRACT_VERSION:
@@ -97,7 +97,11 @@ def _secret_files(directory: Path) -> dict[str, bytes]:
         raise UnreadableError(
             (f"the secrets directory {directory.name} does not exist; mount it or correct --secrets",)
         )
-    return {one.name: _read(one, MAX_SECRET) for one in _entries(source) if one.is_file()}
+    try:
+        files = [one for one in source.iterdir() if not one.name.startswith(".") and one.is_file()]
+    except OSError as error:  # no descriptor left, or the mount was swapped just now: not "there are no secrets"
+        raise UnreadableError((f"the secrets directory cannot be read: {error.strerror}",)) from None
+    return {one.name: _read(one, MAX_SECRET) for one in sorted(files)}
 
 
 def _read(path: Path, limit: int) -> bytes:

@@ -312,8 +312,10 @@ class Conversation(SMTP):
         assert self._receiver is not None
         if now - self.heard > limits.DATA_IDLE:
             self.close(replies.IDLE)
-        elif self._session_is_over(now) and self._receiver.heard < limits.DATA_RATE * (now - self._receiving_since):
-            self.close(replies.SESSION_OVER)
+        elif self._session_is_over(now):
+            in_vain = self._receiver.refusal is not None
+            if in_vain or self._receiver.heard < limits.DATA_RATE * (now - self._receiving_since):
+                self.close(replies.SESSION_OVER)
 
     def _session_is_over(self, now: float) -> bool:
         return now - self.started > self.reception.services.intake.running().config.limits.session_time

@@ -75,9 +75,7 @@ class Committer:
     def _transact(self, operations: list[Operation]) -> tuple[Effect, list[Answer]]:
         try:
             store = self._ready()
-            store.execute("BEGIN IMMEDIATE")
-            effect, failures = self._apply(store, operations)
-            store.execute("COMMIT")
+            effect, failures = self._express(store, operations) or self._at_length(store, operations)
         except sqlite3.Error as error:
             failure = from_sqlite(error, "commit to the spool", self._directory)
             self._fail(failure)
@@ -85,6 +83,27 @@ class Committer:
         self._recovered()
         self._log_pages += _estimate(operations)
         return effect, [(one, failures.get(index)) for index, one in enumerate(operations)]
+
+    def _express(self, store: Store, operations: list[Operation]) -> tuple[Effect, dict[int, SpoolError]] | None:
+        """Commit in one step; None when the batch has other operations, or one that is at fault."""
+        rows = [one.row for one in operations if type(one) is Accept]
+        gone = [one.id for one in operations if type(one) is Remove]
+        if len(rows) + len(gone) != len(operations):
+            return None
+        try:
+            changes, files = store.express(rows, gone)
+        except (*OWN_FAULTS, sqlite3.DatabaseError) as error:
+            if not (isinstance(error, OWN_FAULTS) or is_unreadable(error)):
+                raise
+            return None
+        return Effect(changes, files), {}
+
+    def _at_length(self, store: Store, operations: list[Operation]) -> tuple[Effect, dict[int, SpoolError]]:
+        store.forget()
+        store.execute("BEGIN IMMEDIATE")
+        effect, failures = self._apply(store, operations)
+        store.execute("COMMIT")
+        return effect, failures
 
     def _apply(self, store: Store, operations: list[Operation]) -> tuple[Effect, dict[int, SpoolError]]:
         try:

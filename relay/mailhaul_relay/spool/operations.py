@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mailhaul_relay.spool.census import Change
-from mailhaul_relay.spool.store import Fate, Row, Store
+from mailhaul_relay.spool.rows import Fate, Row
+from mailhaul_relay.spool.store import Store
 
 
 @dataclass(slots=True)

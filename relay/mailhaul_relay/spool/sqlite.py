@@ -21,8 +21,9 @@ from mailhaul_relay.spool.interface import BodyWriter, Counts, SpoolError, Store
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.reader import Reader
+from mailhaul_relay.spool.rows import Fate, Row
 from mailhaul_relay.spool.settings import Settings
-from mailhaul_relay.spool.store import Fate, Row, Store
+from mailhaul_relay.spool.store import Store
 from mailhaul_relay.spool.waking import WakeChunk
 from mailhaul_relay.spool.writer import Writer
 from mailhaul_relay.telemetry.log import Log

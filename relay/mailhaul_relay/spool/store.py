@@ -10,35 +10,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from mailhaul_relay.spool import express
 from mailhaul_relay.spool.census import Change
 from mailhaul_relay.spool.codec import OPEN
+from mailhaul_relay.spool.rows import Fate, Row
 
 _ROWS = 8
 """Rows of one INSERT at most; a statement for each number stays prepared, and keeps the bytes of its last rows."""
-
-
-class Row(NamedTuple):
-    """A new message: the columns of `message` but for the key, then its bytes (`body` None when it is in `file`)."""
-
-    id: str
-    due: float | None
-    mask: int
-    accepted: float
-    body_size: int
-    file: str | None
-    envelope: str
-    progress: str
-    head: bytes
-    body: bytes | None
-
-
-class Fate(NamedTuple):
-    """The columns that an update changes."""
-
-    id: str
-    due: float | None
-    mask: int
-    progress: str
 
 
 def _inserts(table: str, columns: int) -> dict[int, str]:
@@ -50,11 +28,23 @@ _MESSAGES = _inserts("message", 9)
 _CONTENTS = _inserts("content", 3)
 
 
+_RECENT = 4096
+"""Messages of which it is known what the database has of them."""
+
+
+class _Known(NamedTuple):
+    mask: int
+    accepted: float
+    file: str | None
+
+
 class Store:
     """The spool's database as its writer sees it. Not safe for threads."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        express.prepare(connection)
+        self._recent: dict[str, _Known] = {}
         (self._key,) = connection.execute("SELECT coalesce(max(key), 0) FROM content").fetchone()
 
     @property
@@ -95,20 +85,51 @@ class Store:
                 changes.append(Change(before[0], fate.mask, before[1]))
         return changes
 
+    def express(self, rows: Sequence[Row], gone: Sequence[str]) -> tuple[list[Change], list[str]]:
+        """Add and remove messages in a transaction of its own, in one step; as `insert` and `delete`."""
+        gone = tuple(dict.fromkeys(gone))
+        come = {row.id: _Known(row.mask, row.accepted, row.file) for row in rows}
+        known = [come.get(one) or self._recent.get(one) for one in gone]
+        strange = [one for one, found in zip(gone, known, strict=True) if found is None]
+        found = [_Known(*one[1:]) for one in self._found(strange)] if strange else []
+        express.run(self._connection, self._key + 1, rows, gone)
+        self._key += len(rows)
+        self._remember(come, gone)
+        left = [one for one in known if one is not None] + found
+        changes = [Change(0, row.mask, row.accepted) for row in rows] + [
+            Change(one.mask, 0, one.accepted) for one in left
+        ]
+        return changes, [one.file for one in left if one.file]
+
+    def _remember(self, come: "dict[str, _Known]", gone: Sequence[str]) -> None:
+        """Know what came a moment ago, for it will leave in a moment: a question to the database less."""
+        if len(self._recent) > _RECENT:
+            self._recent.clear()
+        self._recent.update(come)
+        for one in gone:
+            self._recent.pop(one, None)
+
+    def forget(self) -> None:
+        """Know nothing of what came: something else changes it now."""
+        self._recent.clear()
+
     def delete(self, ids: Sequence[str]) -> tuple[list[Change], list[str]]:
         """Remove messages, those that are there; gives the names of their body files."""
         wanted = json.dumps(ids)
-        found = json.loads(
-            self._connection.execute(
-                "SELECT json_group_array(json_array(key, mask, CAST(accepted AS INTEGER), file)) FROM message"
-                " WHERE id IN (SELECT value FROM json_each(?))",
-                (wanted,),
-            ).fetchone()[0]
-        )
+        found = self._found(ids)
         keys = json.dumps([row[0] for row in found])
         self._connection.execute("DELETE FROM content WHERE key IN (SELECT value FROM json_each(?))", (keys,))
         self._connection.execute("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
         return [Change(row[1], 0, row[2]) for row in found], [row[3] for row in found if row[3]]
+
+    def _found(self, ids: Sequence[str]) -> list[Any]:
+        """Give key, states, time and body file of those messages that are there."""
+        sql = (
+            "SELECT json_group_array(json_array(key, mask, CAST(accepted AS INTEGER), file)) FROM message"
+            " WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        found: list[Any] = json.loads(self._connection.execute(sql, (json.dumps(ids),)).fetchone()[0])
+        return found
 
     def set_aside(self, id: str, reason: str, now: float) -> list[Change]:  # noqa: A002 - the field's own word
         """Move a message to the quarantine with all its bytes."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 from mailhaul_relay.model.message import Progress, State
 from mailhaul_relay.spool.codec import BITS, Unreadable, decode_envelope, decode_progress, encode_progress, mask
 from mailhaul_relay.spool.operations import Effect
-from mailhaul_relay.spool.store import Fate, Store
+from mailhaul_relay.spool.rows import Fate
+from mailhaul_relay.spool.store import Store
 
 _CHUNK = 200
 

@@ -1,6 +1,7 @@
 """JSON log lines: one event a line, on standard error, with one id from accept to the provider's reply.
 
-Everybody writes through `Log.event`; keys that hold addresses are known here, so that redaction cannot be forgotten.
+Everybody writes through `Log.event`; keys that hold addresses are known here, so that redaction cannot be forgotten,
+and in every other text whatever looks like one is found: upstreams repeat the recipient in their replies.
 Secrets are never given to it, and an object that it does not know is written as its type's name, never as its text.
 Lines are ASCII (control characters and everything that a terminal could act on are escaped) and at most 8 KiB long.
 A closed or full standard error is not the mail's problem: see `lines`.
@@ -12,6 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import re2
+
 from mailhaul_contract.addresses import Address
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.ports.clock import Clock, wall_clock
@@ -20,6 +23,7 @@ ADDRESS_KEYS = frozenset({"sender", "recipient", "recipients", "original", "fina
 """Fields whose values are addresses or lists of them."""
 MAX_LINE = 8192
 """Characters of a line; longer ones are cut field by field and marked `"truncated": true`."""
+_LOCAL_PART = re2.compile(r'(?:"[^"]*"|[^\s<>()\[\],;:"]+)@')
 _MAX_TEXT = 256
 _MAX_ITEMS = 10
 
@@ -48,7 +52,7 @@ class Log:
         line: dict[str, Any] = {"time": self._timestamp(), "level": level, "event": event}
         for key, value in fields.items():
             if value is not None:
-                line[key] = _redacted(value) if self.redact and key in ADDRESS_KEYS else value
+                line[key] = _without_addresses(key, value) if self.redact else value
         encoded = _encode(line)
         self._write((encoded if len(encoded) < MAX_LINE else _encode(_cut(line))) + "\n")
 
@@ -78,6 +82,18 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - what JSON can hold
 
 
 _encode = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False).encode
+
+
+def _without_addresses(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
+    if key in ADDRESS_KEYS:
+        return _redacted(value)
+    match value:
+        case str():
+            return _LOCAL_PART.sub("***@", value) if "@" in value else value
+        case list() | tuple():
+            return [_without_addresses(key, one) for one in value]
+        case _:
+            return value
 
 
 def _redacted(value: Any) -> Any:  # noqa: ANN401 - an address, or a collection of them

@@ -1,0 +1,84 @@
+"""A busy relay's batches are one SQL statement; what they leave behind is the same as that of single statements."""
+
+from pathlib import Path
+
+import pytest
+from tests.support.queued_mail import dead, held, queued
+
+from mailhaul_relay.model.message import Body, Message
+from mailhaul_relay.ports.clock import VirtualClock
+from mailhaul_relay.spool.sqlite import SqliteSpool
+from mailhaul_relay.telemetry.log import Log
+
+SIZES = (0, 1, 4096, 100_000)
+
+
+def _mail(number: int, size: int) -> Message:
+    message = queued(number, head=f"Subject: {number}\r\n\r\n".encode())
+    return Message(message.envelope, message.head, Body(size, bytes([number % 256]) * size))
+
+
+async def _open(directory: Path) -> SqliteSpool:
+    return await SqliteSpool.open(directory, Log(lambda _: None), VirtualClock())
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+async def test_messages_of_one_batch_keep_their_own_bytes(tmp_path: Path, count: int) -> None:
+    spool = await _open(tmp_path)
+    mails = [_mail(number, SIZES[number % len(SIZES)]) for number in range(count)]
+    for future in [spool.accept(one) for one in mails]:
+        await future
+    for one in mails:
+        loaded = await spool.load(one.id)
+        assert loaded is not None
+        assert (loaded.head, loaded.body.data, loaded.envelope) == (one.head, one.body.data, one.envelope)
+    await spool.close()
+
+
+async def test_what_comes_and_goes_in_one_batch_leaves_nothing(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    for future in [*(spool.accept(_mail(number, 10)) for number in range(5)), spool.remove(_mail(3, 10).id)]:
+        await future
+    assert spool.counts().queued == 4
+    assert await spool.load(_mail(3, 10).id) is None
+    await spool.close()
+
+
+async def test_counts_hold_when_a_message_changed_between_its_coming_and_going(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    await spool.accept(queued(1))
+    await spool.update(queued(1, held()))
+    assert (spool.counts().queued, spool.counts().held) == (0, 1)
+    await spool.update(queued(1, dead()))
+    await spool.remove(queued(1).id)
+    assert spool.counts() == type(spool.counts())()
+    await spool.close()
+
+
+async def test_counts_are_those_of_the_database_after_a_restart(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    for future in [spool.accept(_mail(number, 10)) for number in range(30)]:
+        await future
+    for future in [spool.remove(_mail(number, 10).id) for number in range(0, 30, 3)]:
+        await future
+    before = spool.counts()
+    await spool.close()
+    spool = await _open(tmp_path)
+    assert spool.counts() == before
+    assert before.queued == 20
+    await spool.close()
+
+
+async def test_an_id_that_is_there_already_fails_alone(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    await spool.accept(_mail(1, 10))
+    futures = [spool.accept(_mail(number, 20)) for number in (1, 2, 3)]
+    with pytest.raises(Exception, match="store this accept"):
+        await futures[0]
+    await futures[1]
+    await futures[2]
+    kept = await spool.load(_mail(1, 10).id)
+    assert kept is not None
+    assert kept.body.size == 10
+    assert spool.counts().queued == 3
+    await spool.close()
