@@ -1,5 +1,5 @@
 # Every target sets itself up; `make help` lists them. A second run is quick.
-PYTHON ?= python3
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -54,7 +54,7 @@ image: ## Build both images with docker, podman or buildah (IMAGE_TOOL=, BASE_IM
 	$(IMAGE_TOOL) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --target operator -t localhost/mailhaul-operator:$(IMAGE_TAG) .
 
 lock: $(READY) ## Renew requirements/*.lock after a change of dependencies
-	@test -x $(VENV)/uv/bin/uv || { $(PYTHON) -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv; }
+	@test -x $(VENV)/uv/bin/uv || { $(BIN)/python -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv; }
 	@$(UV) pyproject.toml -o requirements/runtime.lock
 	@$(UV) pyproject.toml requirements/dev.in -o requirements/dev.lock
 	@$(UV) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
