@@ -116,6 +116,21 @@ def test_redaction_leaves_only_domains(key: str) -> None:
     assert _line(redact=True, **{key: Address(CANARY, "example.net")})[key] == "***@example.net"
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("550 5.1.1 <{0}@example.net>: no such user", "550 5.1.1 <***@example.net>: no such user"),
+        ("452 {0}@a.example,x.{0}@b.example over quota", "452 ***@a.example,***@b.example over quota"),
+        ('550 "a {0}"@example.net unknown', "550 ***@example.net unknown"),
+        ("550 5.7.1 no address here", "550 5.7.1 no address here"),
+    ],
+)
+def test_redaction_finds_addresses_in_the_words_of_others(told: str, shown: str) -> None:
+    line = _line(redact=True, reply=told.format(CANARY), reasons=[told.format(CANARY)])
+    assert line["reply"] == shown
+    assert line["reasons"] == [shown]
+
+
 def test_redaction_covers_lists_and_leaves_the_null_sender() -> None:
     line = _line(redact=True, recipients=[f"{CANARY}@a.example", f"{CANARY}@b.example"], sender="")
     assert line["recipients"] == ["***@a.example", "***@b.example"]
