@@ -1,5 +1,6 @@
 """Configuration and secrets change under the relay as Kubernetes changes mounts: whole, in any order, sometimes bad."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -106,6 +107,27 @@ def test_a_bad_configuration_is_refused_with_the_field_and_the_remedy(
     assert isinstance(loaded, Refusal)
     assert words in "; ".join(loaded.reasons)
     assert loaded.digest == digest(content)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+def test_a_file_nested_without_end_is_refused_like_any_other(mounts: Mounts, opening: bytes) -> None:
+    content = mounts.write_config(opening * 100_000)
+    loaded = _load(mounts)
+    assert isinstance(loaded, Refusal)
+    assert "is not JSON" in loaded.reasons[0]
+    assert loaded.digest == digest(content)
+
+
+def test_a_directory_that_cannot_be_read_is_not_one_without_secrets(
+    mounts: Mounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_descriptor(_: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "iterdir", no_descriptor)
+    loaded = _load(mounts)
+    assert isinstance(loaded, Refusal)
+    assert "Too many open files" in loaded.reasons[0]
 
 
 def test_a_missing_file_is_told_by_its_name(mounts: Mounts) -> None:
