@@ -120,6 +120,16 @@ async def test_a_message_that_goes_on_fast_enough_outlives_the_session_time() ->
     wire.close()
 
 
+async def test_a_message_that_is_refused_anyway_does_not_outlive_the_session_time() -> None:
+    """Else one client could send at full speed for ever, to no end."""
+    wire = connected()
+    wire.send(TO_DATA + b"not a header\0\r\n")
+    wire.session.started -= 3601
+    wire.send(b"x" * int(limits.DATA_RATE * 101))
+    assert later(wire, 0).startswith(b"421 4.7.0 ")
+    wire.close()
+
+
 async def test_a_message_that_stands_still_is_given_up() -> None:
     bench = Bench()
     wire = connected(bench)
