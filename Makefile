@@ -25,7 +25,7 @@ $(READY): requirements/dev.lock pyproject.toml requirements/venv
 setup: $(READY) ## venv, and the programs that tests run against, from Debian when root and apt-get exist
 	@requirements/debian
 
-demo: $(READY) ## See mail arrive while a provider fails in six ways
+demo: $(READY) ## See mail arrive while a provider fails in five ways
 	@env -u KUBECONFIG $(BIN)/python -m tests.support.demo
 
 format: $(READY) ## Format the code

@@ -15,11 +15,13 @@ Seconds = Annotated[int, Field(ge=0, le=31_536_000)]
 """A duration in whole seconds, a year at most."""
 Bytes = Annotated[int, Field(ge=0, le=2**40)]
 Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+OBJECT_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+Name = Annotated[str, Field(min_length=1, max_length=63, pattern=NAME_PATTERN)]
 """An RFC 1123 label: handles of listeners and upstreams, and namespaces."""
 ObjectName = Annotated[
     str,
-    Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
+    Field(min_length=1, max_length=253, pattern=OBJECT_NAME_PATTERN),
 ]
 """An RFC 1123 subdomain: names of Kubernetes objects."""
 Domain = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(normal_domain)]

@@ -8,6 +8,25 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mailhaul_contract.base import NAME_PATTERN, OBJECT_NAME_PATTERN
+
+_FORMS = {
+    NAME_PATTERN: "use a-z, 0-9 and -, with a letter or digit at both ends",
+    OBJECT_NAME_PATTERN: "use a-z, 0-9, - and dots, with a letter or digit at both ends of each part",
+}
+_SHAPES = {
+    "int": "write a whole number, without quotes",
+    "float": "write a number, without quotes",
+    "bool": "write true or false, without quotes",
+    "string": "write text; in quotes when YAML takes it for something else",
+    "tuple": "write a list",
+    "list": "write a list",
+    "mapping": "write fields with values",
+    "dict": "write fields with values",
+    "model": "write fields with values",
+}
+"""What to write where the kind of the value is wrong, by the beginning of pydantic's type of error."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -56,7 +75,24 @@ def _refusal(error: dict[str, Any]) -> Refusal:
             at_fault = str(getattr(cause, "field", ""))  # a rule of an object may name the member that breaks it
             return Refusal(_join(path, at_fault), *_split(str(cause or error["msg"])))
         case _:
-            return Refusal(path, f"{_lower(error['msg'])}, given {_kind(error)}", "correct the value")
+            return Refusal(path, f"{_lower(error['msg'])}, given {_kind(error)}", _remedy(kind, context))
+
+
+def _remedy(kind: str, context: dict[str, Any]) -> str:
+    """What to write, for the checks that are pydantic's own."""
+    match kind:
+        case "string_pattern_mismatch":
+            return _FORMS.get(context["pattern"], "write it as the pattern says")
+        case "greater_than_equal":
+            return f"use {context['ge']} or more"
+        case "less_than_equal":
+            return f"use {context['le']} or less"
+        case "string_too_short":
+            return f"use at least {context['min_length']} characters"
+        case "string_too_long":
+            return f"use at most {context['max_length']} characters"
+        case _:
+            return next((remedy for of, remedy in _SHAPES.items() if kind.startswith(of)), "correct the value")
 
 
 def _join(path: str, field: str) -> str:

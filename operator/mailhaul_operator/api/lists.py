@@ -21,7 +21,7 @@ class SetOf:
         """Give the list back, or raise RuleBroken; as written, which is what the API server compares."""
         if not isinstance(values, list):
             return values
-        _refuse(value for value in values if isinstance(value, str))
+        _refuse((value for value in values if isinstance(value, str)), "value")
         return tuple(values)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
@@ -40,7 +40,8 @@ class MapBy:
 
     def refuse_duplicates(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
         """Give the list back, or raise RuleBroken."""
-        _refuse(" ".join(str(getattr(item, to_snake(key))) for key in self.keys) for item in items)
+        found = (tuple(str(getattr(item, to_snake(key))) for key in self.keys) for item in items)
+        _refuse((key if any(key) else () for key in found), " and ".join(self.keys))
         return items
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
@@ -48,11 +49,12 @@ class MapBy:
         return core_schema.no_info_after_validator_function(self.refuse_duplicates, handler(source))
 
 
-def _refuse(keys: Iterable[Hashable]) -> None:
-    seen: set[Hashable] = set()
+def _refuse(keys: Iterable[Hashable], what: str) -> None:
+    """Begins as the API server does; `()` is the key of an item that leaves it empty."""
+    seen: dict[Hashable, int] = {}
     for index, key in enumerate(keys):
-        if key in seen:
-            raise RuleBroken(
-                f"Duplicate value at item {index}; each may appear once, give it another name or remove it", ""
-            )
-        seen.add(key)
+        first = seen.setdefault(key, index)
+        if first != index and key == ():
+            raise RuleBroken(f"Duplicate value: items {first} and {index} both have no {what}; give each its own", "")
+        if first != index:
+            raise RuleBroken(f"Duplicate value: item {index} has the {what} of item {first}; change or remove one", "")

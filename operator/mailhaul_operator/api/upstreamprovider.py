@@ -153,8 +153,8 @@ class ProviderSenders(Part):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "rewriteFrom has no effect while domains is empty, which means any; list in domains what the provider has"
-            " verified, or remove rewriteFrom",
+            "rewriteFrom replaces a From that is not in domains, and domains is empty, which means any; list there what"
+            " the provider has verified, or remove rewriteFrom",
             "!(has(self.rewriteFrom) && self.rewriteFrom != '') || (has(self.domains) && size(self.domains) > 0)",
             lambda senders: not senders.rewrite_from or bool(senders.domains),
             field="rewriteFrom",

@@ -4,6 +4,7 @@ A Service's port 25 becomes 2525 as in a pod, or the next free one when another 
 given stays for the run, so an edit of a file never moves a listener. Failures: `NoPortError`.
 """
 
+import errno
 import socket
 from collections.abc import Callable, Mapping
 
@@ -13,27 +14,37 @@ _TRIES = 200
 
 
 class NoPortError(Exception):
-    """No free port was found near the one that was wanted."""
+    """No free port was found near the one that was wanted, or the address is not of this machine."""
 
 
 def is_free(address: str, port: int) -> bool:
-    """Whether nothing listens at this address and port now."""
+    """Whether nothing listens at this address and port now. Raises NoPortError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
-        except OSError:
+        except OSError as error:
+            _refuse_foreign(address, error)
             return False
     return True
 
 
 def any_port(address: str) -> int:
-    """Ask the kernel for a port that is free now."""
+    """Ask the kernel for a port that is free now. Raises NoPortError."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((address, 0))
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            _refuse_foreign(address, error)
+            raise
         return int(probe.getsockname()[1])
+
+
+def _refuse_foreign(address: str, error: OSError) -> None:
+    if error.errno == errno.EADDRNOTAVAIL:
+        raise NoPortError(f"{address} is no address of this machine; choose another --bind") from None
 
 
 class Ports:
@@ -44,6 +55,12 @@ class Ports:
         self._base = base
         self._free = free
         self._given: dict[tuple[str, int], int] = {}
+        self._moved: list[str] = []
+
+    def moved(self) -> tuple[str, ...]:
+        """Tell, once, which ports were taken and what was given instead."""
+        told, self._moved = tuple(self._moved), []
+        return told
 
     def listeners(self, relay: str, wanted: tuple[int, ...]) -> Mapping[int, int]:
         """Give the mapping from Service port to local port for a relay's listeners. Raises NoPortError."""
@@ -69,5 +86,7 @@ class Ports:
         taken = set(self._given.values())
         for port in range(first, min(first + _TRIES, 65536)):
             if port not in taken and self._free(self._address, port):
+                if self._base is None and port != preferred and preferred not in taken:
+                    self._moved.append(f"port {preferred} is taken by another program; {port} is used instead")
                 return port
         raise NoPortError(f"no free port from {first} on {self._address}; end the other program, or choose --port-base")

@@ -42,7 +42,8 @@ def _head(one: Located) -> str:
     subject = f" {finding.object}" if finding.object.kind else ""
     field = f" {finding.field}" if finding.field else ""
     place = f"{one.place}: " if one.place else ""
-    return f"{place}{finding.severity} {finding.reason}:{subject}{field}"
+    about = f":{subject}{field}" if subject or field else ""
+    return f"{place}{finding.severity} {finding.reason}{about}"
 
 
 def _line(one: Located) -> str:

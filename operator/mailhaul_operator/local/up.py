@@ -43,8 +43,12 @@ def up(options: Options) -> int:
     """Run until a signal; the exit code."""
     try:
         state = State.open(options.state)
-    except (StateInUseError, OSError) as error:
+    except StateInUseError as error:
         sys.stderr.write(f"mailhaul up: {error}\n")
+        return 1
+    except OSError as error:
+        where = f"the state directory {options.state} cannot be used ({error.strerror})"
+        sys.stderr.write(f"mailhaul up: {where}; choose another with --state-dir\n")
         return 1
     screen = _screen(options)
     try:
@@ -138,12 +142,14 @@ class _Up:
         ready = {"relays": relays, "stateDir": str(directory)}
         if ready == self._written or any(view.phase is not Phase.ACCEPTING for view in views):
             return
-        try:
-            for path in (running_file(self._state.directory), self._options.ready_file):
+        for path in (running_file(self._state.directory), self._options.ready_file):
+            try:
                 if path:
                     write_json(path, ready)
-        except OSError as error:
-            self._screen.tell(f"cannot write the ready file: {error}")
+            except OSError as error:
+                self._screen.tell(f"cannot write {path} ({error.strerror}); make its directory, or name another file")
+        for line in self._ports.moved():
+            self._screen.tell(line)
         for view in views:
             where = ", ".join(f"{one.name} {one}" for one in view.listeners)
             inbox = f", inbox {view.inbox}" if view.inbox else ""

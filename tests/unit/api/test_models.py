@@ -34,6 +34,30 @@ def _secret(**fields: Any) -> Secret:  # noqa: ANN401 - any JSON value
     return Secret.from_json({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, **fields})
 
 
+@pytest.mark.parametrize(
+    ("spec", "remedy"),
+    [
+        ({"replicas": "2"}, "write a whole number, without quotes"),
+        ({"replicas": True}, "write a whole number, without quotes"),
+        ({"replicas": -1}, "use 0 or more"),
+        ({"replicas": 101}, "use 100 or less"),
+        ({"logging": {"redactAddresses": "on"}}, "write true or false, without quotes"),
+        ({"hostname": 5}, "write text; in quotes when YAML takes it for something else"),
+        ({"senders": {"domains": "example.com"}}, "write a list"),
+        ({"senders": "example.com"}, "write fields with values"),
+        ({"aliases": {"domains": ["example.com"]}}, "write fields with values"),
+        ({"upstreams": [{"providerRef": {"name": "A b"}}]}, "use a-z, 0-9 and -, with a letter or digit at both ends"),
+        ({"upstreams": [{"name": "A b", "providerRef": {"name": "a"}}]}, "write it as the pattern says"),
+        ({"upstreams": [{"providerRef": {"name": "a" * 64}}]}, "use at most 63 characters"),
+        ({"upstreams": [{"providerRef": {"name": ""}}]}, "use at least 1 characters"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_with_what_to_write(spec: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        _relay(**spec)
+    assert [one.remedy for one in refusals(caught.value)] == [remedy]
+
+
 def test_absent_networks_mean_the_private_ones_and_an_empty_list_trusts_nobody() -> None:
     assert _relay().spec.clients.trusted_networks == PRIVATE_NETWORKS
     assert _relay(clients={"allowedNetworks": []}).spec.clients.trusted_networks == ()

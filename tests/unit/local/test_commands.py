@@ -40,7 +40,16 @@ def test_findings_as_json_are_for_programs(capsys: pytest.CaptureFixture[str]) -
 
 def test_an_unreadable_file_is_a_finding_and_no_exception(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.validate(["-f", str(tmp_path / "none.yaml")]) == 1
-    assert "Error Unreadable" in capsys.readouterr().out
+    assert f"{tmp_path / 'none.yaml'}:1: Error Unreadable\n    there is no such file\n" in capsys.readouterr().out
+
+
+def test_a_state_directory_that_cannot_be_made_is_told_with_the_remedy(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert cli.up(["-f", str(EXAMPLES / "smallest"), "--state-dir", str(tmp_path / "file" / "state")]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith("cannot be used (Not a directory); choose another with --state-dir\n")
 
 
 def test_render_prints_the_configuration_and_no_secret(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,12 +29,15 @@ def test_no_port_is_privileged() -> None:
 def test_a_port_that_is_taken_gives_the_next_free_one() -> None:
     ports = Ports("127.0.0.1", free=lambda _, port: port not in {2525, 2526})
     assert ports.listeners("a/b", (25,)) == {25: 2527}
+    assert ports.moved() == ("port 2525 is taken by another program; 2527 is used instead",)
+    assert ports.moved() == ()
 
 
 def test_two_relays_never_share_a_port() -> None:
     ports = Ports("127.0.0.1", free=all_free)
     assert ports.listeners("a/one", (25,)) == {25: 2525}
     assert ports.listeners("a/two", (25,)) == {25: 2526}
+    assert ports.moved() == ()
     assert (ports.http("a/one"), ports.http("a/two")) == (9090, 9091)
 
 
@@ -55,6 +58,12 @@ def test_a_base_counts_up() -> None:
 def test_no_free_port_is_told_with_the_remedy() -> None:
     with pytest.raises(NoPortError, match="--port-base"):
         Ports("127.0.0.1", free=lambda *_: False).http("a/b")
+
+
+@pytest.mark.parametrize("base", [None, 0])
+def test_an_address_of_another_machine_is_told_with_the_remedy(base: int | None) -> None:
+    with pytest.raises(NoPortError, match=r"192\.0\.2\.1 is no address of this machine; choose another --bind"):
+        Ports("192.0.2.1", base).http("a/b")
 
 
 def test_a_listening_socket_takes_its_port() -> None:
