@@ -16,6 +16,7 @@ from typing import Final, TypeGuard
 from mailhaul_contract.names import CONFIG_FILE, SECRET_API_TOKEN
 from mailhaul_contract.report import RelayReport
 from mailhaul_operator.local.changes import changes
+from mailhaul_operator.local.deliveries import LastDeliveries
 from mailhaul_operator.local.mount import Mount
 from mailhaul_operator.local.ports import Ports
 from mailhaul_operator.local.process import RelayProcess, Spawn, spawn
@@ -42,6 +43,7 @@ class Running:
     endpoint: Endpoint
     process: RelayProcess
     task: "asyncio.Task[None]"
+    last: LastDeliveries
     report: RelayReport | Unreachable | None = None
     seen: RelayReport | None = None
 
@@ -98,7 +100,8 @@ class Supervisor:
         endpoint = Endpoint(_reached_at(self._bind), self._ports.http(plan.key), _token(plan))
         command = _command(place, self._bind, endpoint.port)
         process = RelayProcess(command, place.log, lambda line: self._tell(f"{plan.key}: {line}"), self._start)
-        return Running(plan, place, endpoint, process, asyncio.create_task(process.run()))
+        last = LastDeliveries(place.log)
+        return Running(plan, place, endpoint, process, asyncio.create_task(process.run()), last)
 
     def _change(self, one: Running, plan: Plan) -> None:
         one.plan = plan
@@ -131,6 +134,7 @@ class Supervisor:
             config=one.plan.config,
             report=one.report,
             verdict=judge(one.report, now) if _is_under_way(one.report) else None,
+            deliveries=one.last.look(),
         )
 
 

@@ -61,6 +61,8 @@ def _relay(view: RelayView) -> list[RenderableType]:
     parts: list[RenderableType] = [_headline(view), _where(view), _upstreams(view)]
     if view.config.aliases.entries:
         parts.append(_aliases(view))
+    if view.deliveries:
+        parts.append(_deliveries(view))
     return parts
 
 
@@ -103,6 +105,16 @@ def _aliases(view: RelayView) -> Table:
         )
     if len(rows) > ALIASES:
         table.add_row(_text(f"  and {len(rows) - ALIASES} more"))
+    return table
+
+
+def _deliveries(view: RelayView) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for title in ("  last deliveries (UTC)", "to", "by"):
+        table.add_column(title, overflow="fold")
+    for one in view.deliveries:
+        by_way_of = f"{one.original} ⇒ " if one.original else ""
+        table.add_row(_text(f"  {one.time}"), _text(f"{by_way_of}{one.recipient}"), _text(one.upstream))
     return table
 
 

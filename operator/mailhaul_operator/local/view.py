@@ -9,6 +9,7 @@ from typing import Any
 
 from mailhaul_contract.config import AliasType, RelayConfig, UpstreamKind
 from mailhaul_contract.report import AliasReport, RelayReport, UpstreamReport
+from mailhaul_operator.local.deliveries import Delivered
 from mailhaul_operator.local.reports import Unreachable
 from mailhaul_operator.local.verdict import Verdict
 
@@ -46,6 +47,7 @@ class RelayView:
     config: RelayConfig
     report: RelayReport | Unreachable | None = None
     verdict: Verdict | None = None
+    deliveries: tuple[Delivered, ...] = ()
 
     @property
     def key(self) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from tests.support.repository import REPOSITORY
 
 from mailhaul_contract.report import AliasReport, BreakerState, RelayReport, ReplyReport, UpstreamReport
+from mailhaul_operator.local.deliveries import Delivered
 from mailhaul_operator.local.loading import Source, load
 from mailhaul_operator.local.planning import preview
 from mailhaul_operator.local.reports import Unreachable
@@ -34,6 +35,7 @@ def view(report: RelayReport | Unreachable | None) -> RelayView:
         config=plan.config,
         report=report,
         verdict=judge(report, NOW) if isinstance(report, RelayReport) else None,
+        deliveries=(Delivered("11:59:58", "alice@example.net", "sales@example.com", "inbox"),),
     )
 
 
@@ -78,6 +80,8 @@ def test_the_picture_has_everything_that_matters() -> None:
         "inbox http://127.0.0.1:9090/inbox",
         "41",
         "team+…@example.com",
+        "11:59:58",
+        "sales@example.com ⇒ alice@example.net",
         "alice@example.net, bob@example.org",
         "it happened",
     ):
