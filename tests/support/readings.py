@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhaul_contract.config import RelayConfig
-from mailhaul_contract.report import BreakerState, ListenerReport, ReplyReport
+from mailhaul_contract.report import BreakerState, ListenerReport
 from mailhaul_relay.http.readings import Identity, Readings
+from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.spool.interface import Counts
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -51,7 +52,8 @@ def busy_tally() -> Tally:
     primary.faults["auth"] += 3
     primary.delivery_time.observe(0.2)
     primary.delivery_time.observe(100_000.0)
-    primary.last_reply = ReplyReport(time=NOW - 5, code=535, text="authentication failed", stage="auth", fault="auth")
+    refused = Outcome(Verdict.HOLD, Stage.AUTH, Fault.AUTH, Reply(535, "", "authentication failed"))
+    primary.last = (refused, NOW - 5)
     tally.upstream("gone-since-a-reload").delivered = 1
     tally.alias("shop/sales").forwarded = 3
     tally.delivered_last_day.add(NOW, 5)

@@ -28,7 +28,8 @@ _HOLDING = (Fault.AUTH, Fault.SENDER, Fault.QUOTA, Fault.TLS)
 @dataclass(frozen=True, slots=True)
 class UpstreamView:
     """An upstream as it stands now: its breaker's permission and next trial (epoch seconds) with its fault, the From
-    domains that it refuses, and whether it was tried for this recipient in this round.
+    domains that it refuses, whether it was tried for this recipient in this round, and until when others wait for it
+    already in such numbers that one more would stand in the way of other upstreams' mail (0: they do not).
     """
 
     permits: bool = True
@@ -36,6 +37,7 @@ class UpstreamView:
     fault: Fault = Fault.NONE
     refused_senders: frozenset[str] = frozenset()
     tried: bool = False
+    busy_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,20 @@ def route(
         view = views.get(upstream.name, _OPEN_VIEW)
         obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, progress, now)
         if obstacle is None:
-            return Send(upstream.name)
+            return _in_turn(upstream.name, view)
         obstacles.append(obstacle)
     if not obstacles:
         return Wait(now + IDLE, State.HELD, Fault.CONNECTION, "the relay has no upstream; add one to spec.upstreams")
     if all(one.fault is Fault.SIZE for one in obstacles):
         return Refuse(_too_large(envelope.size))
     return _wait(obstacles)
+
+
+def _in_turn(name: str, view: UpstreamView) -> Send | Wait:
+    """A crowd before an upstream is no cause to fail over: it takes mail, and the mail waits for its turn."""
+    if view.busy_until:
+        return Wait(view.busy_until, State.DEFERRED, Fault.NONE, f"waits for its turn at {name}")
+    return Send(name)
 
 
 def _pinned(
@@ -112,7 +121,7 @@ def _pinned(
         return Wait(now + IDLE, State.HELD, Fault.CONNECTION, reason)
     view = views.get(name, _OPEN_VIEW)
     if view.permits and not view.tried:
-        return Send(name)
+        return _in_turn(name, view)
     until = view.next_attempt if not view.permits else progress.due
     reason = f"waits for upstream {name}{_why_pinned(progress)}"
     return Wait(max(until, now + 1), State.DEFERRED, view.fault, reason)

@@ -3,7 +3,6 @@
 `delivery` and `engine` call it after the fact. Nothing here decides or can fail.
 """
 
-from mailhaul_contract.report import ReplyReport
 from mailhaul_relay.model.message import Envelope, Message, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Delivery
@@ -89,8 +88,7 @@ class Account:
         )
 
     def _count(self, upstream: UpstreamTally, name: str, outcome: Outcome, now: float) -> None:
-        reply = _reply_report(outcome, now)
-        upstream.last_reply = reply
+        upstream.last = said = (outcome, now)
         match outcome.verdict:
             case Verdict.DELIVERED:
                 upstream.delivered += 1
@@ -106,20 +104,7 @@ class Account:
             case Verdict.UNKNOWN:
                 upstream.unknown += 1
         upstream.faults[outcome.fault.value] += 1
-        self._tally.last_error, self._tally.last_error_upstream = reply, name
-
-
-def _reply_report(outcome: Outcome, now: float) -> ReplyReport:
-    reply = outcome.reply
-    return ReplyReport.model_construct(
-        time=now,
-        code=reply.code if reply else 0,
-        enhanced=reply.enhanced if reply else "",
-        text=reply.text if reply else outcome.detail,
-        stage=outcome.stage.value,
-        fault="" if outcome.fault is Fault.NONE else outcome.fault.value,
-        remedy=outcome.remedy,
-    )
+        self._tally.error, self._tally.last_error_upstream = said, name
 
 
 def _where(error: Exception) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from mailhaul_contract.config import Upstream
 from mailhaul_relay.model.transmission import Delivery, Transmission
+from mailhaul_relay.queue.crowd import Crowd, Share
 from mailhaul_relay.queue.pace import Pace
 from mailhaul_relay.smtpout.interface import Transport
 
@@ -20,7 +21,8 @@ class Lane:
         self.transport = transport
         self._slots = asyncio.Semaphore(upstream.connections.max)
         self._pace = Pace(upstream.rate_limit)
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._crowd = Crowd(upstream.connections.max, upstream.rate_limit)
+        self._under_way: dict[asyncio.Task[object], float] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopped = False
@@ -28,16 +30,30 @@ class Lane:
 
     async def deliver(self, transmission: Transmission, permits: Callable[[], bool]) -> Delivery | None:
         """Send when it is this transmission's turn; None when it was not begun, or was cut off by `abort`."""
-        async with self._slots:
-            await self._pace.turn()
-            if self._stopped or not permits():
-                return None
-            return await self._carry(transmission)
+        octets = len(transmission.head) + len(transmission.body.data or b"")
+        self._crowd.enter(octets)
+        try:
+            async with self._slots:
+                if self._pace.is_limited:
+                    await self._pace.turn()
+                if self._stopped or not permits():
+                    return None
+                return await self._carry(transmission)
+        finally:
+            self._crowd.leave(octets)
+
+    def wait(self, share: Share) -> float:
+        """Seconds after which one more may come back, 0 when it may come now."""
+        if self._crowd.has_room(share):
+            return 0.0
+        began = next(iter(self._under_way.values()), None)
+        oldest = 0.0 if began is None else asyncio.get_running_loop().time() - began
+        return self._crowd.wait(share, oldest)
 
     async def _carry(self, transmission: Transmission) -> Delivery | None:
         task = asyncio.current_task()
         assert task is not None, "a lane is used from a task"
-        self._under_way.add(task)
+        began = self._under_way[task] = asyncio.get_running_loop().time()
         self._idle.clear()
         try:
             return await self.transport.deliver(transmission)
@@ -46,7 +62,8 @@ class Lane:
                 raise
             return None
         finally:
-            self._under_way.discard(task)
+            del self._under_way[task]
+            self._crowd.took(asyncio.get_running_loop().time() - began)
             if not self._under_way:
                 self._idle.set()
 

@@ -13,6 +13,7 @@ class Pace:
     """Turns in order of asking. Without a limit every turn is at once."""
 
     def __init__(self, limit: RateLimit | None) -> None:
+        self.is_limited = limit is not None
         self._per = float(limit.per) if limit else 0.0
         self._turns: deque[float] | None = deque(maxlen=limit.messages) if limit else None
         self._released = asyncio.Event()

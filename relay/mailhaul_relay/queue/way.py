@@ -14,6 +14,7 @@ from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.lane import Lane
 from mailhaul_relay.smtpout.interface import Transport
 
+CLOSED = Breaker()
 TRIAL_TIME = 15.0
 """Seconds after which mail that waits for another message's trial looks again."""
 
@@ -28,7 +29,7 @@ class Way:
         self._clock = clock
         self.upstream = upstream
         self.lane = Lane(upstream, transport)
-        self.current = Breaker()
+        self.current = CLOSED
         self.refusals = SenderRefusals()
         self.on_trial = False
 
@@ -40,7 +41,12 @@ class Way:
         """Whether a transmission may begin: the breaker is closed, or a trial is due and nobody is on one."""
         return self.current.permits(now) and not self.on_trial
 
-    def view(self, now: float, *, tried: bool) -> UpstreamView:
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing is known against it: mail may go there whatever the time and the From."""
+        return self.current == CLOSED and not self.on_trial and not self.refusals.domains
+
+    def view(self, now: float, *, tried: bool, busy_until: float = 0.0) -> UpstreamView:
         """What routing needs to know."""
         return UpstreamView(
             permits=self.permits(now),
@@ -48,6 +54,7 @@ class Way:
             fault=self.current.fault,
             refused_senders=self.refusals.refused(now),
             tried=tried,
+            busy_until=busy_until,
         )
 
     @property

@@ -18,6 +18,8 @@ from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
 from mailhaul_relay.ports.clock import Clock
+from mailhaul_relay.queue.active import MAX_MESSAGES, MAX_OCTETS
+from mailhaul_relay.queue.crowd import Share
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.smtpout.interface import TransportFactory
@@ -35,6 +37,8 @@ class Ways:
         self._clock, self._chance = clock, chance
         self._ways: dict[str, Way] = {}
         self._revision = ""
+        self._calm: dict[str, UpstreamView] = {}
+        self._share = Share(MAX_MESSAGES, MAX_OCTETS)
         self._retiring: dict[asyncio.Task[None], Way] = {}
         self.on_reopen: Callable[[], None] = lambda: None
         """Called when an upstream that took no mail takes it again."""
@@ -52,6 +56,8 @@ class Ways:
                 opened.append(now_open[upstream.name])
         is_start = not self._ways
         self._ways, self._revision = now_open, running.secrets.revision
+        self._calm = dict.fromkeys(now_open, UpstreamView())
+        self._share = Share(MAX_MESSAGES // max(1, len(now_open)), MAX_OCTETS // max(1, len(now_open)))
         for way in before.values():
             self._retire(way)
         for way in () if is_start else opened:
@@ -65,8 +71,21 @@ class Ways:
 
     def views(self, tried: frozenset[str]) -> dict[str, UpstreamView]:
         """What routing needs to know of every upstream; `tried` were tried in this round."""
+        if not tried and all(way.is_calm and not way.lane.wait(self._share) for way in self._ways.values()):
+            return self._calm
         now = self._clock()
-        return {name: way.view(now, tried=name in tried) for name, way in self._ways.items()}
+        if len(self._ways) == 1:
+            return {name: way.view(now, tried=name in tried) for name, way in self._ways.items()}
+        return {
+            name: way.view(now, tried=name in tried, busy_until=self._busy_until(way, now))
+            for name, way in self._ways.items()
+        }
+
+    def _busy_until(self, way: Way, now: float) -> float:
+        """When mail for a crowded upstream comes back, spread by chance; 0 while it has room. One that is the only one
+        crowds out nobody."""
+        wait = way.lane.wait(self._share)
+        return now + wait * (0.5 + self._chance()) if wait else 0.0
 
     async def deliver(self, name: str, transmission: Transmission) -> Delivery | None:
         """Send through one upstream; None when it was not begun, or cut off before the final dot."""
@@ -107,8 +126,9 @@ class Ways:
         task.add_done_callback(self._retiring.pop)
 
     def _observe(self, way: Way, transmission: Transmission, delivery: Delivery) -> None:
-        telling = _telling(delivery.outcomes)
-        now = self._clock()
+        if way.is_calm and all(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
+            return
+        telling, now = _telling(delivery.outcomes), self._clock()
         before, domain = way.current, transmission.from_domain
         was_refused = domain in way.refusals.domains
         way.current = after(before, telling, now, self._chance())

@@ -38,7 +38,8 @@ class Wire(asyncio.Protocol):
         self._wanted = 0
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit = 0.0
         self._progress = 0.0
         self._leaving: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] | None = None
@@ -66,12 +67,12 @@ class Wire(asyncio.Protocol):
             return
         self._fail_if_over()
         self._waiter, self._wanted = self._loop.create_future(), count
-        self._progress = self._loop.time()
-        self._timer = self._loop.call_later(limit, self._check_time, limit)
+        self._progress, self._limit = self._loop.time(), limit
+        if self._timer is None or self._timer.when() > self._progress + limit:
+            self._arm(limit)
         try:
             await self._waiter
         finally:
-            self._timer.cancel()
             self._waiter = None
 
     async def drain(self, limit: float) -> None:
@@ -172,6 +173,9 @@ class Wire(asyncio.Protocol):
         if self.lost is not None:
             return
         self.lost = error
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self.when_lost is not None:
             self.when_lost()
         self.resume_writing()
@@ -184,11 +188,18 @@ class Wire(asyncio.Protocol):
         if self.lost is not None:
             raise self.lost
 
-    def _check_time(self, limit: float) -> None:
+    def _arm(self, seconds: float) -> None:
+        """Look at the time later. A timer outlives the wait that it was made for: one for each would cost more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._check_time)
+
+    def _check_time(self) -> None:
+        self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        left = self._progress + limit - self._loop.time()
+        left = self._progress + self._limit - self._loop.time()
         if left > 0.001:
-            self._timer = self._loop.call_later(left, self._check_time, limit)
+            self._arm(left)
         else:
-            self._waiter.set_exception(TimeoutError(f"no answer within {limit:g} s"))
+            self._waiter.set_exception(TimeoutError(f"no answer within {self._limit:g} s"))

@@ -8,6 +8,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from mailhaul_contract.report import ReplyReport
+from mailhaul_relay.model.outcome import Fault, Outcome
+
+Said = tuple[Outcome, float]
+"""An outcome and when it came (epoch seconds); it becomes a part of the report only when somebody asks."""
 
 
 class LastDay:
@@ -62,9 +66,14 @@ class UpstreamTally:
     faults: Counter[str] = field(default_factory=Counter)
     unmatched_replies: int = 0
     last_delivery: float = 0.0
-    last_reply: ReplyReport | None = None
+    last: Said | None = None
     endpoint: str = ""
     delivery_time: Histogram = field(default_factory=Histogram)
+
+    @property
+    def last_reply(self) -> ReplyReport | None:
+        """Its last words, for the report."""
+        return _reported(self.last)
 
 
 @dataclass
@@ -106,8 +115,13 @@ class Tally:
     failed_last_day: LastDay = field(default_factory=LastDay)
     last_delivery: float = 0.0
     last_delivery_upstream: str = ""
-    last_error: ReplyReport | None = None
+    error: Said | None = None
     last_error_upstream: str = ""
+
+    @property
+    def last_error(self) -> ReplyReport | None:
+        """The last outcome that was not a delivery, for the report."""
+        return _reported(self.error)
 
     def upstream(self, name: str) -> UpstreamTally:
         """The tally of one upstream, made when it is first asked for."""
@@ -116,3 +130,19 @@ class Tally:
     def alias(self, name: str) -> AliasTally:
         """The tally of one alias (`namespace/name`), made when it is first asked for."""
         return self.aliases.setdefault(name, AliasTally())
+
+
+def _reported(said: Said | None) -> ReplyReport | None:
+    if said is None:
+        return None
+    outcome, now = said
+    reply = outcome.reply
+    return ReplyReport(
+        time=now,
+        code=reply.code if reply else 0,
+        enhanced=reply.enhanced if reply else "",
+        text=reply.text if reply else outcome.detail,
+        stage=outcome.stage.value,
+        fault="" if outcome.fault is Fault.NONE else outcome.fault.value,
+        remedy=outcome.remedy,
+    )

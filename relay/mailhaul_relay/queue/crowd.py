@@ -1,0 +1,61 @@
+"""Who waits for one upstream, and for how long one more would: so that no upstream's backlog fills the active set.
+
+`lane` counts, `ways` asks before mail is routed there. What comes beyond an upstream's share of the active set goes
+back to the spool until its turn may have come; else a slow, hanging or paced one would stop the mail of all others.
+Nothing here can fail.
+"""
+
+from dataclasses import dataclass
+
+from mailhaul_contract.config import RateLimit
+
+LONGEST = 120.0
+"""Seconds that mail is sent back for at most: it may get faster, and no mail should wait long for it then."""
+_SHORTEST = 1.0
+_WEIGHT = 0.125
+"""Of the newest transmission in the mean of their seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What the mail for one upstream may hold of the active set."""
+
+    messages: int
+    octets: int
+
+
+class Crowd:
+    """The transmissions in one lane, under way or waiting. `slots` may be under way at once."""
+
+    __slots__ = ("_each", "_octets", "_seconds", "_slots", "_transmissions")
+
+    def __init__(self, slots: int, limit: RateLimit | None) -> None:
+        self._slots = slots
+        self._each = limit.per / limit.messages if limit else 0.0
+        self._transmissions = self._octets = 0
+        self._seconds = 0.0
+
+    def enter(self, octets: int) -> None:
+        """Count one in."""
+        self._transmissions += 1
+        self._octets += octets
+
+    def leave(self, octets: int) -> None:
+        """Count one out."""
+        self._transmissions -= 1
+        self._octets -= octets
+
+    def took(self, seconds: float) -> None:
+        """Learn how long a transmission was under way."""
+        self._seconds += (seconds - self._seconds) * _WEIGHT
+
+    def has_room(self, share: Share) -> bool:
+        """Whether one more may come within its share."""
+        return self._transmissions < share.messages and self._octets < share.octets
+
+    def wait(self, share: Share, oldest: float) -> float:
+        """Seconds until this crowd may be gone, 0 while the share has room; `oldest` is under way for so long."""
+        if self.has_room(share):
+            return 0.0
+        each = max(self._each, self._seconds / self._slots, oldest / self._slots)
+        return min(LONGEST, max(_SHORTEST, each * self._transmissions))
