@@ -77,7 +77,8 @@ async def fetch(endpoint: Endpoint, timeout: float = TIMEOUT) -> RelayReport | U
 def _report(endpoint: Endpoint, status: int, body: bytes) -> RelayReport | Unreachable:
     if status in {401, 403}:
         return Unreachable(
-            f"{endpoint.url} refuses the token", "use the token of this relay: key api.token of its assembled Secret"
+            f"{endpoint.url} refuses the token" if endpoint.token else f"{endpoint.url} asks for a token",
+            "give --token-file with the token of this relay: key api.token of its assembled Secret",
         )
     if status != 200:
         return Unreachable(f"{endpoint.url}{PATH} answers {status}", "check that the address is a relay's report port")

@@ -83,11 +83,21 @@ def _some_upstream_permits(report: RelayReport, now: float) -> list[Cause]:
     return [_upstream_out(one, now, blocks=len(out) == len(report.upstreams)) for one in out]
 
 
+_REMEDIES: Final = {
+    "connection": "check the provider's host and port, and that the network lets it through",
+    "tls": "check tls of the UpstreamProvider: mode, serverName and caRef",
+    "auth": "check user name and password in the provider's Secret",
+    "quota": "wait for the next period, raise the quota, or add another upstream",
+    "throttle": "set spec.rateLimit of the UpstreamProvider lower",
+}
+"""For a breaker that outlived the reply which opened it: after a restart only the kind of fault is known."""
+
+
 def _upstream_out(upstream: UpstreamReport, now: float, *, blocks: bool) -> Cause:
     reply = upstream.last_reply
     where = upstream.endpoint or upstream.provider
     said = f": {reply_words(reply)}" if reply else ""
-    remedy = (reply.remedy if reply else "").rstrip(".") or "check the provider"
+    remedy = (reply.remedy if reply else "").rstrip(".") or _REMEDIES.get(upstream.breaker_fault, "check the provider")
     when = _in(max(0.0, upstream.next_attempt - now))
     words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
     return Cause("UpstreamOut", words, f"{remedy}; next try {when}", blocks)

@@ -38,10 +38,13 @@ def aligned(rows: Iterable[Sequence[object]]) -> str:
 
 
 def safe(text: str, *, lines: bool = False) -> str:
-    """Give text that a terminal only shows: every character that is not printable becomes `?` (or stays a line end)."""
+    """Give text that a terminal only shows: every character that is not printable becomes `?` (or stays a line end).
+
+    A tab, with which folded header fields begin, is a space.
+    """
     if lines:
         return "\n".join(safe(line) for line in text.splitlines())
-    return "".join(one if one.isprintable() else "?" for one in text)
+    return "".join(one if one.isprintable() else " " if one == "\t" else "?" for one in text)
 
 
 def _row(one: dict[str, Any], now: float) -> tuple[str, ...]:
@@ -55,18 +58,25 @@ def _row(one: dict[str, Any], now: float) -> tuple[str, ...]:
         _size(one["size"]),
         one["sender"] or "<>",
         one["recipients"][0] + (f" +{more}" if more else ""),
-        f"{one['upstream']}: {one['text']}"[:100] if one["upstream"] else one["text"][:100],
+        _last_words(one["upstream"], ": ", one["text"])[:100],
     )
 
 
 def _fate(one: dict[str, Any]) -> str:
     way = f" -> {one['final']} (alias {one['alias']})" if one["alias"] else ""
-    tried = f", {one['attempts']} attempts" if one["attempts"] else ", not tried"
+    attempts = one["attempts"]
+    tried = f", {attempts} attempt{'s' * (attempts > 1)}" if attempts else ", not tried"
     due = f", next {_moment(one['due'])}" if one["due"] else ""
-    words = f"    {one['upstream'] or 'relay'} at {one['stage']}: {one['text']}\n" if one["text"] else ""
+    words = _last_words(one["upstream"] or "relay", f" at {one['stage']}: ", one["text"])
+    words = f"    {words}\n" if one["text"] else ""
     return (
         safe(f"  {one['original']}{way}: {one['state']}{tried}{due}") + "\n" + safe(words.rstrip()) + "\n" * bool(words)
     )
+
+
+def _last_words(upstream: str, between: str, text: str) -> str:
+    """Who said it and what; what the queue says of an upstream that it waits for begins with its name already."""
+    return f"{upstream}{between}{text}" if upstream and not text.startswith(f"{upstream}: ") else text
 
 
 def span(seconds: float) -> str:

@@ -259,6 +259,16 @@ def test_words_of_others_cannot_move_the_cursor() -> None:
     assert len(table.splitlines()) == 2
 
 
+def test_a_tab_of_a_folded_header_is_a_space() -> None:
+    assert safe("Received: a\r\n\tby b", lines=True) == "Received: a\n by b"
+
+
+def test_an_upstream_is_named_once_in_what_it_said_last() -> None:
+    row = {"id": "i", "state": "deferred", "accepted": 0, "due": 0, "attempts": 1, "size": 1, "sender": "",
+           "recipients": ["a@b"], "recipientCount": 1, "upstream": "one", "text": "one: connection"}  # fmt: skip
+    assert queue_table([row], now=1).rstrip().endswith("  one: connection")
+
+
 def test_columns_are_aligned_and_durations_short() -> None:
     assert aligned([("a", "b"), ("long", "c")]) == "a     b\nlong  c\n"
     assert [span(seconds) for seconds in (-1, 59, 60, 7200, 200_000)] == ["0s", "59s", "1m", "2h", "2d"]

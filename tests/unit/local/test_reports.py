@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,14 @@ async def test_a_refused_token_is_told_without_the_token() -> None:
     assert isinstance(answer, Unreachable)
     assert "refuses the token" in answer.cause
     assert "the-token" not in repr(answer) + repr(endpoint)
+
+
+async def test_a_token_that_was_not_given_is_asked_for() -> None:
+    async with server(answers("401 Unauthorized", "")) as endpoint:
+        answer = await fetch(replace(endpoint, token=""))
+    assert isinstance(answer, Unreachable)
+    assert "asks for a token" in answer.cause
+    assert "--token-file" in answer.remedy
 
 
 @pytest.mark.parametrize(("status", "body"), [("404 Not Found", ""), ("200 OK", "{}"), ("200 OK", "hello")])

@@ -52,6 +52,13 @@ def reasons(report: RelayReport) -> list[tuple[str, bool]]:
     return [(one.reason, one.blocks) for one in judge(report, NOW).causes]
 
 
+@pytest.mark.parametrize("fault", ["connection", "tls", "auth", "quota", "throttle"])
+def test_a_breaker_that_outlived_its_reply_still_has_a_remedy(fault: str) -> None:
+    forgotten = upstream(breaker=BreakerState.OPEN, breaker_fault=fault, next_attempt=NOW + 60)
+    (cause,) = judge(report(upstreams=(forgotten,)), NOW).causes
+    assert len(cause.remedy.partition(";")[0]) > len("check the provider")
+
+
 def test_a_delivery_and_no_cause_means_that_mail_leaves() -> None:
     verdict = judge(report(), NOW)
     assert (verdict.leaves, verdict.proved, verdict.causes) == (True, True, ())
