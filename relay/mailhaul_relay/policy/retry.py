@@ -83,7 +83,7 @@ def after_wait(progress: Progress, wait: Waiting, queue: Queue, accepted: float,
     """Give the progress when no attempt could be made. What an earlier attempt was told is kept beside the reason."""
     expiry = max(accepted, progress.renewed) + queue.expire_after
     waiting = replace(progress, state=wait.state, due=max(wait.until, now + 1), fault=wait.fault.value, changed=now)
-    if not progress.code:
+    if not (progress.upstream and progress.text):  # a refused connection has words, but no code
         waiting = replace(waiting, text=wait.reason[:512])
     return _unless_expired(waiting, expiry, now)
 

@@ -1,5 +1,7 @@
 """What an outcome makes of progress: nothing is given up before its time, nothing lives past it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,8 @@ def test_waiting_keeps_the_last_words_and_expires_too() -> None:
     assert (fresh.state, fresh.due, fresh.fault, fresh.text) == (State.HELD, NOW + 300, "auth", "one: auth")
     told = after_wait(attempt(Progress(), Verdict.RETRY), wait, QUEUE, NOW, NOW)
     assert (told.text, told.attempts) == ("451 4.3.0 words", 1)
+    unreached = replace(Progress(), attempts=1, upstream="one", stage="connect", text="connection refused")
+    assert after_wait(unreached, wait, QUEUE, NOW, NOW).text == "connection refused"
     dead = after_wait(Progress(), wait, QUEUE, NOW - QUEUE.expire_after, NOW)
     assert (dead.state, dead.fault) == (State.DEAD, "expired")
 
