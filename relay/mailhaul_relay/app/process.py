@@ -20,6 +20,7 @@ from mailhaul_relay.app.relay import Relay, Stores
 from mailhaul_relay.app.routes import routes
 from mailhaul_relay.http.server import HttpServer
 from mailhaul_relay.ports.clock import wall_clock
+from mailhaul_relay.ports.loop import Loop
 from mailhaul_relay.reload.watcher import Apply, Loaded, Watcher
 from mailhaul_relay.smtpout.inbox import Inbox
 from mailhaul_relay.spool.interface import SpoolError
@@ -39,7 +40,8 @@ def serve(directories: Directories, addresses: Addresses, grace: float) -> int:
     gc.freeze()
     gc.set_threshold(*GARBAGE)
     try:
-        asyncio.run(_serve(directories, addresses, grace, lines))
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(_serve(directories, addresses, grace, lines))
     except (SpoolError, OSError) as error:
         sys.stderr.write(f"mailhaul relay: cannot start: {error}\n")
         return 1
