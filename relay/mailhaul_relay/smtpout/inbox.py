@@ -8,6 +8,7 @@ stored.
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -82,6 +83,8 @@ class Inbox:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
+            # It holds mail: for its owner alone, and SQLite gives its other files the same mode.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             connection = sqlite3.connect(self._path, isolation_level=None, timeout=5.0, check_same_thread=False)
             try:
                 connection.executescript(_SCHEMA)

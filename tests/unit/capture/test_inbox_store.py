@@ -32,6 +32,17 @@ async def test_mail_is_listed_newest_first_and_loaded_as_it_came(tmp_path: Path)
     await inbox.close()
 
 
+def _modes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
+async def test_captured_mail_is_for_its_owner_alone(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    await _filled(inbox, 1)
+    assert _modes(tmp_path) == {FILE: 0o600, f"{FILE}-wal": 0o600, f"{FILE}-shm": 0o600}
+    await inbox.close()
+
+
 async def test_mail_survives_the_process(tmp_path: Path) -> None:
     first = Inbox(tmp_path)
     await first.store(_captured(1), lambda: b"kept")
@@ -112,7 +123,7 @@ async def test_a_body_that_cannot_be_read_stores_nothing(tmp_path: Path) -> None
 
 async def test_a_failing_file_is_an_error_and_recovers(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "missing")
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises((OSError, sqlite3.Error)):
         await inbox.store(_captured(1), lambda: b"x")
     (tmp_path / "missing").mkdir()
     await inbox.store(_captured(1), lambda: b"x")
