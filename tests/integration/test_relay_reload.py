@@ -91,6 +91,25 @@ async def test_a_bad_configuration_is_refused_the_last_good_one_runs_on_and_the_
             assert not report.get("refusedConfig")
 
 
+async def test_a_port_that_cannot_be_bound_refuses_the_whole_configuration(tmp_path: Path, free_port: int) -> None:
+    """Half of it would run under a digest that the operator takes for all of it."""
+    mounts = Mounts(tmp_path)
+    async with ScriptedServer() as server:
+        good = relay_document([upstream("up", server.port)], free_port)
+        listeners = [{"name": "smtp", "port": free_port}, {"name": "second", "port": server.port}]
+        async with running_relay(tmp_path, good) as relay:
+            before = (await relay.get("/v1/report")).json()["digest"]
+            mounts.config(good | {"hostname": "new.example.com", "listeners": listeners})
+            report = await relay.until("/v1/report", lambda one: one["refusedConfig"])
+            assert "listeners[second].port" in report["refusedConfig"]["reasons"][0]
+            assert report["digest"] == before
+            assert [one["name"] for one in report["listeners"]] == ["smtp"]
+            assert len(relay.events("config-applied")) == 1
+            mounts.config(good | {"hostname": "new.example.com"})
+            report = await relay.until("/v1/report", lambda one: one["digest"] != before)
+            assert not report["refusedConfig"]
+
+
 async def test_the_right_password_lets_held_mail_go_at_once_without_a_restart(tmp_path: Path, free_port: int) -> None:
     wrong = {"provider.up.username": "relay", "provider.up.password": "wrong"}
     mounts = Mounts(tmp_path, wrong)

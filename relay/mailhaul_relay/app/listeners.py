@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mailhaul_contract.config import Listener as ListenerSpec
 from mailhaul_contract.report import ListenerReport
 from mailhaul_relay.policy.running import Running
-from mailhaul_relay.smtpin.listener import Listener
+from mailhaul_relay.smtpin.listener import Listener, probe
 from mailhaul_relay.smtpin.reception import Services
 from mailhaul_relay.smtpin.tls import CertificateError, server_context
 
@@ -39,14 +39,26 @@ class Listeners:
         )
 
     def refusals(self, running: Running) -> tuple[str, ...]:
-        """Reasons why a configuration's certificates cannot be used; asked before anything is changed."""
+        """Reasons why a configuration's certificates or ports cannot be used; asked before anything is changed.
+
+        While nothing is open yet there is no last good configuration, and what can be opened is better than nothing.
+        """
         reasons = []
         for name, certificate in running.secrets.certificates.items():
             try:
                 server_context(certificate)
             except CertificateError as error:
                 reasons.append(f"listeners[{name}].tls: {error}")
-        return tuple(reasons)
+        ours = {one.listener.port for one in self._opened.values()}
+        new = [spec for spec in running.config.listeners if self._opened and spec.port not in ours]
+        return (*reasons, *filter(None, map(self._unbindable, new)))
+
+    def _unbindable(self, spec: ListenerSpec) -> str:
+        try:
+            probe(self._host, spec.port)
+        except OSError as error:
+            return _not_bound(spec, error)
+        return ""
 
     async def apply(self, running: Running) -> tuple[str, ...]:
         """Follow a configuration; the reasons of those listeners that could not be opened."""
@@ -74,7 +86,7 @@ class Listeners:
         try:
             listener = await Listener.open(spec, self._host, self._services)
         except OSError as error:
-            return f"listeners[{spec.name}].port: {spec.port} cannot be bound ({error.strerror}); choose a free port"
+            return _not_bound(spec, error)
         self._opened[spec.name] = _Opened(spec, listener)
         return ""
 
@@ -82,3 +94,7 @@ class Listeners:
         task = asyncio.create_task(listener.stop(SESSION_GRACE))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _not_bound(spec: ListenerSpec, error: OSError) -> str:
+    return f"listeners[{spec.name}].port: {spec.port} cannot be bound ({error.strerror}); choose a free port"

@@ -160,6 +160,12 @@ def _turn_away(connection: socket.socket, reply: Reply) -> None:
         connection.close()
 
 
+def probe(host: str, port: int) -> None:
+    """Bind a port and give it back; raises OSError when it cannot be bound."""
+    for one in _bind(host, port):
+        one.close()
+
+
 def _bind(host: str, port: int) -> list[socket.socket]:
     """Bind every address of `host`. All of them means one IPv6 socket for both families where there is IPv6."""
     if not host:
