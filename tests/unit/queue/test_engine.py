@@ -1,6 +1,7 @@
 """The engine owns every accepted message: never twice in work, never lost for a disk that refuses."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -146,6 +147,27 @@ async def test_a_failure_is_reported_to_the_sender_where_that_is_configured() ->
     report = desk.transport("a").taken[-1]
     assert (report.sender, report.recipients) == ("", ("app@example.com",))
     assert desk.tally.bounces == 1
+
+
+async def test_a_report_is_stored_before_the_dead_letter_so_that_a_crash_between_them_loses_none() -> None:
+    desk = Desk(bounces={"mode": "Send"}, **ONLY_A)
+    desk.script("a", (NO_SUCH_USER,))
+    order: list[str] = []
+    accept, update = desk.bouncer.accept, desk.spool.update
+    assert accept is not None
+
+    def accepting(message: Message) -> Awaitable[None]:
+        order.append("report")
+        return accept(message)
+
+    def updating(message: Message) -> "asyncio.Future[None]":
+        order.append("dead letter")
+        return update(message)
+
+    desk.bouncer.accept = accepting
+    desk.spool.update = updating  # type: ignore[method-assign]
+    await desk.send(mail())
+    assert order == ["report", "dead letter"]
 
 
 async def test_by_default_a_failure_is_only_recorded() -> None:

@@ -89,6 +89,7 @@ async def test_an_accepted_message_stays_accepted_when_its_client_is_gone() -> N
     bench.spool.gate.set()
     await turns()
     assert bench.tally.accepted == len(bench.accepted) == 1
+    assert bench.tally.accepted_bytes == bench.accepted[0].envelope.size
     assert bench.spool.open_bodies == 0
 
 
