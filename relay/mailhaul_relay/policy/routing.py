@@ -85,7 +85,7 @@ def route(
 ) -> Send | Wait | Refuse:
     """Decide where one recipient of a message goes now."""
     if progress.pinned:
-        return _pinned(running, envelope, progress, views, now)
+        return _pinned(running, envelope, recipient, progress, views, now)
     obstacles: list[_Obstacle] = []
     for upstream in running.candidates:
         domain = leaving_domain(running, upstream, envelope, recipient)
@@ -109,16 +109,25 @@ def _in_turn(name: str, view: UpstreamView) -> Send | Wait:
 
 
 def _pinned(
-    running: Running, envelope: Envelope, progress: Progress, views: Mapping[str, UpstreamView], now: float
+    running: Running,
+    envelope: Envelope,
+    recipient: Recipient,
+    progress: Progress,
+    views: Mapping[str, UpstreamView],
+    now: float,
 ) -> Send | Wait:
     name = progress.pinned
     if progress.unknowns > MAX_UNKNOWNS:
         expiry = max(envelope.accepted, progress.renewed) + running.config.queue.expire_after
         reason = f"whether {name} took it is unknown after {progress.unknowns} attempts; retry or drop it by hand"
         return Wait(max(now, expiry), State.HELD, Fault.CONNECTION, reason)
-    if running.upstream(name) is None:
+    upstream = running.upstream(name)
+    if upstream is None:
         reason = f"upstream {name}{_why_pinned(progress)}, is no longer configured; retry or drop it by hand"
         return Wait(now + IDLE, State.HELD, Fault.CONNECTION, reason)
+    unable = _unable(upstream, envelope, leaving_domain(running, upstream, envelope, recipient), now)
+    if unable is not None:
+        return Wait(unable.until, State.HELD, unable.fault, unable.reason)
     view = views.get(name, _OPEN_VIEW)
     if view.permits and not view.tried:
         return _in_turn(name, view)

@@ -125,6 +125,16 @@ def test_unknown_outcome_is_never_failed_over() -> None:
     assert gone.state is State.HELD
 
 
+@pytest.mark.parametrize("unknowns", [0, 1])
+def test_a_pinned_upstream_that_may_not_send_the_from_holds_the_mail(unknowns: int) -> None:
+    """Also when a person asked for it: the provider would refuse it, or send it under a name that is not its own."""
+    other = running(upstreams=[upstream("first"), upstream("second", senders={"domains": ["other.example"]})])
+    pinned = Progress(State.DEFERRED, NOW, 1, unknowns, "second")
+    wait = waits(ask(other, pinned))
+    assert (wait.state, wait.fault, wait.until) == (State.HELD, Fault.SENDER, NOW + IDLE)
+    assert "second may not send" in wait.reason
+
+
 def test_unknown_for_the_third_time_is_held_until_it_expires() -> None:
     waiting = waits(ask(TWO, Progress(State.HELD, NOW, 3, 3, "second")))
     assert (waiting.state, waiting.until) == (State.HELD, NOW + TWO.config.queue.expire_after)
