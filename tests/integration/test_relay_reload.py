@@ -1,6 +1,7 @@
 """Configuration and secrets swapped under load, as Kubernetes swaps them: live within a second, and nobody notices."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -181,3 +182,12 @@ async def test_a_credential_that_was_mended_is_not_held_against_the_upstream_aft
             assert (await relay.get("/v1/report")).json()["upstreams"][0]["breaker"] == "Closed"
             await relay.submit(MAIL)
             await relay.until("/v1/report", lambda one: one.get("delivered") == 1)
+
+
+async def test_a_port_that_is_taken_at_the_start_is_opened_once_it_is_free(tmp_path: Path, free_port: int) -> None:
+    taken = socket.create_server(("127.0.0.1", free_port))
+    asyncio.get_running_loop().call_later(3.0, taken.close)
+    async with running_relay(tmp_path, relay_document([upstream("one", 1)], free_port)) as relay:
+        assert relay.smtp == free_port
+        assert len(relay.events("config-refused")) == 1
+        assert (await relay.get("/v1/report")).json()["refusedConfig"] is None

@@ -81,8 +81,8 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
 def _applied(relay: Relay, http: tuple[str, int], directories: Directories) -> Apply:
     """Apply what the watcher found, then tell where mail is accepted."""
 
-    async def apply(loaded: Loaded) -> None:
-        await relay.apply(loaded)
+    async def apply(loaded: Loaded) -> bool:
+        taken = await relay.apply(loaded)
         if directories.ready_file and not relay.not_accepting():
             ready = {
                 "pid": os.getpid(),
@@ -90,6 +90,7 @@ def _applied(relay: Relay, http: tuple[str, int], directories: Directories) -> A
                 "http": {"host": http[0], "port": http[1]},
             }
             await asyncio.to_thread(_write_whole, directories.ready_file, json.dumps(ready) + "\n")
+        return taken
 
     return apply
 

@@ -76,8 +76,8 @@ class Relay:
         """The configuration of this moment."""
         return self._running
 
-    async def apply(self, loaded: Loaded) -> None:
-        """Take what the watcher found: run it, or tell why not."""
+    async def apply(self, loaded: Loaded) -> bool:
+        """Take what the watcher found: run it, or tell why not. False when a listener could not be opened."""
         match loaded:
             case Refusal():
                 self._refuse(loaded)
@@ -85,25 +85,33 @@ class Relay:
                 self._awaiting = loaded.revision
                 self.log.event("config-awaits-secrets", digest=loaded.digest, revision=loaded.revision)
             case _:
-                await self._run(loaded)
+                return await self._run(loaded)
+        return True
 
-    async def _run(self, running: Running) -> None:
+    async def _run(self, running: Running) -> bool:
         reasons = self.listeners.refusals(running)
         if reasons:
             self._refuse(Refusal(running.digest, wall_clock(), reasons))
-            return
-        self._running, self._refused, self._awaiting = running, None, ""
+            return False
+        self._awaiting = ""
         self.log.redact = running.config.logging.redact_addresses
-        moved = self.ways.apply(running)
+        is_new, self._running = running != self._running, running
+        if self.ways.apply(running):
+            self.waker.wake()
         troubles = await self.listeners.apply(running)
         if troubles:
             self._refuse(Refusal(running.digest, wall_clock(), troubles))
-        self.tally.reloads["applied"] += 1
-        self.log.event("config-applied", digest=running.digest, secret_revision=running.secrets.revision or None)
-        if moved:
-            self.waker.wake()
+        else:
+            self._refused = None
+        if is_new:
+            self.tally.reloads["applied"] += 1
+            self.log.event("config-applied", digest=running.digest, secret_revision=running.secrets.revision or None)
+        return not troubles
 
     def _refuse(self, refusal: Refusal) -> None:
+        known = self._refused
+        if known and (known.digest, known.reasons) == (refusal.digest, refusal.reasons):
+            return
         self._refused = RefusedConfig(digest=refusal.digest, time=refusal.time, reasons=refusal.reasons)
         self.tally.reloads["refused"] += 1
         self.log.event("config-refused", level="error", digest=refusal.digest or None, reasons=list(refusal.reasons))

@@ -18,6 +18,10 @@ INTERVAL = 0.25
 """Seconds between looks. A look costs a few `stat` calls; inotify does not follow the swapped link of a mount."""
 
 
+RETRY = 5.0
+"""Seconds until a configuration that could not be run is tried again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A configuration that cannot run. `digest` is that of its file, "" when there was none to read."""
@@ -36,7 +40,8 @@ class Awaiting:
 
 
 Loaded = Running | Refusal | Awaiting
-Apply = Callable[[Loaded], Awaitable[None]]
+Apply = Callable[[Loaded], Awaitable[bool]]
+"""Takes what was found; False when it could not be run now and the same may go later (a port that is taken)."""
 
 
 def load(config: Path, secrets: Path, now: float) -> Loaded:
@@ -59,14 +64,16 @@ class Watcher:
         self._config, self._secrets = config, secrets
         self._apply, self._clock = apply, clock
         self._seen: tuple[object, ...] | None = None
+        self._again = float("inf")
 
     async def look(self) -> None:
-        """Apply the mounts' content when it is not what was seen last."""
+        """Apply the mounts' content when it is not what was seen last, or when that could not be run."""
         seen = await asyncio.to_thread(fingerprint, self._config, self._secrets)
-        if seen == self._seen:
+        if seen == self._seen and self._clock() < self._again:
             return
         self._seen = seen
-        await self._apply(await asyncio.to_thread(load, self._config, self._secrets, self._clock()))
+        taken = await self._apply(await asyncio.to_thread(load, self._config, self._secrets, self._clock()))
+        self._again = float("inf") if taken else self._clock() + RETRY
 
     async def run(self) -> None:
         """Look again and again until cancelled."""

@@ -29,6 +29,8 @@ COMMANDS_A_TURN = 100
 
 SOURCES = 4096
 """Clients whose judgement is remembered."""
+REFUSALS_TOLD = 20
+"""Refusals of a session that are logged one by one; of those that follow, every hundredth, with their number."""
 
 COMMAND_IDLE = 300.0
 """Without a byte between commands (RFC 5321 section 4.5.3.2.7: at least 5 minutes)."""

@@ -145,14 +145,24 @@ class Session(Courtesies):
 
     def deny(self, reply: Reply, **fields: str) -> None:
         """Refuse a sender, recipient or message: answer, count, log; too often, and the session ends."""
+        self._refusals += 1
+        self._tell_refusal(reply, fields)
+        self._refuse(reply)
+        if self._refusals >= limits.REFUSALS:
+            self.close(replies.TOO_MANY_REFUSALS)
+
+    def _tell_refusal(self, reply: Reply, fields: dict[str, str]) -> None:
+        """The first of a session one by one, then ever rarer: a stranger must not fill the disk with our log."""
+        count = self._refusals
+        if count > limits.REFUSALS_TOLD and count % 100:
+            return
         log = self.reception.services.log
         # The text may repeat an address, so it is told only where addresses are.
         text = None if log.redact else reply.text
-        log.event("refused", client=self.client, code=reply.code, enhanced=reply.enhanced, text=text, **fields)
-        self._refuse(reply)
-        self._refusals += 1
-        if self._refusals >= limits.REFUSALS:
-            self.close(replies.TOO_MANY_REFUSALS)
+        so_far = count if count > limits.REFUSALS_TOLD else None
+        log.event(
+            "refused", client=self.client, code=reply.code, enhanced=reply.enhanced, text=text, so_far=so_far, **fields
+        )
 
     def hold_for_storing(self) -> None:
         """Take no command until `answer_stored`."""

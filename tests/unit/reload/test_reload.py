@@ -155,8 +155,9 @@ def test_a_file_without_end_is_not_read_into_memory(mounts: Mounts, monkeypatch:
 async def test_a_swap_of_either_mount_is_seen_once(mounts: Mounts) -> None:
     seen: list[Loaded] = []
 
-    async def apply(loaded: Loaded) -> None:
+    async def apply(loaded: Loaded) -> bool:
         seen.append(loaded)
+        return True
 
     watcher = Watcher(mounts.config, mounts.secrets, apply, VirtualClock())
     for _ in range(3):
@@ -177,8 +178,9 @@ async def test_a_directory_without_symlinks_is_followed_too(tmp_path: Path) -> N
     config.write_text(json.dumps(GOOD))
     seen: list[Loaded] = []
 
-    async def apply(loaded: Loaded) -> None:
+    async def apply(loaded: Loaded) -> bool:
         seen.append(loaded)
+        return True
 
     watcher = Watcher(config, secrets, apply, VirtualClock())
     await watcher.look()
@@ -193,3 +195,18 @@ def test_no_secret_shows_in_a_value_or_a_refusal(mounts: Mounts) -> None:
     mounts.write_secrets(revision="r1", provider_mt_username="canary-user", provider_mt_password="canary-pass")
     assert "canary" not in repr(files.read_secrets(mounts.secrets))
     assert "canary" not in repr(_load(mounts))
+
+
+async def test_what_could_not_be_run_is_tried_again_without_an_edit(mounts: Mounts) -> None:
+    seen: list[Loaded] = []
+    clock = VirtualClock()
+
+    async def apply(loaded: Loaded) -> bool:
+        seen.append(loaded)
+        return len(seen) > 2
+
+    watcher = Watcher(mounts.config, mounts.secrets, apply, clock)
+    for _ in range(30):
+        await watcher.look()
+        clock.advance(1)
+    assert len(seen) == 3

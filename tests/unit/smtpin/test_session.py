@@ -224,6 +224,17 @@ async def test_refusals_without_end_end_the_session() -> None:
     wire.close()
 
 
+async def test_a_stranger_cannot_fill_the_disk_with_our_log() -> None:
+    bench = Bench(running_of({"clients": {}}))
+    wire = connected(bench)
+    wire.send(b"HELO x\r\nMAIL FROM:<a@example.com>\r\n")
+    for _ in range(limits.REFUSALS):
+        wire.send(b"RCPT TO:<b@example.net>\r\n")
+    assert len(bench.lines) <= limits.REFUSALS_TOLD + limits.REFUSALS // 100
+    assert '"so_far":1000' in bench.lines[-1]
+    wire.close()
+
+
 async def test_bulk_recipients_over_the_limit_cost_one_log_line() -> None:
     bench = Bench(running_of({"limits": {"recipients": 1}}))
     wire = connected(bench)
