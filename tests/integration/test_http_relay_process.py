@@ -68,25 +68,25 @@ async def test_captured_mail_is_seen_in_inbox_report_and_metrics(tmp_path: Path,
         assert relay.events("delivered")[0]["id"] == row["id"]
 
 
-async def test_held_mail_is_listed_shown_retried_elsewhere_and_dropped(tmp_path: Path, free_port: int) -> None:
-    async with ScriptedServer({"steps": {"auth": "535 5.7.8 authentication failed"}, "accounts": {"x": "y"}}) as server:
+async def test_a_dead_letter_is_listed_shown_retried_elsewhere_and_dropped(tmp_path: Path, free_port: int) -> None:
+    async with ScriptedServer(
+        {"steps": {"rcpt": "550 5.1.1 no such user"}, "accounts": {"relay-user": PASSWORD}}
+    ) as server:
         upstreams = [_smtp(server.port), {"name": "catch", "provider": "inbox", "kind": "Capture", "priority": 900}]
-        document = relay_document(upstreams, free_port, senders={"domains": ["example.com"]})
-        document["upstreams"][1]["senders"] = {"domains": ["elsewhere.example"]}
-        async with running_relay(tmp_path, document, _secrets("primary")) as relay:
+        async with running_relay(tmp_path, relay_document(upstreams, free_port), _secrets("primary")) as relay:
             await relay.submit(MAIL)
             await relay.submit(MAIL)
-            page = await relay.until("/v1/queue?state=held", lambda one: len(one["messages"]) == 2)
+            page = await relay.until("/v1/queue?state=dead", lambda one: len(one["messages"]) == 2)
             first, second = (one["id"] for one in page["messages"])
-            code, text = await _queue(relay, "list", "--state", "held")
-            assert (code, first in text, "535" in text) == (0, True, True)
+            code, text = await _queue(relay, "list", "--state", "dead")
+            assert (code, first in text, "550" in text) == (0, True, True)
             code, text = await _queue(relay, "show", first)
-            assert (code, "held mail" in text, "body-canary" in text) == (0, True, False)
+            assert (code, "no such user" in text, "body-canary" in text) == (0, True, False)
             code, text = await _queue(relay, "retry", first, "--upstream", "catch")
             assert code == 0, text
             await relay.until("/inbox/messages.json", lambda one: [row["id"] for row in one["messages"]] == [first])
-            assert (await _queue(relay, "drop", "--state", "held"))[0] == 1
-            code, text = await _queue(relay, "drop", "--state", "held", "--yes")
+            assert (await _queue(relay, "drop", "--state", "dead"))[0] == 1
+            code, text = await _queue(relay, "drop", "--state", "dead", "--yes")
             assert (code, "1 message is dropped" in text) == (0, True)
             assert (await relay.get(f"/v1/queue/{second}")).status == 404
             assert [one["id"] for one in relay.events("queue-dropped")] == [second]

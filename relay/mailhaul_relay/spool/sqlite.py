@@ -178,6 +178,7 @@ class SqliteSpool:
         self._closed = True
         await asyncio.to_thread(self._syncing.shutdown)
         await self._reader.close()
+        self._writer.flush()
         await asyncio.to_thread(self._writer.stop)
         self._bodies.close()
         self._ownership.release()

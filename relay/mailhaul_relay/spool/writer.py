@@ -1,19 +1,19 @@
 """The one thread that writes: takes every waiting operation, commits them in one transaction, then answers them all.
 
-While one batch is synced, the next one gathers; under load a batch waits some milliseconds for company. `sqlite`
-submits, from any thread; answers come on the event loop, all of a batch in one call. How a commit fails and recovers is
+While one batch is synced, the next one gathers; what the event loop asks comes by `gathering`. `sqlite` submits, from
+any thread; answers come on the event loop, all of a batch in one call. How a commit fails and recovers is
 `committer`'s.
 """
 
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
 from mailhaul_relay.spool.census import Census
 from mailhaul_relay.spool.committer import Answer, Committer
+from mailhaul_relay.spool.gathering import Gathering
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.operations import Accept, Effect, Operation, Stop, Work
 from mailhaul_relay.telemetry.log import Log
@@ -22,12 +22,6 @@ _BATCH = 512
 """Operations of one transaction at most: bounds its memory and how long the last of them waits."""
 _BATCH_BYTES = 8 * 1024 * 1024
 """Bytes of bodies after which a transaction takes no more: bounds the log below the reserve."""
-_COMPANY = 0.0005
-_COMPANY_AT_MOST = 0.005
-"""Seconds from one batch's begin to the next's, for each operation of the former and at most. Batches of a busy relay
-grow by it: SQLite gives up the interpreter's lock some 20 times in a batch, and a busy event loop makes each of them a
-switch of threads (a fifth of the CPU at 2000 messages a second). A single client waits half a millisecond.
-"""
 
 
 class Writer:
@@ -39,14 +33,22 @@ class Writer:
         self._unlink = unlink
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._waiting: SimpleQueue[Operation | Stop] = SimpleQueue()
-        self._next = 0.0
+        self._waiting: SimpleQueue[list[Operation] | Stop] = SimpleQueue()
+        self._gathering = Gathering(self._loop, self._waiting.put)
+        self._loop_thread = threading.get_ident()
         self._thread = threading.Thread(target=self._run, name="spool-writer", daemon=True)
         self._thread.start()
 
     def submit(self, operation: Operation) -> None:
         """Ask for an operation; its future is resolved on the event loop."""
-        self._waiting.put(operation)
+        if threading.get_ident() == self._loop_thread:
+            self._gathering.add(operation)
+        else:
+            self._waiting.put([operation])
+
+    def flush(self) -> None:
+        """Let nothing that was asked wait for company; before `stop`, on the loop's thread."""
+        self._gathering.flush()
 
     def stop(self) -> None:
         """Finish everything that was asked and end. Blocks."""
@@ -62,20 +64,17 @@ class Writer:
         self._committer.close()
 
     def _take(self) -> tuple[list[Operation], bool]:
+        """Wait for operations and take all there are, up to the bounds of a batch; False when it is time to end."""
         batch: list[Operation] = []
         size = 0
-        operation = self._waiting.get()
-        if (early := self._next - time.monotonic()) > 0:
-            time.sleep(early)
-        begun = time.monotonic()
-        while not isinstance(operation, Stop):
-            batch.append(operation)
-            size += len(operation.row.body or b"") if type(operation) is Accept else 0
+        while True:
+            operations = self._waiting.get()
+            if isinstance(operations, Stop):
+                return batch, False
+            batch += operations
+            size += sum(len(one.row.body or b"") for one in operations if type(one) is Accept)
             if len(batch) >= _BATCH or size >= _BATCH_BYTES or self._waiting.empty():
-                self._next = begun + min(_COMPANY_AT_MOST, _COMPANY * len(batch))
                 return batch, True
-            operation = self._waiting.get()
-        return batch, False
 
     def _handle(self, batch: list[Operation]) -> None:
         """Commit a batch, answer it, then tidy up: nobody waits for the tidying."""
