@@ -22,6 +22,7 @@ import pytest
 UP_SECONDS = 900
 """The first `up` on a machine compiles Kubernetes."""
 CALL_SECONDS = 120
+UP_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -91,27 +92,42 @@ def running_cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def _started(command: tuple[str, ...]) -> Iterator[Cluster]:
-    known = _environment(command, "env")
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"needs a cluster: MAILHAUL_E2E_CLUSTER names no program ({command[0]})")
+    known = _environment(_call(command, "env"))
     if known and Cluster(known).kubectl("get", "--raw", "/readyz").code == 0:
         yield Cluster(known, command)
         return
-    environment = _environment(command, "up")
-    if environment is None:
-        pytest.fail(f"`{shlex.join(command)} up` failed; run it by hand to see why")
     try:
-        yield _answering(Cluster(environment, command))
+        yield _answering(Cluster(_up(command), command))
     finally:
-        subprocess.run([*command, "down"], capture_output=True, timeout=CALL_SECONDS, check=False)
+        _call(command, "down")
 
 
-def _environment(command: tuple[str, ...], verb: str) -> Mapping[str, str] | None:
-    """Give the environment after the shell line that the command prints; None when it fails."""
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"needs a cluster: MAILHAUL_E2E_CLUSTER names no program ({command[0]})")
-    said = subprocess.run([*command, verb], stdout=subprocess.PIPE, text=True, timeout=UP_SECONDS, check=False)
-    if said.returncode != 0:
+def _up(command: tuple[str, ...]) -> Mapping[str, str]:
+    """Start the cluster. A start that failed is cleared away and tried again: on a busy machine one in some hundreds
+    takes its own process, not yet begun, for one that died."""
+    said = []
+    for _ in range(UP_ATTEMPTS):
+        answer = _call(command, "up")
+        environment = _environment(answer)
+        if environment is not None:
+            return environment
+        said.append(f"exit {answer.code}: {answer.err.strip()[-600:] or 'nothing on stderr'}")
+        _call(command, "down")
+    pytest.fail("\n".join((f"`{shlex.join(command)} up` failed {UP_ATTEMPTS} times", *said)))
+
+
+def _call(command: tuple[str, ...], verb: str) -> Answer:
+    done = subprocess.run([*command, verb], capture_output=True, text=True, timeout=UP_SECONDS, check=False)
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def _environment(answer: Answer) -> Mapping[str, str] | None:
+    """Give the environment after the shell line that the command printed; None when it failed."""
+    if answer.code != 0:
         return None
-    script = ["bash", "-c", 'eval "$1" && env -0', "bash", said.stdout]
+    script = ["bash", "-c", 'eval "$1" && env -0', "bash", answer.out]
     shell = subprocess.run(script, stdout=subprocess.PIPE, text=True, timeout=CALL_SECONDS, check=True)
     return dict(pair.split("=", 1) for pair in shell.stdout.split("\0") if "=" in pair)
 
