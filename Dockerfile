@@ -22,13 +22,18 @@ COPY --from=wheel /wheels /wheels
 RUN /tools/bin/pip --python /opt/mailhaul/bin/python install --quiet --no-cache-dir --no-compile --no-deps --no-index /wheels/*.whl \
  && /opt/mailhaul/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/mailhaul/lib
 
+# The same with what only the operator needs: a relay has no Kubernetes client to be misused.
+FROM environment AS operator-environment
+COPY requirements/operator.lock /requirements/operator.lock
+RUN /tools/bin/pip --python /opt/mailhaul/bin/python install --quiet --no-cache-dir --no-compile --require-hashes -r /requirements/operator.lock \
+ && /opt/mailhaul/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/mailhaul/lib
+
 FROM ${BASE_IMAGE} AS base
 # Some base images ship the standard library uncompiled; every start would compile it anew.
 RUN python3 -m compileall -q -x '/(test|tests|idlelib|lib2to3|turtledemo|ensurepip|site-packages|dist-packages)/' \
       "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
  && echo 'mailhaul:x:65532:' >>/etc/group && echo 'mailhaul:x:65532:65532::/nonexistent:/usr/sbin/nologin' >>/etc/passwd \
  && mkdir -p /var/spool/mailhaul /etc/mailhaul && chown 65532:65532 /var/spool/mailhaul && chmod 0700 /var/spool/mailhaul
-COPY --from=environment /opt/mailhaul /opt/mailhaul
 ENV PATH=/opt/mailhaul/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1
 # A number, so that a kubelet can see that it is not root; it takes the group from /etc/passwd, else that is root's.
@@ -37,12 +42,15 @@ WORKDIR /
 ENTRYPOINT ["/opt/mailhaul/bin/mailhaul"]
 
 FROM base AS operator
+COPY --from=operator-environment /opt/mailhaul /opt/mailhaul
 LABEL org.opencontainers.image.title="mailhaul-operator" \
       org.opencontainers.image.description="Runs a cluster's mail relays from three resources"
-CMD ["--help"]
+EXPOSE 8080 9090
+CMD ["operator"]
 
 # Last, so that a build without --target gives the relay.
 FROM base AS relay
+COPY --from=environment /opt/mailhaul /opt/mailhaul
 LABEL org.opencontainers.image.title="mailhaul-relay" \
       org.opencontainers.image.description="A mail relay whose 250 means durable"
 VOLUME ["/var/spool/mailhaul"]

@@ -56,7 +56,8 @@ image: ## Build both images with docker, podman or buildah (IMAGE_TOOL=, BASE_IM
 lock: $(READY) ## Renew requirements/*.lock after a change of dependencies
 	@test -x $(VENV)/uv/bin/uv || { $(BIN)/python -m venv $(VENV)/uv && $(VENV)/uv/bin/pip install --quiet --disable-pip-version-check uv; }
 	@$(UV) pyproject.toml -o requirements/runtime.lock
-	@$(UV) pyproject.toml requirements/dev.in -o requirements/dev.lock
+	@$(UV) pyproject.toml --extra operator -o requirements/operator.lock
+	@$(UV) pyproject.toml --extra operator requirements/dev.in -o requirements/dev.lock
 	@$(UV) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
 clean: ## Remove everything that these targets made

@@ -174,7 +174,9 @@ class UpstreamKind(StrEnum):
 
 
 class Upstream(Frozen):
-    """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`."""
+    """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`.
+    `probe_sender` is the address that a probe tries with MAIL FROM.
+    """
 
     name: Name
     provider: ObjectName
@@ -189,6 +191,7 @@ class Upstream(Frozen):
     connections: Connections = Connections()
     senders: UpstreamSenders = UpstreamSenders()
     behavior: Behavior = Behavior()
+    probe_sender: Mailbox | None = None
 
     @model_validator(mode="after")
     def _an_smtp_upstream_has_a_host(self) -> "Upstream":
@@ -273,11 +276,17 @@ class Srs(Frozen):
     domain: Domain
 
 
+Sha256 = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
 class Aliases(Frozen):
-    """The own domains and every alias in them."""
+    """The own domains and every alias in them. `tables` are the digests of files with more entries (JSON arrays of
+    `Alias`), named in order by `names.ALIAS_TABLE_FILES`; a reader waits until all are there.
+    """
 
     domains: Annotated[tuple[Domain, ...], Field(max_length=256)] = ()
     entries: Annotated[tuple[Alias, ...], Field(max_length=50_000)] = ()
+    tables: Annotated[tuple[Sha256, ...], Field(max_length=8)] = ()
     srs: Srs | None = None
     from_rewriting: FromRewriting = FromRewriting.AUTOMATIC
 

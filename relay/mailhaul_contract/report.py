@@ -43,8 +43,46 @@ class ReplyReport(Reported):
     remedy: str = ""
 
 
+class ProbeStage(StrEnum):
+    """The stages of a probe, in order. A probe sends no mail: `Sender` is MAIL FROM and RSET."""
+
+    CONNECT = "Connect"
+    TLS = "TLS"
+    EHLO = "EHLO"
+    AUTH = "Auth"
+    SENDER = "Sender"
+
+
+class StageReport(Reported):
+    """What came of one stage; a stage that was not reached, or is not asked for, is left out."""
+
+    stage: ProbeStage
+    passed: bool
+    reply: ReplyReport | None = None
+
+
+class ProbeReport(Reported):
+    """The last probe of an upstream with the settings that run now; a change of its settings or credential drops it."""
+
+    time: float
+    stages: tuple[StageReport, ...] = ()
+
+
+class CredentialState(StrEnum):
+    """What is known of the current credential: not tried yet, taken, or refused; `Previous` means that the current
+    one was refused and the one before it is taken.
+    """
+
+    UNPROVED = "Unproved"
+    PROVED = "Proved"
+    REFUSED = "Refused"
+    PREVIOUS = "Previous"
+
+
 class UpstreamReport(Reported):
-    """One upstream. `refused_senders` are the From domains that it refuses now."""
+    """One upstream. `refused_senders` are the From domains that it refuses now. `credential_reply` is the reply that
+    refused the current credential.
+    """
 
     name: str
     provider: str
@@ -62,6 +100,9 @@ class UpstreamReport(Reported):
     unknown: int = 0
     last_delivery: float = 0
     last_reply: ReplyReport | None = None
+    credential: CredentialState = CredentialState.UNPROVED
+    credential_reply: ReplyReport | None = None
+    probe: ProbeReport | None = None
 
 
 class QueueReport(Reported):
@@ -116,6 +157,7 @@ class RelayReport(Reported):
     refused_config: RefusedConfig | None = None
     accepting: bool
     not_accepting_reason: str = ""
+    draining: bool = False
     listeners: tuple[ListenerReport, ...] = ()
     queue: QueueReport = QueueReport()
     upstreams: tuple[UpstreamReport, ...] = ()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.support.repository import text
 
-RUNTIME, DEV, BUILD = (Path(f"requirements/{name}.lock") for name in ("runtime", "dev", "build"))
-LOCKS = (RUNTIME, DEV, BUILD)
+RUNTIME, OPERATOR, DEV, BUILD = (Path(f"requirements/{name}.lock") for name in ("runtime", "operator", "dev", "build"))
+LOCKS = (RUNTIME, OPERATOR, DEV, BUILD)
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)((?:\s+\\\n\s+--hash=sha256:[0-9a-f]{64})*)", re.MULTILINE)
 
 
@@ -33,17 +33,19 @@ def test_every_pin_has_hashes(lock: Path) -> None:
     assert not [name for name, (_, hashes) in pins.items() if hashes == 0]
 
 
-@pytest.mark.parametrize("lock", [RUNTIME, BUILD], ids=str)
+@pytest.mark.parametrize("lock", [RUNTIME, OPERATOR, BUILD], ids=str)
 def test_what_ships_is_what_was_tested(lock: Path) -> None:
     dev = _pins(DEV)
     assert not {name: (pin, dev.get(name)) for name, pin in _pins(lock).items() if dev.get(name) != pin}
 
 
 def test_every_declared_dependency_is_locked() -> None:
-    declared = tomllib.loads(text(Path("pyproject.toml")))["project"]["dependencies"]
+    project = tomllib.loads(text(Path("pyproject.toml")))["project"]
+    declared, operators = project["dependencies"], project["optional-dependencies"]["operator"]
     wanted = [line.split("#")[0].strip() for line in text(Path("requirements/dev.in")).splitlines()]
     runtime, dev = _pins(RUNTIME), _pins(DEV)
     assert not [name for name in map(_name, declared) if name not in runtime]
+    assert not [name for name in map(_name, operators) if name not in _pins(OPERATOR)]
     assert not [name for name in map(_name, filter(None, wanted)) if name not in dev]
 
 

@@ -6,12 +6,16 @@ same snapshot always gives the same bytes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.names import SMTP_PORTS
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.plan.findings import Finding
+
+Manifest = Mapping[str, Any]
+"""An object of Kubernetes as JSON has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,34 @@ class Fresh:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the operator and its cluster are: the image of relays and how it is pulled, the version in which
+    ExternalSecrets are served (`v1`, `v1beta1`, "" when External Secrets is absent).
+    """
+
+    image: str = ""
+    image_pull_policy: str = "IfNotPresent"
+    image_pull_secrets: tuple[str, ...] = ()
+    external_secrets: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What runs of a relay now. `image` and `replicas` are those of its workload ("" and 0 when there is none);
+    `holding` are the leaving replicas (by ordinal) that still hold mail, so that the workload is not made smaller;
+    `proved` are the providers whose current credential every ready pod has proved.
+    """
+
+    image: str = ""
+    replicas: int = 0
+    holding: frozenset[int] = frozenset()
+    proved: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One relay with all resources that there are. `existing` is the Secret that was assembled before; `ports` maps
-    the ports of the Service to those that the process listens on.
+    the ports of the Service to those that the process listens on; `now` is in seconds since the epoch.
     """
 
     relay: SmtpRelay
@@ -33,6 +62,9 @@ class Snapshot:
     fresh: Fresh
     existing: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     ports: Mapping[int, int] = field(default_factory=lambda: SMTP_PORTS)
+    facts: Facts = Facts()
+    live: Live = Live()
+    now: float = 0
 
     @property
     def namespace(self) -> str:
@@ -42,8 +74,9 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one relay should run. `content` are the bytes of `relay.v1.json` and `digest` is theirs; `secret` is the
-    assembled Secret. Without a `config` there is nothing to run, and a relay that runs keeps what it has.
+    """What one relay should run. `content` are the bytes of `relay.v1.json` and `digest` is theirs; `tables` are the
+    bytes of its alias tables, in order; `secret` is the assembled Secret. Without a `config` there is nothing to run,
+    and a relay that runs keeps what it has.
     """
 
     namespace: str
@@ -53,6 +86,7 @@ class Plan:
     digest: str
     secret: Mapping[str, bytes] = field(repr=False)
     findings: tuple[Finding, ...] = ()
+    tables: tuple[bytes, ...] = ()
 
     @property
     def key(self) -> str:

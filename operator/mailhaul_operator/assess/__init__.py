@@ -1,0 +1,1 @@
+"""Pure: what is so. The world and the relays' reports in; conditions, numbers and events out."""

@@ -1,0 +1,131 @@
+"""What `assess` looks at: a relay, a provider or an alias with everything that is known of it at one moment.
+
+The reconciler builds these from the plan, the caches and the pods' reports. Values only; times are seconds since the
+epoch. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.api.mailalias import MailAlias
+from mailhaul_operator.api.smtprelay import SmtpRelay
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.plan.findings import Finding
+from mailhaul_operator.plan.snapshot import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A pod did not report: why (connection refused, no answer in 3 s, ...), and since when."""
+
+    why: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """One pod of a relay. `ordinal` is None in a Deployment; `current` tells that it is of the workload's newest
+    revision; `trouble` is the container's waiting or termination reason with its message ("" when it runs).
+    """
+
+    name: str
+    ordinal: int | None
+    ip: str
+    ready: bool
+    current: bool
+    terminating: bool
+    created: float
+    trouble: str = ""
+    restarts: int = 0
+    report: RelayReport | Silence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadView:
+    """The StatefulSet or Deployment: replicas wanted by its spec, that exist, that are ready, that are updated; whether
+    its controller has seen its newest generation. `exists` is False before the first apply.
+    """
+
+    exists: bool = False
+    wanted: int = 0
+    replicas: int = 0
+    ready: int = 0
+    updated: int = 0
+    observed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """An object that could not be made as it should be. `kind` is one of `ObstacleKind`'s words; `own` tells that the
+    mistake lies in the relay's own spec.
+    """
+
+    object: str
+    reason: str
+    message: str
+    remedy: str
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelayView:
+    """A relay. `obstacles` are what the effects met (NameTaken, Forbidden, TerminationBlocked, VolumeCannotGrow, ...);
+    `holding` tells how many messages each leaving replica (by pod name) still holds; `address` is host and port for
+    apps.
+    """
+
+    relay: SmtpRelay
+    plan: Plan
+    now: float
+    workload: WorkloadView = WorkloadView()
+    pods: tuple[PodView, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    holding: Mapping[str, int] = field(default_factory=dict)
+    address: str = ""
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsedBy:
+    """A relay that sends through a provider: the handle there, what its pods report of it, and the revision of the
+    Secret that they run with. `reporting` are names of pods, in the order of `reports`.
+    """
+
+    namespace: str
+    relay: str
+    handle: str
+    reports: tuple[UpstreamReport, ...] = ()
+    reporting: tuple[str, ...] = ()
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderView:
+    """A provider. `findings` are the plan's that name it; `external` is what is known of its ExternalSecret, as an
+    obstacle when that is not good.
+    """
+
+    provider: UpstreamProvider
+    now: float
+    used_by: tuple[UsedBy, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    external: Obstacle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AliasView:
+    """An alias. `relay_known` tells that its relay exists; `findings` are the plan's that name it; `resolved` are the
+    mailboxes it leads to; `applied` tells that the relay runs a configuration with it; the numbers are sums over the
+    pods.
+    """
+
+    alias: MailAlias
+    now: float
+    relay_known: bool = False
+    applied: bool = False
+    relay_ready: bool = False
+    findings: tuple[Finding, ...] = ()
+    resolved: tuple[str, ...] = ()
+    forwarded: int = 0
+    failed: int = 0

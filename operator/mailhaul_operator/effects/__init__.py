@@ -1,0 +1,1 @@
+"""Changes the world: apply, prune, nudge, status and events. Nothing else writes."""
