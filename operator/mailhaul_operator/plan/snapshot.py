@@ -29,13 +29,16 @@ class Fresh:
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the operator and its cluster are: the image of relays and how it is pulled, the version in which
-    ExternalSecrets are served (`v1`, `v1beta1`, "" when External Secrets is absent).
+    ExternalSecrets are served (`v1`, `v1beta1`, "" when External Secrets is absent), whether ServiceMonitors are, and
+    the operator's own namespace, from which it reads reports ("" when it runs outside of the cluster).
     """
 
     image: str = ""
     image_pull_policy: str = "IfNotPresent"
     image_pull_secrets: tuple[str, ...] = ()
     external_secrets: str = ""
+    service_monitors: bool = False
+    operator_namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
