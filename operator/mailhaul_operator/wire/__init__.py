@@ -1,0 +1,1 @@
+"""What goes over the wire, as values: kinds of the API and their paths, refusals, requests to pods."""
