@@ -1,0 +1,1 @@
+"""The running operator: settings, lease, kopf, health and metrics, put together here."""
