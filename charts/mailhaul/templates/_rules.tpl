@@ -1,0 +1,53 @@
+{{/* What the operator does in a namespace that it serves. No wildcard, no `patch` of pods, and no list of Secrets
+     but in namespaces that were listed by name. */}}
+{{- define "mailhaul.rules" -}}
+- apiGroups: [mailhaul.dev]
+  resources: [smtprelays, upstreamproviders, mailaliases]
+  verbs: [get, list, watch]
+- apiGroups: [mailhaul.dev]
+  resources: [smtprelays/status, upstreamproviders/status, mailaliases/status]
+  verbs: [get, patch]
+- apiGroups: [""]
+  resources: [configmaps, services, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: {{ if .Values.namespaces }}[get, list, watch, create, patch]{{ else }}[get, create, patch]{{ end }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/status]   # an annotation there makes the kubelet look at its mounts; it cannot change an image
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]   # to grow them
+  verbs: [get, list, patch]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+- apiGroups: [apps]
+  resources: [statefulsets, deployments]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors]
+  verbs: [get, list, watch, create, patch, delete]
+{{- end }}
+
+{{/* What it reads outside of namespaces, in either mode. */}}
+{{- define "mailhaul.clusterRules" -}}
+- apiGroups: [storage.k8s.io]
+  resources: [storageclasses]   # may a volume grow
+  verbs: [get]
+- apiGroups: [""]
+  resources: [namespaces]   # labels, for a relay's consent to aliases by selector
+  verbs: [get]
+{{- end }}
