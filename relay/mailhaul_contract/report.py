@@ -154,6 +154,8 @@ class RelayReport(Reported):
     digest: str
     secret_revision: str = ""
     awaiting_secret_revision: str = ""
+    awaiting_reason: str = ""
+    """Why a newer configuration waits: what of it is not mounted yet; the last good one runs on."""
     refused_config: RefusedConfig | None = None
     accepting: bool
     not_accepting_reason: str = ""
