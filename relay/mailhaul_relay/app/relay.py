@@ -58,7 +58,7 @@ class Relay:
         self._running = nothing_yet()
         self._started = wall_clock()
         self._refused: RefusedConfig | None = None
-        self._awaiting = ""
+        self._awaiting: Awaiting | None = None
         self._stopping = False
         self.memory = Memory(spool, log)
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
@@ -80,10 +80,10 @@ class Relay:
         """Take what the watcher found: run it, or tell why not. False when a listener could not be opened."""
         match loaded:
             case Refusal():
+                self._awaiting = None
                 self._refuse(loaded)
             case Awaiting():
-                self._awaiting = loaded.revision
-                self.log.event("config-awaits-secrets", digest=loaded.digest, revision=loaded.revision)
+                self._await(loaded)
             case _:
                 return await self._run(loaded)
         return True
@@ -93,9 +93,11 @@ class Relay:
         if reasons:
             self._refuse(Refusal(running.digest, wall_clock(), reasons))
             return False
-        self._awaiting = ""
+        self._awaiting = None
         self.log.redact = running.config.logging.redact_addresses
-        is_new, self._running = running != self._running, running
+        # The digest covers the alias tables, which are named in the file by theirs; comparing them takes long.
+        before, self._running = self._running, running
+        is_new = (running.digest, running.secrets) != (before.digest, before.secrets)
         if self.ways.apply(running):
             self.waker.wake()
         troubles = await self.listeners.apply(running)
@@ -107,6 +109,15 @@ class Relay:
             self.tally.reloads["applied"] += 1
             self.log.event("config-applied", digest=running.digest, secret_revision=running.secrets.revision or None)
         return not troubles
+
+    def _await(self, awaiting: Awaiting) -> None:
+        if awaiting == self._awaiting:
+            return
+        self._awaiting = awaiting
+        if awaiting.revision:
+            self.log.event("config-awaits-secrets", digest=awaiting.digest, revision=awaiting.revision)
+        if awaiting.tables:
+            self.log.event("config-awaits-tables", digest=awaiting.digest, tables=list(awaiting.tables))
 
     def _refuse(self, refusal: Refusal) -> None:
         known = self._refused
@@ -128,7 +139,7 @@ class Relay:
         if self.listeners.reports():
             return ""
         if self._awaiting:
-            return f"the secrets of revision {self._awaiting} are not mounted yet"
+            return self._awaiting.reason
         return "; ".join(self._refused.reasons) if self._refused else "no configuration was read yet"
 
     def readings(self) -> Readings:
@@ -142,7 +153,8 @@ class Relay:
                 version=version("mailhaul"),
                 digest=running.digest,
                 secret_revision=running.secrets.revision,
-                awaiting=self._awaiting,
+                awaiting=self._awaiting.revision if self._awaiting else "",
+                awaiting_reason=self._awaiting.reason if self._awaiting else "",
                 refused=self._refused,
             ),
             tally=self.tally,

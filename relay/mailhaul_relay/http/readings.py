@@ -44,7 +44,7 @@ class UpstreamState(Protocol):
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What the process is and runs: `digest` of the configuration in use, `secret_revision` of the secrets in use,
-    `awaiting` the revision that it waits for ("" when none).
+    `awaiting` the revision that it waits for ("" when none), `awaiting_reason` everything that it waits for.
     """
 
     pid: int
@@ -53,6 +53,7 @@ class Identity:
     digest: str
     secret_revision: str = ""
     awaiting: str = ""
+    awaiting_reason: str = ""
     refused: RefusedConfig | None = None
 
 
@@ -69,3 +70,4 @@ class Readings:
     not_accepting: str
     now: float
     log_dropped: int = 0
+    draining: bool = False

@@ -26,9 +26,11 @@ def build_report(readings: Readings) -> RelayReport:
         digest=identity.digest,
         secret_revision=identity.secret_revision,
         awaiting_secret_revision=identity.awaiting,
+        awaiting_reason=identity.awaiting_reason,
         refused_config=identity.refused,
         accepting=not readings.not_accepting,
         not_accepting_reason=readings.not_accepting,
+        draining=readings.draining,
         listeners=readings.listeners,
         queue=_queue(readings),
         upstreams=tuple(

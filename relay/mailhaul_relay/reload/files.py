@@ -41,7 +41,7 @@ class ConfigFile:
 
 def read_config(path: Path) -> ConfigFile:
     """Read and check `relay.v1.json`. Raises UnreadableError with every reason."""
-    content = _read(path, MAX_CONFIG)
+    content = read_bounded(path, MAX_CONFIG)
     file_digest = digest(content)
     try:
         data = json.loads(content)
@@ -72,10 +72,11 @@ def read_secrets(directory: Path) -> Secrets:
 
 def fingerprint(config: Path, secrets: Path) -> tuple[object, ...]:
     """Give a value that changes when either mount changes: the links' targets, and the files' identity and times."""
-    return (_identity(config), _identity(secrets / "..data"), _identity(secrets), *map(_identity, _entries(secrets)))
+    return (identity(config), identity(secrets / "..data"), identity(secrets), *map(identity, _entries(secrets)))
 
 
-def _identity(path: Path) -> tuple[object, ...]:
+def identity(path: Path) -> tuple[object, ...]:
+    """Give a value that changes when a file does: where its link leads, the file itself, its time and size."""
     try:
         status = path.stat()
         return (os.path.realpath(path), status.st_ino, status.st_mtime_ns, status.st_size)
@@ -101,10 +102,11 @@ def _secret_files(directory: Path) -> dict[str, bytes]:
         files = [one for one in source.iterdir() if not one.name.startswith(".") and one.is_file()]
     except OSError as error:  # no descriptor left, or the mount was swapped just now: not "there are no secrets"
         raise UnreadableError((f"the secrets directory cannot be read: {error.strerror}",)) from None
-    return {one.name: _read(one, MAX_SECRET) for one in sorted(files)}
+    return {one.name: read_bounded(one, MAX_SECRET) for one in sorted(files)}
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_bounded(path: Path, limit: int) -> bytes:
+    """Give a file's bytes. Raises UnreadableError when it is not there or longer than `limit`."""
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)

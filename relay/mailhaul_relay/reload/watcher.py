@@ -1,8 +1,8 @@
 """Follows the mounted configuration and secrets, and hands each good pair to the relay within a second.
 
-`app` starts it and gives it `apply`. Two mounts do not change together: a configuration names the revision of the
-secrets that it needs and waits for it. Failures are values (`Refusal`, `Awaiting`): the last good configuration
-runs on and the report says why.
+`app` starts it and gives it `apply`. Mounts do not change together: a configuration names the revision of the secrets
+and the digests of the alias tables that it needs, and waits for them. Failures are values (`Refusal`, `Awaiting`): the
+last good configuration runs on and the report says why.
 """
 
 import asyncio
@@ -10,9 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mailhaul_contract.config import RelayConfig
 from mailhaul_relay.policy.running import Running, compile_running
 from mailhaul_relay.ports.clock import Clock
-from mailhaul_relay.reload.files import UnreadableError, fingerprint, read_config, read_secrets
+from mailhaul_relay.reload import tables
+from mailhaul_relay.reload.files import ConfigFile, UnreadableError, fingerprint, read_config, read_secrets
+from mailhaul_relay.reload.tables import AliasTables, MissingError
 
 INTERVAL = 0.25
 """Seconds between looks. A look costs a few `stat` calls; inotify does not follow the swapped link of a mount."""
@@ -33,10 +36,20 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Awaiting:
-    """A good configuration whose secrets are not mounted yet."""
+    """A good configuration of which something is not mounted yet: the secrets of a revision ("" when they are there),
+    or alias tables (of each, what is there in its place).
+    """
 
     digest: str
-    revision: str
+    revision: str = ""
+    tables: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """What is awaited, for people."""
+        secrets = f"the secrets of revision {self.revision} are not mounted yet" if self.revision else ""
+        aliases = f"alias tables are not mounted yet: {', '.join(self.tables)}" if self.tables else ""
+        return "; ".join(filter(None, (secrets, aliases)))
 
 
 Loaded = Running | Refusal | Awaiting
@@ -44,17 +57,35 @@ Apply = Callable[[Loaded], Awaitable[bool]]
 """Takes what was found; False when it could not be run now and the same may go later (a port that is taken)."""
 
 
-def load(config: Path, secrets: Path, now: float) -> Loaded:
-    """Read both mounts and compile them; every failure is a value."""
+def load(config: Path, secrets: Path, now: float, tables: AliasTables | None = None) -> Loaded:
+    """Read the mounts and compile them; every failure is a value. `tables` remembers what it has parsed."""
     try:
         file = read_config(config)
         known = read_secrets(secrets)
     except UnreadableError as error:
         return Refusal(error.digest, now, error.reasons)
-    if file.config.secret_revision and file.config.secret_revision != known.revision:
-        return Awaiting(file.digest, file.config.secret_revision)
-    compiled = compile_running(file.config, known, file.digest)
+    wanted = file.config.secret_revision
+    revision = wanted if wanted != known.revision else ""
+    try:
+        whole = _with_tables(file, config.parent, tables or AliasTables())
+    except UnreadableError as error:
+        return Refusal(file.digest, now, error.reasons)
+    except MissingError as error:
+        return Awaiting(file.digest, revision, error.files)
+    if revision:
+        return Awaiting(file.digest, revision)
+    compiled = compile_running(whole, known, file.digest)
     return compiled if isinstance(compiled, Running) else Refusal(file.digest, now, compiled)
+
+
+def _with_tables(file: ConfigFile, directory: Path, tables: AliasTables) -> RelayConfig:
+    """Give the configuration with every alias in its `entries`."""
+    aliases = file.config.aliases
+    further = tables.read(directory, aliases.tables)
+    if not further:
+        return file.config
+    entries = (*aliases.entries, *further)
+    return file.config.model_copy(update={"aliases": aliases.model_copy(update={"entries": entries})})
 
 
 class Watcher:
@@ -63,17 +94,22 @@ class Watcher:
     def __init__(self, config: Path, secrets: Path, apply: Apply, clock: Clock) -> None:
         self._config, self._secrets = config, secrets
         self._apply, self._clock = apply, clock
+        self._tables = AliasTables()
         self._seen: tuple[object, ...] | None = None
         self._again = float("inf")
 
     async def look(self) -> None:
         """Apply the mounts' content when it is not what was seen last, or when that could not be run."""
-        seen = await asyncio.to_thread(fingerprint, self._config, self._secrets)
+        seen = await asyncio.to_thread(self._fingerprint)
         if seen == self._seen and self._clock() < self._again:
             return
         self._seen = seen
-        taken = await self._apply(await asyncio.to_thread(load, self._config, self._secrets, self._clock()))
+        loaded = await asyncio.to_thread(load, self._config, self._secrets, self._clock(), self._tables)
+        taken = await self._apply(loaded)
         self._again = float("inf") if taken else self._clock() + RETRY
+
+    def _fingerprint(self) -> tuple[object, ...]:
+        return (fingerprint(self._config, self._secrets), tables.fingerprint(self._config.parent))
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
