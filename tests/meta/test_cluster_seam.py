@@ -37,3 +37,14 @@ def test_a_start_that_always_fails_says_why(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("MAILHAUL_E2E_CLUSTER", command(tmp_path, failures=9))
     with pytest.raises(pytest.fail.Exception, match="the node stopped"), running_cluster():
         pass
+
+
+def test_docker_without_an_engine_is_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some machines have only Docker's client."""
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    for name in ("MAILHAUL_E2E_KUBECONFIG", "MAILHAUL_E2E_CLUSTER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(pytest.skip.Exception, match="MAILHAUL_E2E_CLUSTER"), running_cluster():
+        pass

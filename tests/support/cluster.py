@@ -2,8 +2,9 @@
 
 `MAILHAUL_E2E_KUBECONFIG` names a kubeconfig of a cluster that is there. Else `MAILHAUL_E2E_CLUSTER` names a command
 that speaks `up`, `env`, `build`, `load` and `down`; `up` and `env` print a shell line that exports KUBECONFIG and PATH.
-A cluster that was up before is left up. Without either variable, or without kubectl, tests skip and say so.
-The developer's own KUBECONFIG is never used.
+A cluster that was up before is left up. Else, where a Docker engine answers, pytest-kind makes a cluster (tests/support/
+kind_cluster.py). Without any of these, or without kubectl, tests skip and say so. The developer's own KUBECONFIG is never
+used.
 """
 
 import json
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.support.kind_cluster import docker_answers, kind_environment
 
 UP_SECONDS = 900
 """The first `up` on a machine compiles Kubernetes."""
@@ -86,8 +88,11 @@ def running_cluster() -> Iterator[Cluster]:
     elif command:
         with _started(command) as cluster:
             yield cluster
+    elif docker_answers():
+        with kind_environment() as (environment, builder):
+            yield _answering(Cluster(environment, builder))
     else:
-        pytest.skip("needs a cluster: set MAILHAUL_E2E_KUBECONFIG, or MAILHAUL_E2E_CLUSTER to a command")
+        pytest.skip("needs a cluster: set MAILHAUL_E2E_KUBECONFIG, or MAILHAUL_E2E_CLUSTER to a command, or run Docker")
 
 
 @contextmanager

@@ -1,0 +1,119 @@
+"""Mailhaul as a user installs it: both images of this tree in the cluster, and the chart as a release.
+
+Used by the e2e fixtures. A cluster that is only a kubeconfig takes no image of this tree: `MAILHAUL_E2E_OPERATOR_IMAGE`
+and `MAILHAUL_E2E_RELAY_IMAGE` then name images that it has.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from tests.support.cluster import Cluster
+from tests.support.repository import REPOSITORY
+
+BUILD_SECONDS = 900
+SYSTEM = "mailhaul-system"
+CHART = REPOSITORY / "charts" / "mailhaul"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Names of the images under test."""
+
+    operator: str = "localhost/mailhaul-operator:e2e"
+    relay: str = "localhost/mailhaul-relay:e2e"
+
+
+def build_images(cluster: Cluster) -> Images:
+    """Build both images of this tree into the cluster; layers that did not change are not built again."""
+    given = os.environ.get("MAILHAUL_E2E_OPERATOR_IMAGE"), os.environ.get("MAILHAUL_E2E_RELAY_IMAGE")
+    if given[0] and given[1]:
+        return Images(given[0], given[1])
+    if not cluster.command:
+        pytest.skip("needs images: set MAILHAUL_E2E_OPERATOR_IMAGE and MAILHAUL_E2E_RELAY_IMAGE for this kubeconfig")
+    images = Images()
+    for name, target in ((images.relay, "relay"), (images.operator, "operator")):
+        command = [*cluster.command, "build", str(REPOSITORY), "-t", name, "--target", target]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+        assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return images
+
+
+@dataclass(frozen=True)
+class Release:
+    """The chart, installed. `namespaces` are those it serves; none means all."""
+
+    cluster: Cluster
+    images: Images
+    name: str = "mailhaul"
+    namespace: str = SYSTEM
+    namespaces: tuple[str, ...] = ()
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm; the test fails when it fails."""
+        program = shutil.which("helm", path=self.cluster.environment["PATH"])
+        if program is None:
+            pytest.skip("needs helm on the PATH")
+        command = [program, "--namespace", self.namespace, *arguments]
+        done = subprocess.run(
+            command, env=self.cluster.environment, capture_output=True, text=True, timeout=180, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+        return done.stdout
+
+    def values(self) -> list[str]:
+        """The values that a test needs: images that were loaded, not pulled."""
+        operator, relay = (one.rsplit(":", 1) for one in (self.images.operator, self.images.relay))
+        wanted = {
+            "operator": {"image": {"repository": operator[0], "tag": operator[1]}},
+            "relay": {"image": {"repository": relay[0], "tag": relay[1]}},
+            "imagePullPolicy": "IfNotPresent",
+            "namespaces": list(self.namespaces),
+        }
+        return [word for key, value in wanted.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
+
+    def install(self, *more: str) -> str:
+        """`helm upgrade --install`, waiting for the operator; gives what helm printed (the notes too)."""
+        words = ["upgrade", "--install", self.name, str(CHART), "--create-namespace", "--wait", "--timeout=120s"]
+        try:
+            return self.helm(*words, *self.values(), *more)
+        except AssertionError as error:
+            pytest.fail(f"{error}\n{self.log()[-3000:]}")
+
+    def uninstall(self) -> None:
+        """`helm uninstall`, waiting until the operator is gone."""
+        self.helm("uninstall", self.name, "--wait", "--timeout=60s", "--ignore-not-found")
+
+    def log(self) -> str:
+        """The operator's log."""
+        chosen = f"app.kubernetes.io/instance={self.name}"
+        return self.cluster.kubectl("logs", "-n", self.namespace, "-l", chosen, "--tail=-1", "--prefix=false").out
+
+    def pod(self) -> str:
+        """Name of the operator's running pod."""
+        chosen = f"app.kubernetes.io/instance={self.name}"
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            pods = self.cluster.get("pods", "-n", self.namespace, "-l", chosen)["items"]
+            running = [one for one in pods if "deletionTimestamp" not in one["metadata"]]
+            if len(running) == 1 and running[0]["status"].get("phase") == "Running":
+                return str(running[0]["metadata"]["name"])
+            time.sleep(0.5)
+        pytest.fail("the operator has no running pod")
+
+
+@contextmanager
+def installed(release: Release) -> Iterator[Release]:
+    """The release for the time of a test session, then uninstalled; its namespace goes too."""
+    release.install()
+    try:
+        yield release
+    finally:
+        release.uninstall()
+        release.cluster.kubectl("delete", "namespace", release.namespace, "--wait=false", "--ignore-not-found")
