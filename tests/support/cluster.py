@@ -2,9 +2,9 @@
 
 `MAILHAUL_E2E_KUBECONFIG` names a kubeconfig of a cluster that is there. Else `MAILHAUL_E2E_CLUSTER` names a command
 that speaks `up`, `env`, `build`, `load` and `down`; `up` and `env` print a shell line that exports KUBECONFIG and PATH.
-A cluster that was up before is left up. Else, where a Docker engine answers, pytest-kind makes a cluster (tests/support/
-kind_cluster.py). Without any of these, or without kubectl, tests skip and say so. The developer's own KUBECONFIG is never
-used.
+A cluster that was up before is left up. Else, where a Docker engine answers, pytest-kind makes a cluster
+(`kind_cluster`). Without any of these, or without kubectl, tests skip and say so. The developer's own KUBECONFIG is
+never used.
 """
 
 import json
