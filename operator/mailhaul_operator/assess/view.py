@@ -72,7 +72,8 @@ class Obstacle:
 class RelayView:
     """A relay. `obstacles` are what the effects met (NameTaken, Forbidden, TerminationBlocked, VolumeCannotGrow, ...);
     `holding` tells how many messages each leaving replica (by pod name) still holds; `address` is host and port for
-    apps.
+    apps. `proved` are the handles of upstreams of which `assess.provider.proves` says that their provider answers with
+    the settings and credential in use, so that a restarted pod does not put that in doubt.
     """
 
     relay: SmtpRelay
@@ -84,12 +85,14 @@ class RelayView:
     holding: Mapping[str, int] = field(default_factory=dict)
     address: str = ""
     ephemeral: bool = False
+    proved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class UsedBy:
     """A relay that sends through a provider: the handle there, what its pods report of it, and the revision of the
-    Secret that they run with. `reporting` are names of pods, in the order of `reports`.
+    Secret that they run with. `reporting` are names of pods, in the order of `reports`. `settled` tells that all of
+    them run what was planned from the provider's present generation: until then, what they report is of the past.
     """
 
     namespace: str
@@ -98,6 +101,7 @@ class UsedBy:
     reports: tuple[UpstreamReport, ...] = ()
     reporting: tuple[str, ...] = ()
     revision: str = ""
+    settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,10 @@ class ProviderView:
 
 @dataclass(frozen=True, slots=True)
 class AliasView:
-    """An alias. `relay_known` tells that its relay exists; `findings` are the plan's that name it; `resolved` are the
-    mailboxes it leads to; `applied` tells that the relay runs a configuration with it; the numbers are sums over the
-    pods.
+    """An alias. `relay_known` tells that its relay exists; `findings` are the plan's that name it, as `object` or as
+    `rival`; `resolved` are the mailboxes it leads to; `applied` tells that the relay runs a configuration with it;
+    `relay_ready` that the relay's Ready is not False (a relay that looks anew is no news for its aliases); the numbers
+    are sums over the pods.
     """
 
     alias: MailAlias

@@ -6,7 +6,7 @@ namespace has no consent, an older alias has it, or its destinations only lead i
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mailhaul_contract.addresses import Address
@@ -121,11 +121,12 @@ def _without_conflicts(claims: list[Claim], findings: list[Finding]) -> list[Cla
 
 
 def _conflict(loser: Claim, winner: Claim) -> Finding:
-    return loser.finding(
+    finding = loser.finding(
         Reason.ALIAS_CONFLICT,
         f"{loser.pattern.type} {loser.value} belongs to MailAlias {winner.key}, which is older (or first by name)",
         f"remove the address here, or from MailAlias {winner.key}",
     )
+    return replace(finding, rival=reference(winner.alias))
 
 
 def _tell_shadows(claims: list[Claim], findings: list[Finding]) -> None:

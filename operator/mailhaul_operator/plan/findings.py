@@ -56,6 +56,11 @@ class Reason(StrEnum):
         Severity.ERROR,
         "A relay has no upstream that can be used: it keeps all mail and sends none.",
     )
+    EXTERNAL_SECRETS_ABSENT = (
+        "ExternalSecretsAbsent",
+        Severity.ERROR,
+        "A provider has `auth.externalSecret`, but External Secrets is not installed in the cluster.",
+    )
     PROVIDER_NOT_USED = "ProviderNotUsed", Severity.WARNING, "No relay names this UpstreamProvider."
     SENDER_DOMAIN_NOT_SENDABLE = (
         "SenderDomainNotSendable",
@@ -99,10 +104,20 @@ class Reason(StrEnum):
         Severity.ERROR,
         "An alias leads through more aliases, one after the other, than a relay follows: its mail is refused.",
     )
+    TOO_MANY_ALIASES = (
+        "TooManyAliases",
+        Severity.ERROR,
+        "The aliases of a relay do not fit into its tables; the last good configuration stays.",
+    )
     UPSTREAM_REFUSES_FOREIGN_FROM = (
         "UpstreamRefusesForeignFrom",
         Severity.ERROR,
         "No upstream may send a stranger's From for this alias, neither as it is nor rewritten: such mail is refused.",
+    )
+    SERVICE_MONITOR_ABSENT = (
+        "ServiceMonitorAbsent",
+        Severity.WARNING,
+        "A relay asks for a ServiceMonitor, but the Prometheus operator is not installed in the cluster.",
     )
     HOSTNAME_REPEATED = "HostnameRepeated", Severity.WARNING, "Two relays greet with the same host name."
     ONE_PROCESS = "OneProcess", Severity.NOTE, "`mailhaul up` runs one process for a relay, whatever its replicas."
@@ -150,13 +165,16 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to know about a resource. `field` is a path like `spec.upstreams[0].providerRef.name`."""
+    """One thing to know about a resource. `field` is a path like `spec.upstreams[0].providerRef.name`; `rival` is the
+    other resource that it names, where that one is to be told too (the alias that keeps an address).
+    """
 
     object: ObjectRef
     field: str
     reason: Reason
     message: str
     remedy: str
+    rival: ObjectRef = ObjectRef()
 
     @property
     def severity(self) -> Severity:
