@@ -1,0 +1,169 @@
+"""`Api`: the one way to the API server. A thin, typed face on the official client's async dynamic client.
+
+Below `apply`, `prune`, `status`, `events` and `pods`; `observe` reads through it as a `wire.refused.Reader`. Objects
+are plain dicts: the client's own wrappers cost more than the requests. Every request has a deadline and is counted.
+Failures are values (`Refused`); only `open` raises. The client reads an in-cluster token anew every minute, so a token
+that the kubelet rotates is followed for as long as the process lives.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.client.exceptions import ApiException
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.dynamic import DynamicClient
+
+from mailhaul_operator.plan.naming import MANAGER
+from mailhaul_operator.wire.kinds import Body, Kind, kind_of
+from mailhaul_operator.wire.objects import name_of
+from mailhaul_operator.wire.refused import Refusal, Refused, refusal_of
+
+DEADLINE = 15.0
+"""Seconds for one request."""
+CONNECTIONS = 32
+"""At most so many requests at once; the others wait for a connection."""
+PAGE = 500
+"""Objects of one page of a list."""
+WRITES = frozenset({"apply", "create", "delete", "patch"})
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_LOST = (aiohttp.ClientError, OSError, ConfigException, ValueError)
+
+
+class _NoDiscovery:
+    """In place of the client's discoverer, which reads the whole API at the start and keeps it in a file."""
+
+    def __init__(self, _client: DynamicClient, _cache_file: str | None) -> None:
+        pass
+
+    def __await__(self) -> Generator[None, None, Self]:
+        yield from ()
+        return self
+
+
+class Api:
+    """An open connection to an API server. `requests` counts what was asked, by verb and kind."""
+
+    def __init__(self, client: ApiClient, dynamic: DynamicClient) -> None:
+        """See `open`."""
+        self._client, self._dynamic = client, dynamic
+        self.requests: Counter[tuple[str, str]] = Counter()
+
+    @classmethod
+    async def open(cls, kubeconfig: Path | None = None) -> Self:
+        """Connect as a kubeconfig says, or as the pod's ServiceAccount. Raises ConfigException, OSError."""
+        configuration = Configuration()
+        if kubeconfig is None:
+            load_incluster_config(configuration)
+        else:
+            await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
+        configuration.connection_pool_maxsize = CONNECTIONS
+        client = ApiClient(configuration)
+        client.user_agent = f"{MANAGER}-operator"
+        return cls(client, await DynamicClient(client, discoverer=_NoDiscovery))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+    @property
+    def writes(self) -> int:
+        """How many requests were to change something, whether they did or not."""
+        return sum(count for (verb, _), count in self.requests.items() if verb in WRITES)
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Body | Refused:
+        """Read one object."""
+        return await self._request("get", kind, kind.path(namespace, name))
+
+    async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> tuple[Body, ...] | Refused:
+        """Read all objects of a kind, in one namespace or in all, in pages; items get their kind and version."""
+        found: list[Body] = []
+        following = ""
+        while True:
+            options = {"label_selector": selector or None, "limit": PAGE, "_continue": following or None}
+            page = await self._request("list", kind, kind.path(namespace), **options)
+            if isinstance(page, Refused):
+                return page
+            head = {"apiVersion": kind.api_version, "kind": kind.kind}
+            found += [{**head, **one} for one in page.get("items") or ()]
+            following = (page.get("metadata") or {}).get("continue", "")
+            if not following:
+                return tuple(found)
+
+    async def apply(self, body: Mapping[str, Any]) -> Body | Refused:
+        """Apply on the server, as the field manager `mailhaul`, taking over the fields that are ours."""
+        kind, (namespace, name) = kind_of(body), name_of(body)
+        options = {"content_type": _APPLY, "field_manager": MANAGER, "force_conflicts": True}
+        return await self._request("apply", kind, kind.path(namespace, name), body=dict(body), **options)
+
+    async def create(self, body: Mapping[str, Any]) -> Body | Refused:
+        """Create an object that must not be there yet."""
+        kind, (namespace, _) = kind_of(body), name_of(body)
+        return await self._request("create", kind, kind.path(namespace), body=dict(body), field_manager=MANAGER)
+
+    async def delete(self, body: Mapping[str, Any], *, orphan: bool = False) -> Body | Refused:
+        """Delete just this object (by its uid), with what it owns or, with `orphan`, leaving that."""
+        kind, (namespace, name) = kind_of(body), name_of(body)
+        options: Body = {"propagationPolicy": "Orphan" if orphan else "Background"}
+        uid = body["metadata"].get("uid")
+        if uid:
+            options["preconditions"] = {"uid": uid}
+        return await self._request("delete", kind, kind.path(namespace, name), body=options)
+
+    async def patch(
+        self, kind: Kind, key: tuple[str, str], patch: Mapping[str, Any], subresource: str = ""
+    ) -> Body | Refused:
+        """Merge a patch (RFC 7386) into an object, given by namespace and name, or into a subresource of it."""
+        path = kind.path(*key, subresource)
+        return await self._request("patch", kind, path, body=dict(patch), content_type=_MERGE, field_manager=MANAGER)
+
+    async def served_versions(self, group: str) -> tuple[str, ...] | Refused:
+        """Give the versions of an API group, the preferred one first; none when the group is not served."""
+        kind = Kind(group, "APIGroup", "", namespaced=False)
+        answer = await self._request("discover", kind, f"/apis/{group}")
+        if isinstance(answer, Refused):
+            return () if answer.kind is Refusal.NOT_FOUND else answer
+        preferred = (answer.get("preferredVersion") or {}).get("version", "")
+        versions = [str(one.get("version", "")) for one in answer.get("versions") or ()]
+        return tuple(sorted(versions, key=lambda version: version != preferred))
+
+    async def _request(self, verb: str, kind: Kind, path: str, **options: Any) -> Body | Refused:  # noqa: ANN401
+        self.requests[verb, kind.kind] += 1
+        try:
+            async with asyncio.timeout(DEADLINE):
+                answer = await self._dynamic.request(_METHODS[verb], path, serialize=False, **options)
+                body = json.loads(await answer.read())
+        except TimeoutError:
+            return Refused(Refusal.TIMEOUT, f"the API server gave no answer in {DEADLINE:g} s")
+        except ApiException as error:
+            return refusal_of(error.status or 0, _status(error.body), secret=kind.kind == "Secret")
+        except _LOST as error:
+            return Refused(Refusal.UNAVAILABLE, f"the API server cannot be asked ({type(error).__name__})")
+        return body if isinstance(body, dict) else Refused(Refusal.UNAVAILABLE, "the API server's answer is no object")
+
+
+_METHODS = {
+    "get": "get",
+    "list": "get",
+    "discover": "get",
+    "apply": "patch",
+    "patch": "patch",
+    "create": "post",
+    "delete": "delete",
+}
+
+
+def _status(body: object) -> Mapping[str, Any]:
+    """Give the `Status` in an answer; what is none becomes its message."""
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {"message": text}
+    return found if isinstance(found, dict) else {"message": text}

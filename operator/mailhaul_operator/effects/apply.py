@@ -1,0 +1,153 @@
+"""Makes the objects of a resource so: what differs is applied, nothing else is touched, and obstacles are told.
+
+Called by `reconcile` with the plan's manifests in their order. An object that is not remembered is read first: one
+whose label was stripped is not in the watch. One without our controller ownerReference is never applied to, unless it
+is annotated for adoption. Failures are values: obstacles need somebody to act, `failures` pass by themselves.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mailhaul_operator.assess.view import Obstacle
+from mailhaul_operator.effects import obstacles
+from mailhaul_operator.effects.api import Api
+from mailhaul_operator.effects.difference import differs
+from mailhaul_operator.effects.immutable import CLAIMS, cannot_be_changed, with_claims_of
+from mailhaul_operator.effects.known import Known
+from mailhaul_operator.effects.volumes import grow
+from mailhaul_operator.plan.naming import ADOPT
+from mailhaul_operator.wire.kinds import Body, kind_of
+from mailhaul_operator.wire.objects import Owner, annotations, controller, epoch, is_going, metadata, name_of
+from mailhaul_operator.wire.refused import Refusal, Refused
+
+PATIENCE = 60.0
+"""Seconds for which Kubernetes' own finalizers are waited for without a word."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What came of it. `changed` objects were written; `waiting` ones are still going and are made in a later pass;
+    `failures` are refusals that pass by themselves, worth another pass soon.
+    """
+
+    changed: int = 0
+    waiting: int = 0
+    obstacles: list[Obstacle] = field(default_factory=list)
+    failures: list[Refused] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every object is as it should be."""
+        return not (self.waiting or self.obstacles or self.failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Applies objects. `clock` gives seconds since the epoch."""
+
+    api: Api
+    known: Known
+    clock: Callable[[], float]
+
+    async def apply(self, desired: Iterable[Mapping[str, Any]], owner: Owner) -> Applied:
+        """Make all of these objects so, one after the other; each is tried, whatever became of those before it."""
+        applied = Applied()
+        for one in desired:
+            await self._apply(one, owner, applied)
+        return applied
+
+    async def _apply(self, desired: Mapping[str, Any], owner: Owner, applied: Applied) -> None:
+        live = await self._live(desired)
+        if isinstance(live, Refused):
+            _note(live, desired, applied)
+        elif live is None or self._is_free(live, owner, applied):
+            await self._write(desired, live, applied)
+
+    async def _live(self, desired: Mapping[str, Any]) -> Body | Refused | None:
+        kind, key = kind_of(desired), name_of(desired)
+        known = self.known.get(kind.kind, *key)
+        if known is not None:
+            return known
+        read = await self.api.get(kind, *key)
+        if isinstance(read, Refused) and read.kind is Refusal.NOT_FOUND:
+            return None
+        return read
+
+    def _is_free(self, live: Body, owner: Owner, applied: Applied) -> bool:
+        """Whether the object is ours to change now."""
+        holder = controller(live)
+        if holder.get("uid") != owner.uid and (holder or annotations(live).get(ADOPT) != owner.name):
+            if (holder.get("kind"), holder.get("name")) == (owner.kind, owner.name):
+                applied.waiting += 1  # of an owner that was deleted and made again: Kubernetes collects it
+            else:
+                applied.obstacles.append(obstacles.name_taken(live, owner))
+            return False
+        if is_going(live):
+            self._note_going(live, applied)
+            return False
+        return True
+
+    def _note_going(self, live: Body, applied: Applied) -> None:
+        finalizers = tuple(metadata(live).get("finalizers") or ())
+        foreign = tuple(one for one in finalizers if not _is_of_kubernetes(one))
+        late = self.clock() - epoch(metadata(live)["deletionTimestamp"]) > PATIENCE
+        if foreign or (late and finalizers):
+            applied.obstacles.append(obstacles.termination_blocked(live, foreign or finalizers))
+        else:
+            applied.waiting += 1
+
+    async def _write(self, desired: Mapping[str, Any], live: Body | None, applied: Applied) -> None:
+        if live is not None:
+            self.known.put(live)
+            if not differs(desired, live):
+                return
+            desired = await self._possible(desired, live, applied)
+            if not differs(desired, live):
+                return
+            if cannot_be_changed(desired, live):
+                await self._make_way(live, applied)
+                return
+        self._take(await self.api.apply(desired), desired, applied)
+
+    async def _possible(self, desired: Mapping[str, Any], live: Body, applied: Applied) -> Mapping[str, Any]:
+        """Give what of the object can be had: volumes that cannot grow stay, and all else is applied."""
+        if not cannot_be_changed(desired, live, (CLAIMS,)):
+            return desired
+        grown = await grow(self.api, desired)
+        applied.changed += grown.changed
+        applied.obstacles += grown.obstacles
+        applied.failures += grown.failures
+        return desired if grown.complete else with_claims_of(live, desired)
+
+    async def _make_way(self, live: Body, applied: Applied) -> None:
+        """Delete what only a new object can replace. The pods and volumes of a StatefulSet stay and are taken over by
+        the new one, which a later pass makes, when the old one is gone.
+        """
+        answer = await self.api.delete(live, orphan=live["kind"] == "StatefulSet")
+        if isinstance(answer, Refused) and answer.kind is not Refusal.NOT_FOUND:
+            _note(answer, live, applied)
+            return
+        applied.changed += 1
+        applied.waiting += 1
+        self.known.remove(live)
+
+    def _take(self, answer: Body | Refused, desired: Mapping[str, Any], applied: Applied) -> None:
+        if isinstance(answer, Refused):
+            _note(answer, desired, applied)
+            return
+        applied.changed += 1
+        self.known.put(answer)
+
+
+def _note(refusal: Refused, desired: Mapping[str, Any], applied: Applied) -> None:
+    if refusal.passing:
+        applied.failures.append(refusal)
+    else:
+        applied.obstacles.append(obstacles.refused(desired, refusal))
+
+
+def _is_of_kubernetes(finalizer: str) -> bool:
+    """Whether a finalizer is set and removed by Kubernetes itself."""
+    domain = finalizer.partition("/")[0] if "/" in finalizer else ""
+    return finalizer in {"orphan", "foregroundDeletion"} or domain.endswith("kubernetes.io")
