@@ -124,6 +124,7 @@ class Wire(asyncio.Transport):
 
     def take(self) -> bytes:
         """Give what was said since the last look."""
+        self.session.reception.outbox.send()
         said, self.said = self.said, b""
         return said
 

@@ -104,6 +104,7 @@ class Conversation(SMTP):
     def eof_received(self) -> bool:
         """Answer what is still owed to a client that sends no more, then close."""
         self._eof = True
+        self._flush()
         return bool(self._hold & (Hold.STORING | Hold.WRITING | Hold.TURN)) and self._original_transport is None
 
     def pause_writing(self) -> None:
@@ -140,11 +141,13 @@ class Conversation(SMTP):
                 self.loop.call_soon(self._release, Hold.TURN)
             self._take_line(line)
             if self._receiver is not None:
-                self._flush()
                 rest = self._input.rest()
                 if not rest or not self._receive(rest):
                     break
-        self._flush()
+        if self._hold & Hold.TURN:
+            self._flush()
+        elif self._out:
+            self.reception.outbox.add(self._flush)
         if self._hold:
             self._wait()
         elif self.reception.stopping and self.is_idle:
@@ -166,6 +169,7 @@ class Conversation(SMTP):
             self._reading_paused = False
             self.transport.resume_reading()
         if self._eof:
+            self._flush()
             self.transport.close()
 
     def _is_held(self) -> bool:
@@ -247,6 +251,7 @@ class Conversation(SMTP):
             self.close(replies.TOO_MANY_ERRORS)
 
     def _flush(self) -> None:
+        """Hand the replies to the transport. Before it is closed, and before TLS; else `Outbox` does it."""
         out = self._out
         if not out or self._lost:
             return

@@ -15,6 +15,7 @@ from mailhaul_relay.policy.admission import size_limit
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source, judge_source
 from mailhaul_relay.ports.clock import Clock
+from mailhaul_relay.ports.outbox import Outbox
 from mailhaul_relay.queue.intake import Intake
 from mailhaul_relay.smtpin.gate import ConnectionGate
 from mailhaul_relay.smtpin.limits import SOURCES
@@ -44,6 +45,7 @@ class Reception:
         self.spec = spec
         self.services = services
         self.loop = loop
+        self.outbox = Outbox()
         self.sessions: set[Conversation] = set()
         self._emptied = asyncio.Event()
         self.stopping = False

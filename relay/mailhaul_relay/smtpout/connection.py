@@ -12,6 +12,7 @@ import ssl
 from mailhaul_contract.config import AddressFamily, AuthMechanism, TlsMode, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.ports.outbox import Outbox
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.capabilities import Capabilities
 from mailhaul_relay.smtpout.classify import Context, classify
@@ -49,6 +50,7 @@ class Dialer:
         self.credential = credential
         self.hostname = hostname
         self.timeouts = timeouts
+        self.outbox = Outbox()
 
     async def dial(self) -> Connection:
         """Open one connection. Raises UnusableError."""
@@ -76,6 +78,7 @@ class _Opening:
         self._credential = dialer.credential
         self._hostname = dialer.hostname
         self._timeouts = dialer.timeouts
+        self._outbox = dialer.outbox
         self._wire: Wire | None = None
 
     async def run(self) -> Connection:
@@ -102,7 +105,7 @@ class _Opening:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeouts.connect):
             _, wire = await loop.create_connection(
-                lambda: Wire(loop),
+                lambda: Wire(loop, self._outbox),
                 self._upstream.host,
                 self._upstream.port,
                 family=_FAMILIES[self._upstream.connections.address_family],

@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from mailhaul_relay.ports.outbox import Outbox
 from mailhaul_relay.smtpout.replies import Answer, ReplyParser
 
 READ_SIZE = 16_384
 """Octets read at once. asyncio's own 256 KiB are mapped and unmapped by the kernel for every reply: 13 us each."""
+LARGE = 32_768
+"""Octets from which a write is not put off to the end of the loop's turn."""
 
 
 class LostError(ConnectionError):
@@ -28,11 +31,13 @@ class GarbageError(Exception):
 class Wire(asyncio.Protocol):
     """One connection. It is used by one task at a time."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self.answers: deque[Answer] = deque()
         self.lost: Exception | None = None
         self.when_lost: Callable[[], None] | None = None
         self._loop = loop
+        self._outbox = outbox
+        self._out: list[bytes | memoryview] = []
         self._parser = ReplyParser()
         self._owed = 1  # the banner
         self._wanted = 0
@@ -53,8 +58,19 @@ class Wire(asyncio.Protocol):
     def write(self, data: bytes | memoryview, owed: int = 0) -> None:
         """Send bytes that will be answered `owed` times. Nothing happens when the connection is lost."""
         self._owed += owed
-        if self.lost is None and self._transport is not None:
-            self._transport.write(data)
+        if self.lost is not None or self._transport is None:
+            return
+        self._out.append(data)
+        if len(data) >= LARGE:
+            self._flush()
+        elif len(self._out) == 1:
+            self._outbox.add(self._flush)
+
+    def _flush(self) -> None:
+        """Hand what was written to the transport; `Outbox` does it at the end of the loop's turn."""
+        out, self._out = self._out, []
+        if out and self.lost is None and self._transport is not None:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     async def answer(self, limit: float) -> Answer:
         """Wait for the next answer and take it."""
@@ -116,6 +132,7 @@ class Wire(asyncio.Protocol):
         else:
             self._leaving = self._loop.call_later(limit, self.abort)
             self._gone = gone
+            self._flush()
             self._transport.write(b"QUIT\r\n")
         return gone
 

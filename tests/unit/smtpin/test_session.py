@@ -40,6 +40,36 @@ async def test_replies_of_a_pipelined_group_leave_in_one_write() -> None:
     wire.close()
 
 
+async def test_replies_wait_for_the_end_of_the_turn_of_the_loop() -> None:
+    wire = connected()
+    wire.session.data_received(b"NOOP\r\n")
+    assert wire.said == b""
+    await turns(1)
+    assert wire.said == b"250 2.0.0 Ok\r\n"
+    wire.close()
+
+
+async def test_a_client_that_ends_its_side_gets_what_it_is_owed_before_the_connection_closes() -> None:
+    wire = connected()
+    wire.session.data_received(b"NOOP\r\n")
+    assert not wire.session.eof_received()  # the transport closes by itself now
+    assert wire.said == b"250 2.0.0 Ok\r\n"
+    wire.close()
+
+
+async def test_a_client_that_ends_its_side_gets_its_250_before_the_connection_closes() -> None:
+    bench = Bench()
+    bench.spool.gate.clear()
+    wire = connected(bench)
+    wire.session.data_received(TO_DATA)
+    wire.session.data_received(MESSAGE)
+    assert wire.session.eof_received()  # the transport stays open for what is owed
+    bench.spool.gate.set()
+    while wire.is_open:
+        await turns(1)
+    assert wire.said.splitlines()[-1].startswith(b"250 2.0.0 Ok: queued as")
+
+
 async def test_250_comes_only_after_the_commit() -> None:
     bench = Bench()
     bench.spool.gate.clear()
