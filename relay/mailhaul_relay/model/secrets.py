@@ -22,10 +22,13 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """`credentials` by provider name, `certificates` by listener name; `srs` first signs, all verify."""
+    """`credentials` by provider name, `previous` those before their last change, `certificates` by listener name; `srs`
+    first signs, all verify.
+    """
 
     revision: str = ""
     credentials: Mapping[str, Credential] = field(default_factory=dict)
+    previous: Mapping[str, Credential] = field(default_factory=dict)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     srs: tuple[bytes, ...] = field(default=(), repr=False)
     api_token: str = field(default="", repr=False)

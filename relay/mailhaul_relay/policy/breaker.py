@@ -105,6 +105,17 @@ def after(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Brea
     return breaker if breaker.is_open else replace(breaker, strikes=0)
 
 
+def after_session(breaker: Breaker) -> Breaker:
+    """Give the breaker after a session that was ready for mail, though none was sent (a probe)."""
+    return Breaker() if breaker.fault in _MENDED_BY_SESSION else breaker
+
+
+def pause(fault: Fault, failures: int) -> float:
+    """Seconds from the last of so many failures in a row until the next attempt, before jitter."""
+    delays = _DELAYS[fault]
+    return delays[min(max(failures, 1), len(delays)) - 1]
+
+
 def _failed(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Breaker:
     same = breaker.fault is outcome.fault
     if breaker.is_open and same and now < breaker.next_attempt:
@@ -125,5 +136,4 @@ def _is_soft(outcome: Outcome) -> bool:
 
 
 def _delay(fault: Fault, failures: int, chance: float) -> float:
-    delays = _DELAYS[fault]
-    return delays[min(max(failures, 1), len(delays)) - 1] * (1 + JITTER * chance)
+    return pause(fault, failures) * (1 + JITTER * chance)

@@ -73,7 +73,7 @@ class UpstreamTally:
     @property
     def last_reply(self) -> ReplyReport | None:
         """Its last words, for the report."""
-        return _reported(self.last)
+        return reported(self.last)
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Tally:
     @property
     def last_error(self) -> ReplyReport | None:
         """The last outcome that was not a delivery, for the report."""
-        return _reported(self.error)
+        return reported(self.error)
 
     def upstream(self, name: str) -> UpstreamTally:
         """The tally of one upstream, made when it is first asked for."""
@@ -132,7 +132,8 @@ class Tally:
         return self.aliases.setdefault(name, AliasTally())
 
 
-def _reported(said: Said | None) -> ReplyReport | None:
+def reported(said: Said | None) -> ReplyReport | None:
+    """An outcome in the form of the report."""
     if said is None:
         return None
     outcome, now = said
