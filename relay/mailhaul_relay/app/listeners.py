@@ -30,6 +30,7 @@ class Listeners:
     def __init__(self, host: str, services: Services) -> None:
         self._host, self._services = host, services
         self._opened: dict[str, _Opened] = {}
+        self._draining = False
         self._ending: set[asyncio.Task[None]] = set()
 
     def reports(self) -> tuple[ListenerReport, ...]:
@@ -74,6 +75,12 @@ class Listeners:
                 reasons.append(reason)
         return tuple(reasons)
 
+    def drain(self, *, draining: bool) -> None:
+        """Refuse new mail at every listener, those that are opened later too; False takes it again."""
+        self._draining = draining
+        for one in self._opened.values():
+            one.listener.drain(draining=draining)
+
     async def stop(self, grace: float) -> None:
         """Accept no more; sessions get `grace` seconds to finish their message."""
         opened, self._opened = self._opened, {}
@@ -87,6 +94,7 @@ class Listeners:
             listener = await Listener.open(spec, self._host, self._services)
         except OSError as error:
             return _not_bound(spec, error)
+        listener.drain(draining=self._draining)
         self._opened[spec.name] = _Opened(spec, listener)
         return ""
 

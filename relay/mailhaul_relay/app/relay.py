@@ -59,7 +59,7 @@ class Relay:
         self._started = wall_clock()
         self._refused: RefusedConfig | None = None
         self._awaiting: Awaiting | None = None
-        self._stopping = False
+        self._stopping = self._draining = False
         self.memory = Memory(spool, log)
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         courier = Courier(self.ways, self.running, Account(self.tally, log), wall_clock, system_chance)
@@ -127,6 +127,13 @@ class Relay:
         self.tally.reloads["refused"] += 1
         self.log.event("config-refused", level="error", digest=refusal.digest or None, reasons=list(refusal.reasons))
 
+    def drain(self, *, draining: bool) -> None:
+        """Take no new mail and go on delivering, or take it again. A restart forgets it: who wants it asks again."""
+        if draining != self._draining:
+            self._draining = draining
+            self.listeners.drain(draining=draining)
+            self.log.event("draining" if draining else "drain-ended")
+
     def _transport(self, upstream: Upstream, credential: Credential | None, hostname: str) -> Transport:
         if upstream.kind is UpstreamKind.CAPTURE:
             return CaptureTransport(self.inbox, upstream.name)
@@ -136,6 +143,8 @@ class Relay:
         """Why no mail is accepted now; "" when it is."""
         if self._stopping:
             return "the relay is stopping"
+        if self._draining:
+            return "draining: new mail is for other replicas, what is queued here goes on"
         if self.listeners.reports():
             return ""
         if self._awaiting:
@@ -164,6 +173,7 @@ class Relay:
             not_accepting=self.not_accepting(),
             now=wall_clock(),
             log_dropped=self._lines.dropped,
+            draining=self._draining,
         )
 
     async def stop(self, grace: float) -> None:

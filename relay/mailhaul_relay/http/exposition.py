@@ -110,6 +110,7 @@ def _process(readings: Readings) -> Values:
         "mailhaul_build_info": [((identity.version,), 1)],
         "mailhaul_start_time_seconds": [((), identity.started)],
         "mailhaul_accepting": [((), not readings.not_accepting)],
+        "mailhaul_draining": [((), readings.draining)],
         "mailhaul_handler_errors_total": [((), tally.handler_errors)],
         "mailhaul_http_denied_total": [((), tally.http_denied)],
         "mailhaul_log_lines_dropped_total": [((), readings.log_dropped)],

@@ -59,7 +59,9 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """One moment of a relay. `not_accepting` is the reason why it takes no mail, "" when it does."""
+    """One moment of a relay. `not_accepting` is the reason why it takes no mail, "" when it does; `draining` tells that
+    it was asked to take none.
+    """
 
     config: RelayConfig
     identity: Identity

@@ -150,8 +150,8 @@ class Conversation(SMTP):
             self.reception.outbox.add(self._flush)
         if self._hold:
             self._wait()
-        elif self.reception.stopping and self.is_idle:
-            self.close(replies.STOPPING)
+        elif (parting := self.reception.parting) is not None and self.is_idle:
+            self.close(parting)
 
     def _wait(self) -> None:
         """Bound what is kept while a hold lasts: one read."""

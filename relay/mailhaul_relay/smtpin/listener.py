@@ -62,15 +62,24 @@ class Listener:
 
     def close(self) -> None:
         """Accept no more connections and begin no more messages. `stop` is still to be called."""
-        self._reception.stopping = True
+        self._reception.parting = replies.STOPPING
         self._close_sockets()
+
+    def drain(self, *, draining: bool) -> None:
+        """Answer new connections and idle sessions with 421, others after their transaction; False takes mail again.
+
+        The port stays open: a closed one would tell a person nothing, and might be taken when it is to be opened again.
+        """
+        if self._reception.parting is replies.STOPPING:
+            return
+        self._reception.parting = replies.DRAINING if draining else None
+        if draining:
+            self._end_idle(replies.DRAINING)
 
     async def stop(self, grace: float) -> None:
         """Accept no more, end idle sessions with 421, let others finish their message for `grace` seconds."""
         self.close()
-        for session in tuple(self._reception.sessions):
-            if session.is_idle:
-                session.close(replies.STOPPING)
+        self._end_idle(replies.STOPPING)
         try:
             async with asyncio.timeout(grace):
                 await self._reception.empty()
@@ -82,6 +91,11 @@ class Listener:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+
+    def _end_idle(self, reply: Reply) -> None:
+        for session in tuple(self._reception.sessions):
+            if session.is_idle:
+                session.close(reply)
 
     def _resume(self) -> None:
         for one in self._sockets:
@@ -113,11 +127,12 @@ class Listener:
 
     def _admit(self, connection: socket.socket, client: str) -> None:
         services = self._services
+        if self._reception.parting is not None:
+            self._refuse(connection, "draining", self._reception.parting)
+            return
         reason = services.gate.enter(client, services.intake.running().config.limits)
         if reason:
-            services.tally.sessions_refused[reason] += 1
-            self._reception.count_refusal(_GATE_REPLIES[reason])
-            _turn_away(connection, _GATE_REPLIES[reason])
+            self._refuse(connection, reason, _GATE_REPLIES[reason])
             return
         try:
             connection.setblocking(False)
@@ -132,6 +147,11 @@ class Listener:
         self._loop._make_socket_transport(connection, session, extra={"peername": client})  # type: ignore[attr-defined]  # noqa: SLF001
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(limits.SWEEP, self._sweep)
+
+    def _refuse(self, connection: socket.socket, reason: str, reply: Reply) -> None:
+        self._services.tally.sessions_refused[reason] += 1
+        self._reception.count_refusal(reply)
+        _turn_away(connection, reply)
 
     def _sweep(self) -> None:
         now = self._loop.time()

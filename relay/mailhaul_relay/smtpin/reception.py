@@ -48,7 +48,8 @@ class Reception:
         self.outbox = Outbox()
         self.sessions: set[Conversation] = set()
         self._emptied = asyncio.Event()
-        self.stopping = False
+        self.parting: Reply | None = None
+        """What sessions hear in place of a next message: that the relay stops or drains."""
         self._tls: ssl.SSLContext | None = None
         self._prepared_for: Running | None = None
         self._prepared: dict[bool, bytes] = {}

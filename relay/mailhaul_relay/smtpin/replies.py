@@ -50,6 +50,7 @@ TOO_MANY_CONNECTIONS = Reply(421, "4.7.0", "Too many connections; try again late
 TOO_MANY_FROM_CLIENT = Reply(421, "4.7.0", "Too many connections from your address; close some first")
 UNAVAILABLE = Reply(421, "4.3.0", "Internal error; try again later")
 STOPPING = Reply(421, "4.3.2", "The relay is stopping; try again later")
+DRAINING = Reply(421, "4.3.2", "This replica is draining, try another replica; connecting again leads there")
 TOO_MANY_ERRORS = Reply(421, "4.7.0", "Too many errors")
 TOO_MANY_REFUSALS = Reply(421, "4.7.0", "Too many refused senders, recipients and messages")
 TOO_MUCH_TALK = Reply(421, "4.7.0", "Too many commands without mail")

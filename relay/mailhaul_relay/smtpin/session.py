@@ -45,8 +45,8 @@ class Session(Courtesies):
         mail = self._mail_out_of_order() or parse_mail(argument, extended=self._extended)
         if isinstance(mail, Reply):
             self._err(mail)
-        elif self.reception.stopping:
-            self.close(replies.STOPPING)
+        elif (parting := self.reception.parting) is not None:
+            self.close(parting)
         else:
             self._begin_transaction(mail)
 

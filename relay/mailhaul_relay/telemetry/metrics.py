@@ -36,6 +36,7 @@ METRICS = (
     Metric("mailhaul_build_info", Kind.GAUGE, "Always 1; the label says which version runs.", ("version",)),
     Metric("mailhaul_start_time_seconds", Kind.GAUGE, "When the process began."),
     Metric("mailhaul_accepting", Kind.GAUGE, "1 while mail is accepted, else 0."),
+    Metric("mailhaul_draining", Kind.GAUGE, "1 while new mail is refused so that the queue empties, else 0."),
     Metric("mailhaul_messages_accepted_total", Kind.COUNTER, "Messages answered 250."),
     Metric("mailhaul_accepted_bytes_total", Kind.COUNTER, "Bytes of the messages answered 250."),
     Metric(
@@ -54,7 +55,7 @@ METRICS = (
     Metric(
         "mailhaul_sessions_refused_total",
         Kind.COUNTER,
-        "Connections of clients refused, by reason: the limit of all, the limit of one client, or stopping.",
+        "Connections of clients refused, by reason: the limit of all, the limit of one client, or draining.",
         ("reason",),
     ),
     Metric(
