@@ -1,0 +1,62 @@
+"""Arguments of the commands that speak with a cluster: `status` there, `send-test`; exit codes as everywhere.
+
+Called by `cli` (status) and by the console script.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mailhaul_operator.cluster.kube import KubeError, Where
+from mailhaul_operator.cluster.send_test import Order
+from mailhaul_operator.cluster.send_test import send_test as sending
+from mailhaul_operator.cluster.status import status as asking
+
+_CODES = "exit codes: 0 the provider took it; 1 it did not, or not in time; 2 wrong usage"
+
+
+def add_where(parser: argparse.ArgumentParser, *, all_namespaces: bool) -> None:
+    """Add the options that say which cluster and namespace."""
+    parser.add_argument("-n", "--namespace", default="", metavar="NAMESPACE", help="(default: that of the context)")
+    if all_namespaces:
+        parser.add_argument("-A", "--all-namespaces", action="store_true", help="every namespace")
+    parser.add_argument("--context", default="", metavar="NAME", help="a context of kubeconfig (default: the current)")
+    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: KUBECONFIG, else ~/.kube/config)")
+
+
+def where(options: argparse.Namespace) -> Where:
+    """What these options say."""
+    everywhere = getattr(options, "all_namespaces", False)
+    return Where(options.context, options.kubeconfig, options.namespace, everywhere)
+
+
+def status(options: argparse.Namespace) -> int:
+    """`mailhaul status` of a cluster."""
+    return _run("status", lambda: asking(where(options), options.output))
+
+
+def send_test(arguments: list[str]) -> int:
+    """`mailhaul send-test ...`: a mail through a relay, followed to the provider's reply."""
+    text = "Send a test mail through a relay in the cluster, as an app would, and follow it to the provider's reply."
+    parser = argparse.ArgumentParser(prog="mailhaul send-test", description=text, epilog=_CODES)
+    parser.add_argument("--relay", required=True, metavar="[NAMESPACE/]NAME", help="the SmtpRelay")
+    parser.add_argument("--to", required=True, action="append", metavar="ADDRESS", help="recipient; may be repeated")
+    parser.add_argument(
+        "--from", dest="sender", default="", metavar="ADDRESS", help="(default: one the relay may send)"
+    )
+    parser.add_argument("--subject", default="", metavar="TEXT", help="(default: Mailhaul test and an id)")
+    parser.add_argument("--timeout", type=float, default=30, metavar="SECONDS", help="(default: %(default)s)")
+    add_where(parser, all_namespaces=False)
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    order = Order(options.relay, tuple(options.to), options.sender, options.subject, options.timeout)
+    return _run("send-test", lambda: sending(where(options), order, options.output))
+
+
+def _run(verb: str, command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except KubeError as error:
+        sys.stderr.write(f"mailhaul {verb}: {error}\n")
+        return 1

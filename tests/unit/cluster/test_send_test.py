@@ -1,0 +1,55 @@
+"""`mailhaul send-test` follows one mail to the provider's reply."""
+
+from typing import Any, cast
+
+import pytest
+
+from mailhaul_operator.cluster import send_test as module
+from mailhaul_operator.cluster.kube import Kube
+from mailhaul_operator.cluster.send_test import Follower, Order
+
+SENT = {"id": "abc", "accepted": True, "transcript": [{"from": "server", "line": "250 2.0.0 abc"}]}
+TRIED = {"upstream": "main", "reply": "535 5.7.8 no", "remedy": "correct the Secret"}
+
+
+class Pod:
+    """A relay's HTTP port: what it answers, call by call."""
+
+    def __init__(self, *answers: dict[str, Any]) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[str, object]] = []
+
+    def pod(self, namespace: str, pod: str, path: str, token: str, body: object = None) -> dict[str, Any]:
+        assert (namespace, pod, token) == ("smtp", "relay-0", "secret")
+        self.asked.append((path, body))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def _run(pod: Pod, order: Order, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], list[str]]:
+    monkeypatch.setattr(module, "INTERVAL", 0)
+    said: list[str] = []
+    return Follower(cast("Kube", pod), "smtp", "relay-0", "secret").run(order, said.append), said
+
+
+def test_it_ends_with_the_providers_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = {"from": "server", "line": "250 2.0.0 Ok: taken"}
+    done = {"state": "delivered", "attempts": [{"upstream": "main", "reply": "250 2.0.0 Ok"}], "transcript": [line]}
+    pod = Pod(SENT, {"state": "queued", "attempts": []}, done)
+    result, said = _run(pod, Order("smtp/relay", ("a@example.net",)), monkeypatch)
+    assert result["state"] == "delivered"
+    assert said[-2:] == ["    server: 250 2.0.0 Ok: taken", "delivered by main: 250 2.0.0 Ok"]
+    assert pod.asked[0] == ("/v1/send-test", {"to": ["a@example.net"]})
+
+
+def test_mail_that_waits_is_told_with_the_remedy_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {"state": "held", "attempts": [TRIED], "nextAttempt": "2026-11-21T10:00:00Z"}
+    result, said = _run(Pod(SENT, held), Order("relay", ("a@example.net",), seconds=0), monkeypatch)
+    assert result["state"] == "held"
+    assert said[-1] == "held by main: 535 5.7.8 no; correct the Secret; next attempt 2026-11-21T10:00:00Z"
+
+
+def test_a_relay_that_refuses_it_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = {"id": "", "accepted": False, "transcript": [{"from": "server", "line": "550 5.7.1 no"}]}
+    pod = Pod(refused)
+    result, said = _run(pod, Order("relay", ("a@example.net",)), monkeypatch)
+    assert (result["state"], said[-1], len(pod.asked)) == ("refused", "the relay did not take it", 1)
