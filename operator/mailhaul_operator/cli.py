@@ -45,11 +45,14 @@ def validate(arguments: list[str]) -> int:
 
 def render(arguments: list[str]) -> int:
     """`mailhaul render ...`: what the resources become; never a secret."""
-    text = "Print the configuration that each relay would run. Secrets are never printed."
+    text = "Print the configuration that each relay would run, or the objects of a cluster. Secrets are never printed."
     parser = _parser("render", text, ("yaml", "json"))
+    parser.add_argument("--manifests", action="store_true", help="print the objects that the operator would make")
     parser.add_argument("--relay", default="", metavar="NAMESPACE/NAME", help="only this relay")
     options = parser.parse_args(arguments)
-    return _run("render", lambda: rendering.render(_source(options), options.relay, options.output))
+    return _run(
+        "render", lambda: rendering.render(_source(options), options.relay, options.output, objects=options.manifests)
+    )
 
 
 def status(arguments: list[str]) -> int:

@@ -6,17 +6,23 @@ A relay runs here as one process on this machine's ports; in a cluster the opera
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from secrets import token_hex, token_urlsafe
+from time import time
 
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.local.ports import Ports
+from mailhaul_operator.plan.external_secrets import external_secret
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
+from mailhaul_operator.plan.objects import objects
 from mailhaul_operator.plan.relay_config import plan
-from mailhaul_operator.plan.snapshot import Fresh, Plan, Snapshot
+from mailhaul_operator.plan.snapshot import Facts, Fresh, Manifest, Plan, Snapshot
 from mailhaul_operator.plan.survey import survey
 
 Existing = Callable[[str, str], Mapping[str, bytes]]
+CLUSTER = Facts(image="mailhaul-relay", external_secrets="v1", service_monitors=True)
+"""What is supposed of a cluster that nobody asked: all that a resource may use is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +41,28 @@ def plan_all(resources: Resources, ports: Ports, existing: Existing) -> Planned:
 
 def preview(resources: Resources) -> Planned:
     """Plan every relay as a cluster would run it, with no random value in it: for `validate` and `render`."""
-    fresh = Fresh("", "")
-    plans = tuple(plan(Snapshot(relay, resources, fresh)) for relay in resources.relays)
+    plans = tuple(plan(_there(relay, resources)) for relay in resources.relays)
     return Planned(plans, _findings(resources, plans, []))
+
+
+def manifests(resources: Resources, relay: str = "") -> tuple[Manifest, ...]:
+    """Give the objects that the operator would make for all resources, or for one relay (`namespace/name`)."""
+    external = (external_secret(one, CLUSTER) for one in resources.providers if not relay)
+    chosen = (one for one in resources.relays if relay in {"", "/".join(one.metadata.key)})
+    worlds = (_there(one, resources) for one in chosen)
+    made = chain.from_iterable(objects(world, plan(world)) for world in worlds)
+    return (*(one for one in external if one), *made)
 
 
 def _here(relay: SmtpRelay, resources: Resources, ports: Ports, existing: Existing) -> Snapshot:
     key = relay.metadata.key
     mapping = ports.listeners("/".join(key), tuple(one.port for one in relay.spec.listeners))
-    return Snapshot(relay, resources, Fresh(token_hex(8), token_urlsafe(24)), existing(*key), mapping)
+    fresh = Fresh(token_hex(8), token_urlsafe(24))
+    return Snapshot(relay, resources, fresh, existing(*key), mapping, facts=CLUSTER, now=time())
+
+
+def _there(relay: SmtpRelay, resources: Resources) -> Snapshot:
+    return Snapshot(relay, resources, Fresh("", ""), facts=CLUSTER)
 
 
 def _findings(resources: Resources, plans: tuple[Plan, ...], notes: list[Finding]) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, TypeGuard
 
-from mailhaul_contract.names import CONFIG_FILE, SECRET_API_TOKEN
+from mailhaul_contract.names import ALIAS_TABLE_FILES, CONFIG_FILE, SECRET_API_TOKEN
 from mailhaul_contract.report import RelayReport
 from mailhaul_operator.local.changes import changes
 from mailhaul_operator.local.deliveries import LastDeliveries
@@ -146,7 +146,7 @@ def _is_under_way(report: RelayReport | Unreachable | None) -> TypeGuard[RelayRe
 def _mount(place: RelayPlace, plan: Plan) -> None:
     """Secrets first: a configuration names the revision that it needs and would wait for it."""
     Mount(place.secrets).write(plan.secret)
-    Mount(place.config).write({CONFIG_FILE: plan.content})
+    Mount(place.config).write({CONFIG_FILE: plan.content, **dict(zip(ALIAS_TABLE_FILES, plan.tables, strict=False))})
 
 
 def _token(plan: Plan) -> str:

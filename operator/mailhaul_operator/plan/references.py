@@ -13,15 +13,20 @@ from mailhaul_operator.plan.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who names something, in which field, and what follows for mail while it is missing."""
+    """Who names something, in which field, and what follows for mail while it is missing.
+
+    `remedy` is given when nothing can be mended at the reference itself: it takes the place of the usual words.
+    """
 
     object: ObjectRef
     field: str
     consequence: str
+    remedy: str = ""
 
     def finding(self, reason: Reason, what: str, remedy: str, field: str = "") -> Finding:
         """Say what is wrong with a reference; `field` is added to the path."""
-        return Finding(self.object, self.field + field, reason, f"{what}; {self.consequence}", remedy)
+        path = self.field if self.remedy else self.field + field
+        return Finding(self.object, path, reason, f"{what}; {self.consequence}", self.remedy or remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ upstream still runs, keeps what it accepts and says so (docs/design/0010-plan-le
 not.
 """
 
+from dataclasses import dataclass
+
 from pydantic import ValidationError
 
 from mailhaul_contract.config import (
@@ -26,11 +28,14 @@ from mailhaul_contract.digest import canonical_json, digest
 from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
 from mailhaul_contract.refusals import refusals
 from mailhaul_operator.api.smtprelay import SmtpRelaySpec
+from mailhaul_operator.plan.alias_tables import ENTRIES, INLINE, tables, too_many
 from mailhaul_operator.plan.aliases import alias_entries
 from mailhaul_operator.plan.alignment import unforwardable, unsendable
 from mailhaul_operator.plan.assembled_secret import assemble
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
 from mailhaul_operator.plan.listeners import listeners
+from mailhaul_operator.plan.naming import ALIAS_TABLES
+from mailhaul_operator.plan.previous import previous
 from mailhaul_operator.plan.references import Lookup, Source
 from mailhaul_operator.plan.snapshot import Plan, Snapshot
 from mailhaul_operator.plan.upstreams import upstreams
@@ -45,20 +50,56 @@ def plan(snapshot: Snapshot) -> Plan:
     except ValidationError as error:
         draft = None
         findings += _invalid(snapshot, error)
-    if draft is None:
+    written = _written(snapshot, draft, content, findings) if draft else None
+    if written is None:
         return Plan(*snapshot.relay.metadata.key, None, b"", "", {}, in_order(findings))
-    secret = assemble(content, snapshot.existing, snapshot.fresh)
+    return Plan(
+        *snapshot.relay.metadata.key,
+        config=written.config,
+        content=written.content,
+        digest=digest(written.content),
+        secret=written.secret,
+        findings=in_order(findings),
+        tables=written.tables,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    config: RelayConfig
+    content: bytes
+    secret: dict[str, bytes]
+    tables: tuple[bytes, ...] = ()
+
+
+def _written(
+    snapshot: Snapshot, draft: RelayConfig, content: dict[str, bytes], findings: list[Finding]
+) -> _Written | None:
+    """The configuration with the revision of its secrets, as bytes; None when its aliases do not fit."""
+    kept = previous(snapshot, [one.provider for one in draft.upstreams], content)
+    secret = assemble(snapshot, content, kept)
     config = draft.model_copy(update={"secret_revision": secret[SECRET_REVISION].decode()})
-    written = canonical_json(config.to_json())
-    return Plan(*snapshot.relay.metadata.key, config, written, digest(written), secret, in_order(findings))
+    whole = canonical_json(config.to_json())
+    entries = config.aliases.entries
+    if len(whole) <= INLINE or not entries:
+        return _Written(config, whole, secret)
+    moved = tables(entries)
+    if len(moved) > ALIAS_TABLES:
+        findings.append(too_many(_relay(snapshot), len(entries), len(moved)))
+        return None
+    update = {"entries": (), "tables": tuple(digest(one) for one in moved)}
+    config = config.model_copy(update={"aliases": config.aliases.model_copy(update=update)})
+    return _Written(config, canonical_json(config.to_json()), secret, moved)
 
 
 def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> RelayConfig | None:
-    """The configuration but for the revision of its secrets; None when no port is left to open."""
+    """The configuration but for the revision of its secrets; None when no port is left to open, or for its aliases."""
     spec = snapshot.relay.spec
     opened = listeners(snapshot, lookup, secret)
     ways = upstreams(snapshot, lookup, secret)
     aliases = _aliases(snapshot, lookup, secret)
+    if aliases is None:
+        return None
     lookup.findings.extend([*unsendable(snapshot, ways), *unforwardable(snapshot, aliases, ways)])
     if not opened:
         lookup.findings.append(_no_listener(snapshot))
@@ -91,10 +132,13 @@ def _queue(spec: SmtpRelaySpec) -> Queue:
     return Queue(retry=retry, expire_after=spec.queue.expire_after, high_watermark=spec.queue.high_watermark.messages)
 
 
-def _aliases(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Aliases:
+def _aliases(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Aliases | None:
     spec = snapshot.relay.spec.aliases
     entries, findings = alias_entries(snapshot)
     lookup.findings.extend(findings)
+    if len(entries) > ENTRIES:
+        lookup.findings.append(too_many(_relay(snapshot), len(entries)))
+        return None
     return Aliases(
         domains=tuple(sorted(one.name for one in spec.domains)),
         entries=entries,

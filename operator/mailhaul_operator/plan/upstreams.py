@@ -1,7 +1,7 @@
-"""The ways out of one relay: each UpstreamProvider merged with what its profile knows, and its credential.
+"""The ways out of one relay: each UpstreamProvider merged with what its profile knows.
 
-Called by `relay_config`. An upstream whose provider, credential or authority is missing is left out, so that the others
-still work. Pure.
+Called by `relay_config`; `credentials` reads the credential of each. An upstream whose provider, credential or
+authority is missing is left out, so that the others still work. Pure.
 """
 
 from mailhaul_contract.config import (
@@ -16,12 +16,12 @@ from mailhaul_contract.config import (
     UpstreamSenders,
     UpstreamTls,
 )
-from mailhaul_contract.names import secret_password, secret_username
 from mailhaul_operator.api.profiles import Profile, profile
 from mailhaul_operator.api.smtprelay import RelayUpstream
-from mailhaul_operator.api.upstreamprovider import CredentialRef, UpstreamProvider
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.plan.credentials import Use, credential
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
-from mailhaul_operator.plan.references import ONE_LINE, Lookup, Source
+from mailhaul_operator.plan.references import Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
 
 
@@ -45,17 +45,16 @@ class _Candidate:
     """One upstream of the relay with its provider."""
 
     def __init__(self, snapshot: Snapshot, lookup: Lookup, upstream: RelayUpstream, provider: UpstreamProvider) -> None:
-        self._lookup, self._upstream, self._provider = lookup, upstream, provider
+        self._snapshot, self._lookup, self._upstream, self._provider = snapshot, lookup, upstream, provider
         self._spec, self._profile = provider.spec, profile(provider.spec.type)
-        relay = "/".join(snapshot.relay.metadata.key)
-        self._consequence = f"relay {relay} does without upstream {upstream.handle}"
+        self._use = Use("/".join(snapshot.relay.metadata.key), upstream.handle, provider)
 
     def build(self, secret: dict[str, bytes]) -> Upstream | None:
         """The upstream, or None when a part of it is missing, which is then found; both parts are looked at."""
-        tls, credential = self._tls(), self._credential()
-        if tls is None or credential is None:
+        tls, keys = self._tls(), credential(self._snapshot, self._lookup, self._use)
+        if tls is None or keys is None:
             return None
-        secret.update(credential)
+        secret.update(keys)
         spec = self._spec
         return Upstream(
             name=self._upstream.handle,
@@ -66,7 +65,7 @@ class _Candidate:
             host=spec.host or self._profile.host,
             port=spec.port or self._profile.port,
             tls=tls,
-            auth=spec.auth.mechanism if spec.auth.secret_ref else AuthMechanism.NONE,
+            auth=spec.auth.mechanism if keys else AuthMechanism.NONE,
             rate_limit=RateLimit(**spec.rate_limit.model_dump()) if spec.rate_limit else None,
             connections=Connections(**spec.connections.model_dump()),
             senders=UpstreamSenders(
@@ -75,40 +74,17 @@ class _Candidate:
             behavior=_behavior(self._profile, self._provider),
         )
 
-    def _source(self, field: str) -> Source:
-        return Source(ObjectRef("UpstreamProvider", *self._provider.metadata.key), field, self._consequence)
-
     def _tls(self) -> UpstreamTls | None:
         if self._profile.kind is UpstreamKind.CAPTURE:
             return UpstreamTls(mode=TlsMode.NONE)
         tls = self._spec.tls
-        authority = self._lookup.authority(self._source("spec.tls.caRef"), tls.ca_ref) if tls.ca_ref else ""
+        source = Source(self._use.object, "spec.tls.caRef", self._use.without)
+        authority = self._lookup.authority(source, tls.ca_ref) if tls.ca_ref else ""
         if authority is None:
             return None
         mode = tls.mode or _mode_of_port(self._profile, self._spec.port)
         verify = TlsVerify.REQUIRED if mode is TlsMode.NONE else tls.verify
         return UpstreamTls(mode=mode, verify=verify, server_name=tls.server_name, ca=authority)
-
-    def _credential(self) -> dict[str, bytes] | None:
-        """The keys that it adds to the assembled Secret: none when it needs no credential, None when one is missing."""
-        reference = self._spec.auth.secret_ref
-        if reference is None:
-            return {}
-        source = self._source("spec.auth.secretRef")
-        if not self._lookup.has_secret(source, reference.name):
-            return None
-        username = self._username(source, reference)
-        password = self._lookup.fitting(source, reference.name, reference.password_key, ONE_LINE, ".passwordKey")
-        if username is None or password is None:
-            return None
-        name = self._provider.metadata.name
-        return {secret_username(name): username, secret_password(name): password}
-
-    def _username(self, source: Source, reference: CredentialRef) -> bytes | None:
-        fixed = self._profile.login.fixed
-        if fixed and not self._lookup.has_key(reference.name, reference.username_key):
-            return fixed.encode()
-        return self._lookup.fitting(source, reference.name, reference.username_key, ONE_LINE, ".usernameKey")
 
 
 def _mode_of_port(known: Profile, port: int | None) -> TlsMode:
