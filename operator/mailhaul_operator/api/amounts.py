@@ -1,4 +1,5 @@
-"""Durations and sizes as people write them (`1h30m`, `25Mi`), and as numbers in the models (seconds, bytes).
+"""Durations, sizes and processors as people write them (`1h30m`, `25Mi`, `250m`), and as numbers in the models
+(seconds, bytes, thousandths of a processor).
 
 Used as annotations of the resources' fields; `structural` makes patterns and CEL bounds of them.
 Failures: RuleBroken that names the form and the bounds.
@@ -14,11 +15,14 @@ from pydantic_core import CoreSchema, core_schema
 from mailhaul_operator.api.rules import RuleBroken
 
 DURATION_PATTERN = r"^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,7}s)?$"
-QUANTITY_PATTERN = r"^[0-9]{1,13}(k|M|G|Ki|Mi|Gi)?$"
-_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+CORES_PATTERN = r"^([0-9]{1,4}(\.[0-9]{1,3})?|[0-9]{1,7}m)$"
+QUANTITY_PATTERN = r"^[0-9]{1,13}(k|M|G|T|Ki|Mi|Gi|Ti)?$"
+_FACTORS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+_FACTORS["Ti"] = 2**40
 # Bounded repetitions of disjoint classes: these cannot backtrack.
 _DURATION = re.compile(r"(?:([0-9]{1,5})h)?(?:([0-9]{1,5})m)?(?:([0-9]{1,7})s)?", re.ASCII)
-_QUANTITY = re.compile(r"([0-9]{1,13})(k|M|G|Ki|Mi|Gi)?", re.ASCII)
+_QUANTITY = re.compile(r"([0-9]{1,13})(k|M|G|T|Ki|Mi|Gi|Ti)?", re.ASCII)
+_CORES = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,3}))?|([0-9]{1,7})m", re.ASCII)
 
 
 def parse_duration(text: str) -> int:
@@ -48,10 +52,24 @@ def parse_quantity(text: str) -> int:
 
 def format_quantity(number: int) -> str:
     """Give the shortest text of a number of bytes, such as `25Mi`."""
-    for unit in ("Gi", "G", "Mi", "M", "Ki", "k"):
+    for unit in ("Ti", "T", "Gi", "G", "Mi", "M", "Ki", "k"):
         if number and number % _FACTORS[unit] == 0:
             return f"{number // _FACTORS[unit]}{unit}"
     return str(number)
+
+
+def parse_cores(text: str) -> int:
+    """Give the thousandths of a processor that `250m`, `0.5` or `2` mean; raises ValueError."""
+    found = _CORES.fullmatch(text)
+    if not found:
+        raise ValueError("no number of processors; write it like 250m, 0.5 or 2")
+    whole, part, thousandths = found.groups()
+    return int(thousandths) if thousandths else int(whole) * 1000 + int((part or "").ljust(3, "0"))
+
+
+def format_cores(thousandths: int) -> str:
+    """Give the shortest text of a number of thousandths of a processor, such as `2` or `250m`."""
+    return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +122,32 @@ class Quantity:
     def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
         """Hook of pydantic."""
         return _text_of_number(self.parse, format_quantity, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Annotation of an int in thousandths of a processor, written as Kubernetes does; both bounds are allowed."""
+
+    low: str
+    high: str
+
+    @property
+    def message(self) -> str:
+        """What is told of a number outside of the bounds."""
+        return f'not between {self.low} and {self.high}; write processors like 250m, "0.5" or 2'
+
+    def parse(self, value: object) -> int:
+        """Give the thousandths; raises RuleBroken."""
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise RuleBroken('processors are text or a whole number; write them like 250m, "0.5" or 2', "")
+        number = parse_cores(value) if isinstance(value, str) else value * 1000
+        if not parse_cores(self.low) <= number <= parse_cores(self.high):
+            raise RuleBroken(self.message, "")
+        return number
+
+    def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
+        """Hook of pydantic."""
+        return _text_of_number(self.parse, format_cores, handler)
 
 
 def _text_of_number(parse: Any, write: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401

@@ -52,7 +52,7 @@ def _condition(kind: str, member: str) -> str:
 
 _READY = Column("Ready", _condition("Ready", "status"), "Whether mail leaves.")
 _REASON = Column("Reason", _condition("Ready", "reason"), "Why, in one word.")
-_MESSAGE = Column("Message", _condition("Ready", "message"), "Why, and what to do.", wide=True)
+_MESSAGE = Column("Message", _condition("Ready", "message"), "Why, and what to do.")
 _AGE = Column("Age", ".metadata.creationTimestamp", "Time since it was created.", "date")
 
 DEFINITIONS = (
@@ -64,16 +64,18 @@ DEFINITIONS = (
         (
             _READY,
             _REASON,
-            Column("Waiting", ".status.queue.queued", "Messages that are tried now.", "integer"),
-            Column("Deferred", ".status.queue.deferred", "Messages that are tried again later.", "integer"),
-            Column("Held", ".status.queue.held", "Messages held by a fault of every upstream.", "integer"),
-            Column("Dead", ".status.queue.dead", "Messages that failed for good.", "integer"),
-            Column("Last Delivery", ".status.lastDelivery.time", "When a provider last accepted mail.", "date"),
+            Column("Upstream", ".status.upstream", "The upstream that mail goes to now."),
+            Column("Queued", ".status.queue.waiting", "Messages that have not left yet.", "integer"),
+            Column("Delivered", ".status.delivered.total", "Messages that providers accepted.", "integer"),
             Column("Replicas", ".status.readyReplicas", "Replicas that accept mail.", "integer", wide=True),
+            Column("Held", ".status.queue.held", "Messages held by a fault of every upstream.", "integer", wide=True),
+            Column("Dead", ".status.queue.dead", "Messages that failed for good.", "integer", wide=True),
+            Column(
+                "Last Delivery", ".status.lastDelivery.time", "When a provider last accepted mail.", "date", wide=True
+            ),
             Column("Address", ".status.address", "Host and port that apps send to.", wide=True),
-            Column("Last Error", ".status.lastError.text", "The last refusal of an upstream.", wide=True),
-            _MESSAGE,
             _AGE,
+            _MESSAGE,
         ),
         scales=True,
     ),
@@ -83,12 +85,16 @@ DEFINITIONS = (
         "upstreamprovider",
         "upstream",
         (
-            Column("Type", ".spec.type", "The provider's profile."),
             _READY,
             _REASON,
+            Column("Type", ".spec.type", "The provider's profile."),
             Column("Endpoint", ".status.endpoint", "Host and port in use."),
-            _MESSAGE,
+            Column(
+                "Breaker", ".status.breaker", "Closed lets mail through, Open none, HalfOpen one message as a trial."
+            ),
+            Column("Last Probe", ".status.lastProbe.time", "When it was last probed.", "date", wide=True),
             _AGE,
+            _MESSAGE,
         ),
         selectable=(".spec.type",),
     ),
@@ -98,13 +104,15 @@ DEFINITIONS = (
         "mailalias",
         "alias",
         (
-            Column("Address", ".spec.addresses[0].value", "The first address."),
-            Column("Destination", ".spec.destinations[0].mailbox.address", "The first destination."),
-            Column("Relay", ".spec.relayRef.name", "The relay that takes its mail."),
             _READY,
             _REASON,
-            _MESSAGE,
+            Column("Relay", ".spec.relayRef.name", "The relay that takes its mail."),
+            Column("Address", ".spec.addresses[0].value", "The first address."),
+            Column("Forwarded", ".status.forwarded.total", "Copies that an upstream took.", "integer"),
+            Column("Destination", ".spec.destinations[0].mailbox.address", "The first destination.", wide=True),
+            Column("Failed", ".status.failed.total", "Copies that failed for good.", "integer", wide=True),
             _AGE,
+            _MESSAGE,
         ),
         selectable=(".spec.relayRef.name", ".spec.relayRef.namespace"),
     ),

@@ -86,13 +86,26 @@ class MailAliasSpec(Part):
     """Where it goes. A mailbox that is reached by several ways gets one copy."""
 
 
+class AliasCount(Observed):
+    """A count since the relay's replicas started."""
+
+    total: Annotated[int, Field(ge=0)] = 0
+    """Number of copies, one for each mailbox."""
+
+
 class MailAliasStatus(Observed):
     """What is so, measured. Written by the operator."""
 
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation that was assessed last."""
+    resolved: Annotated[tuple[Annotated[str, Field(max_length=320)], ...], Field(max_length=256)] = ()
+    """The mailboxes to which its mail goes in the end, the first 256."""
+    forwarded: AliasCount | None = None
+    """Copies that an upstream took."""
+    failed: AliasCount | None = None
+    """Copies that failed for good."""
     conditions: Conditions = ()
-    """Ready, Accepted, Conflicted."""
+    """Ready, Accepted, Conflicted; Reconciling, Stalled while true."""
 
 
 class MailAlias(Part):

@@ -1,5 +1,6 @@
 """What the operator reports of an UpstreamProvider: does it take our mail, seen from every relay that uses it."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -24,6 +25,36 @@ class ProviderRelayStatus(Observed):
     """Conditions of the provider from this relay."""
 
 
+class LastProbe(Observed):
+    """The last probe that was asked for: neither a restarted pod nor a restarted operator is a reason for another."""
+
+    time: datetime
+    """When it was asked for."""
+    namespace: Name
+    """Namespace of the relay that made it."""
+    relay: ObjectName
+    """Name of the relay that made it."""
+    generation: Annotated[int, Field(ge=0)] = 0
+    """The generation of this resource that was probed."""
+    revision: Annotated[str, Field(max_length=64)] = ""
+    """The revision of the credentials that was probed; it tells nothing of them."""
+
+
+class LastReply(Observed):
+    """What the provider answered last, in its own words."""
+
+    time: datetime
+    """When it came."""
+    code: Annotated[int, Field(ge=0, le=599)] = 0
+    """SMTP reply code; 0 when there was no reply."""
+    text: Annotated[str, Field(max_length=1024)] = ""
+    """The reply, or what happened in place of one."""
+    stage: Annotated[str, Field(max_length=32)] = ""
+    """Where in the conversation it came."""
+    remedy: Annotated[str, Field(max_length=1024)] = ""
+    """What to do; empty when all is well."""
+
+
 class UpstreamProviderStatus(Observed):
     """What is so, measured. Written by the operator."""
 
@@ -31,6 +62,12 @@ class UpstreamProviderStatus(Observed):
     """The generation that was assessed last."""
     endpoint: Annotated[str, Field(max_length=320)] = ""
     """Host and port in use, the profile's where spec names none."""
+    breaker: BreakerState | None = None
+    """The worst of all relays: Closed lets mail through, Open none, HalfOpen one message as a trial."""
+    last_probe: LastProbe | None = None
+    """The last probe."""
+    last_reply: LastReply | None = None
+    """What the provider answered last."""
     relays: Annotated[tuple[ProviderRelayStatus, ...], Field(max_length=256), MapBy(("namespace", "name"))] = ()
     """The relays that send through this provider."""
     conditions: Conditions = ()

@@ -7,21 +7,12 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from mailhaul_contract.config import FromRewriting
+from mailhaul_operator.api.labels import LabelValue
 from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.metadata import SecretKeyRef
 from mailhaul_operator.api.part import Part
 from mailhaul_operator.api.rules import Rule
 from mailhaul_operator.api.text import DomainName
-
-LabelKey = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=317,
-        pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?$",
-    ),
-]
-LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-_.A-Za-z0-9]*[A-Za-z0-9])?)?$")]
 
 
 class From(StrEnum):

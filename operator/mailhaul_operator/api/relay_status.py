@@ -25,6 +25,8 @@ class ConfigStatus(Observed):
 class QueueStatus(Observed):
     """Messages that wait, by state."""
 
+    waiting: Count = 0
+    """All that have not left: queued, deferred and held."""
     queued: Count = 0
     """To be tried now."""
     deferred: Count = 0
@@ -83,6 +85,8 @@ class SmtpRelayStatus(Observed):
     """Label selector of the replicas, for autoscalers."""
     address: Annotated[str, Field(max_length=320)] = ""
     """Host and port that apps send to."""
+    upstream: Annotated[str, Field(max_length=63)] = ""
+    """The upstream that mail goes to now; empty when there is none."""
     config: ConfigStatus | None = None
     """The configuration that was planned, and who runs it."""
     queue: QueueStatus | None = None

@@ -1,34 +1,43 @@
 """`SmtpRelay`: a relay that takes the mail of apps and aliases and sends it through its upstreams.
 
-Its status is in `relay_status`, its aliases' part in `relay_aliases`. Failures: see `part`.
+Its status is in `relay_status`, its listeners, aliases, cluster's objects and pods in `relay_*`. Failures: see `part`.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from mailhaul_contract.base import Name
 from mailhaul_contract.config import BounceMode
 from mailhaul_operator.api.amounts import Duration, Quantity
+from mailhaul_operator.api.client_networks import FEW_OR_PRIVATE, PRIVATE_NETWORKS, few_or_private
 from mailhaul_operator.api.lists import MapBy, SetOf
 from mailhaul_operator.api.metadata import ObjectMeta
 from mailhaul_operator.api.part import Part
 from mailhaul_operator.api.relay_aliases import RelayAliases
 from mailhaul_operator.api.relay_listeners import Listeners, RelayListener
+from mailhaul_operator.api.relay_pods import RelayPodTemplate, RelayResources
+from mailhaul_operator.api.relay_queue import RelayQueue
 from mailhaul_operator.api.relay_status import SmtpRelayStatus
+from mailhaul_operator.api.relay_workload import (
+    ExternalTrafficPolicy,
+    RelayDelivery,
+    RelayMonitoring,
+    RelayNetworkPolicy,
+    RelayService,
+    UpgradePolicy,
+)
 from mailhaul_operator.api.rules import Rule
 from mailhaul_operator.api.text import DomainName, NetworkText, OptionalDomain, OptionalMailAddress
-
-PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
-"""RFC 1918, RFC 4193 and loopback: who may relay while nobody is named."""
 
 
 class RelayClients(Part):
     """Who may send mail through this relay to anywhere. Everybody else may only address aliases."""
 
     allowed_networks: Annotated[tuple[NetworkText, ...], Field(max_length=64), SetOf()] | None = None
-    """Networks of trusted clients. Absent means the private ranges; an empty list trusts nobody."""
+    """Networks of trusted clients. Absent means the private ranges; an empty list trusts nobody. Must be given when
+    service.type is not ClusterIP."""
 
     @property
     def trusted_networks(self) -> tuple[str, ...]:
@@ -89,42 +98,6 @@ Upstreams = Annotated[
 ]
 
 
-class QueueRetry(Part):
-    """The time between attempts, doubled from one to the next, with jitter."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "initial is longer than max; make it shorter",
-            "!has(self.initial) || !has(self.max) || duration(self.initial) <= duration(self.max)",
-            lambda retry: retry.initial <= retry.max,
-            field="initial",
-        ),
-    )
-
-    initial: Annotated[int, Duration("1s", "24h")] = 60
-    """After the first attempt."""
-    max: Annotated[int, Duration("1s", "168h")] = 3600
-    """The longest."""
-
-
-class QueueWatermark(Part):
-    """How much mail may wait before clients are told to come again later (452)."""
-
-    messages: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
-    """Number of messages."""
-
-
-class RelayQueue(Part):
-    """Mail that was accepted and has not left yet."""
-
-    retry: QueueRetry = QueueRetry()
-    """The time between attempts."""
-    expire_after: Annotated[int, Duration("1m", "720h")] = 432_000
-    """Mail becomes a dead letter so long after it was accepted, held mail too."""
-    high_watermark: QueueWatermark = QueueWatermark()
-    """How much mail may wait."""
-
-
 class RelayBounces(Part):
     """What happens to mail that failed for good."""
 
@@ -167,8 +140,47 @@ class RelayLogging(Part):
     """Leave only the domain of each address in the log."""
 
 
+def _names_its_clients_if_exposed(spec: Any) -> bool:  # noqa: ANN401 - an SmtpRelaySpec, defined below
+    return not spec.service.exposed or spec.clients.allowed_networks is not None
+
+
+def _sees_its_clients_if_exposed(spec: Any) -> bool:  # noqa: ANN401 - as above
+    hidden = spec.service.exposed and spec.service.external_traffic_policy is ExternalTrafficPolicy.CLUSTER
+    return not hidden or not spec.clients.allowed_networks
+
+
+def _is_narrow_if_exposed(spec: Any) -> bool:  # noqa: ANN401 - as above
+    return not spec.service.exposed or all(map(few_or_private, spec.clients.allowed_networks or ()))
+
+
 class SmtpRelaySpec(Part):
     """What is wanted."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "a Service of this type is open to others than this cluster; name in clients.allowedNetworks the networks"
+            " that may send, an empty list for none, or set service.type to ClusterIP",
+            "self.service.type == 'ClusterIP' || has(self.clients.allowedNetworks)",
+            _names_its_clients_if_exposed,
+            field="clients",
+        ),
+        Rule(
+            "externalTrafficPolicy Cluster hides clients behind addresses of nodes, so that nobody can be told from"
+            " a trusted one; set service.externalTrafficPolicy to Local, or clients.allowedNetworks to an empty list",
+            "self.service.type == 'ClusterIP' || self.service.externalTrafficPolicy != 'Cluster'"
+            " || !has(self.clients.allowedNetworks) || size(self.clients.allowedNetworks) == 0",
+            _sees_its_clients_if_exposed,
+            field="service.externalTrafficPolicy",
+        ),
+        Rule(
+            "a public network this wide makes an open relay of a Service that is open to others; name narrower ones in"
+            " clients.allowedNetworks, at least /16 (IPv4) or /32 (IPv6)",
+            "self.service.type == 'ClusterIP' || !has(self.clients.allowedNetworks)"
+            f" || self.clients.allowedNetworks.all(one, {FEW_OR_PRIVATE})",
+            _is_narrow_if_exposed,
+            field="clients.allowedNetworks",
+        ),
+    )
 
     replicas: Annotated[int, Field(ge=0, le=100)] = 1
     """Number of replicas, each with a queue of its own."""
@@ -176,6 +188,8 @@ class SmtpRelaySpec(Part):
     """How the relay names itself to others. The default is the name of its Service."""
     postmaster: OptionalMailAddress = ""
     """Receives mail to postmaster, which every mail server must take (RFC 5321 section 4.5.1)."""
+    service: RelayService = RelayService()
+    """The Service that apps send to."""
     listeners: Listeners = (RelayListener(name="smtp", port=25),)
     """Ports that apps send to."""
     clients: RelayClients = RelayClients()
@@ -186,6 +200,8 @@ class SmtpRelaySpec(Part):
     """The ways out."""
     queue: RelayQueue = RelayQueue()
     """Mail that was accepted and has not left yet."""
+    delivery: RelayDelivery = RelayDelivery()
+    """When no mail leaves."""
     bounces: RelayBounces = RelayBounces()
     """What happens to mail that failed for good."""
     limits: RelayLimits = RelayLimits()
@@ -194,6 +210,16 @@ class SmtpRelaySpec(Part):
     """Own domains and how their mail is forwarded."""
     logging: RelayLogging = RelayLogging()
     """What the log tells."""
+    monitoring: RelayMonitoring = RelayMonitoring()
+    """Objects for monitoring."""
+    network_policy: RelayNetworkPolicy = RelayNetworkPolicy()
+    """The NetworkPolicy of the pods."""
+    upgrade_policy: UpgradePolicy = UpgradePolicy.AUTOMATIC
+    """Whether a new operator rolls this relay to its own image (Automatic), or leaves its image alone (Manual)."""
+    resources: RelayResources = RelayResources()
+    """What the container of each replica is given."""
+    pod_template: RelayPodTemplate = RelayPodTemplate()
+    """Where the pods run and what they carry."""
 
 
 class SmtpRelay(Part):

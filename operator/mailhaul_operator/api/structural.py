@@ -16,10 +16,13 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.fields import FieldInfo
 
 from mailhaul_operator.api.amounts import (
+    CORES_PATTERN,
     DURATION_PATTERN,
     QUANTITY_PATTERN,
+    Cores,
     Duration,
     Quantity,
+    format_cores,
     format_duration,
     format_quantity,
 )
@@ -29,6 +32,7 @@ from mailhaul_operator.api.rules import Rule
 
 Schema = dict[str, Any]
 _INT32 = 2**31 - 1
+_AMOUNTS = {Duration: format_duration, Quantity: format_quantity, Cores: format_cores}
 _LENGTHS = {
     "string": ("minLength", "maxLength"),
     "array": ("minItems", "maxItems"),
@@ -106,9 +110,9 @@ def default_of(field: FieldInfo) -> Any:  # noqa: ANN401 - any JSON value
     if field.is_required() or field.default is None:
         return None
     value = field.get_default(call_default_factory=True)
-    amount = Annotation.of(field.annotation, field.metadata).find(Duration, Quantity)
+    amount = Annotation.of(field.annotation, field.metadata).find(*_AMOUNTS)
     if amount:
-        return format_duration(value) if isinstance(amount, Duration) else format_quantity(value)
+        return _AMOUNTS[type(amount)](value)
     if isinstance(value, tuple):
         return [_json(one) for one in value]
     return _json(value)
@@ -134,7 +138,7 @@ def _rule(cel: str, message: str, field: str = "") -> Schema:
 
 def type_schema(annotation: Annotation) -> Schema:
     """Give the schema of a type, without description and default."""
-    amount = annotation.find(Duration, Quantity)
+    amount = annotation.find(*_AMOUNTS)
     if amount:
         return _duration(amount) if isinstance(amount, Duration) else _quantity(amount)
     schema = _bare_schema(annotation)
@@ -186,11 +190,12 @@ def _duration(amount: Duration) -> Schema:
     return {**bounds, "x-kubernetes-validations": [_rule(cel, amount.message)]}
 
 
-def _quantity(amount: Quantity) -> Schema:
+def _quantity(amount: Quantity | Cores) -> Schema:
     text = "(type(self) == int ? string(self) : string(self))"
     cel = (
         f"quantity({text}).compareTo(quantity('{amount.low}')) >= 0"
         f" && quantity({text}).compareTo(quantity('{amount.high}')) <= 0"
     )
-    bounds = {"x-kubernetes-int-or-string": True, "maxLength": 16, "pattern": QUANTITY_PATTERN}
+    pattern = CORES_PATTERN if isinstance(amount, Cores) else QUANTITY_PATTERN
+    bounds = {"x-kubernetes-int-or-string": True, "maxLength": 16, "pattern": pattern}
     return {**bounds, "x-kubernetes-validations": [_rule(cel, amount.message)]}

@@ -19,6 +19,7 @@ from mailhaul_contract.config import (
     TlsVerify,
 )
 from mailhaul_operator.api.amounts import Duration, Quantity
+from mailhaul_operator.api.external_secret import ExternalCredential
 from mailhaul_operator.api.lists import SetOf
 from mailhaul_operator.api.metadata import ObjectMeta
 from mailhaul_operator.api.part import Part
@@ -116,12 +117,40 @@ class ProviderAuth(Part):
             lambda auth: auth.mechanism is not AuthMechanism.NONE or not auth.secret_ref,
             field="secretRef",
         ),
+        Rule(
+            "mechanism None uses no credential; remove externalSecret, or set mechanism to Auto",
+            "self.mechanism != 'None' || !has(self.externalSecret)",
+            lambda auth: auth.mechanism is not AuthMechanism.NONE or not auth.external_secret,
+            field="externalSecret",
+        ),
+        Rule(
+            "there are two credentials, secretRef and externalSecret; keep one and remove the other",
+            "!has(self.secretRef) || !has(self.externalSecret)",
+            lambda auth: not auth.secret_ref or not auth.external_secret,
+            field="externalSecret",
+        ),
     )
 
     mechanism: AuthMechanism = AuthMechanism.AUTO
     """Auto takes PLAIN, else LOGIN, as the provider offers them. None is for servers that know us by address."""
     secret_ref: CredentialRef | None = None
-    """The credential. Needed unless mechanism is None or type is capture."""
+    """A Secret with the credential. It or externalSecret is needed unless mechanism is None or type is capture."""
+    external_secret: ExternalCredential | None = None
+    """The credential in a store that External Secrets reads, in place of secretRef."""
+
+    @property
+    def has_credential(self) -> bool:
+        """Whether one is named, in either way."""
+        return self.secret_ref is not None or self.external_secret is not None
+
+
+class ProviderProbe(Part):
+    """How often it is proved that the provider would take mail. A probe sends none; a delivery saves one."""
+
+    interval: Annotated[int, Duration("5m", "24h")] = 900
+    """The time from one probe, or delivery, to the next probe. Providers take frequent logins for abuse."""
+    sender: OptionalMailAddress = ""
+    """Also asks whether the provider takes mail from this address, and then takes it back (MAIL FROM and RSET)."""
 
 
 class RateLimit(Part):
@@ -186,8 +215,9 @@ def _connects_or_has_no_means_to(spec: Any) -> bool:  # noqa: ANN401 - an Upstre
     if spec.type is not ProviderType.CAPTURE:
         return True
     unconnected = ProviderConnections(max=spec.connections.max)
-    no_auth = not spec.auth.secret_ref and spec.auth.mechanism in {AuthMechanism.NONE, AuthMechanism.AUTO}
-    return not spec.host and not spec.port and no_auth and (spec.tls, spec.connections) == (ProviderTls(), unconnected)
+    no_auth = not spec.auth.has_credential and spec.auth.mechanism in {AuthMechanism.NONE, AuthMechanism.AUTO}
+    means = (spec.tls, spec.connections, spec.probe)
+    return not spec.host and not spec.port and no_auth and means == (ProviderTls(), unconnected, ProviderProbe())
 
 
 class UpstreamProviderSpec(Part):
@@ -201,22 +231,26 @@ class UpstreamProviderSpec(Part):
             field="host",
         ),
         Rule(
-            "there is no credential; set auth.secretRef.name to a Secret, or auth.mechanism to None",
-            "self.type == 'capture' || self.auth.mechanism == 'None' || has(self.auth.secretRef)",
+            "there is no credential; set auth.secretRef.name to a Secret, or auth.mechanism to None, or give"
+            " auth.externalSecret",
+            "self.type == 'capture' || self.auth.mechanism == 'None' || has(self.auth.secretRef)"
+            " || has(self.auth.externalSecret)",
             lambda spec: (
                 spec.type is ProviderType.CAPTURE
                 or spec.auth.mechanism is AuthMechanism.NONE
-                or spec.auth.secret_ref is not None
+                or spec.auth.has_credential
             ),
             field="auth",
         ),
         Rule(
             "type capture keeps mail in the relay's own inbox and connects to nothing; remove host, port, tls, auth,"
-            " and all of connections but max",
+            " probe, and all of connections but max",
             "self.type != 'capture' || (!(has(self.host) && self.host != '') && !has(self.port)"
             " && !has(self.tls.mode) && !has(self.tls.caRef) && self.tls.verify == 'Required'"
             " && !(has(self.tls.serverName) && self.tls.serverName != '')"
-            " && !has(self.auth.secretRef) && self.auth.mechanism in ['None', 'Auto']"
+            " && !has(self.auth.secretRef) && !has(self.auth.externalSecret) && self.auth.mechanism in ['None', 'Auto']"
+            " && duration(self.probe.interval) == duration('15m')"
+            " && !(has(self.probe.sender) && self.probe.sender != '')"
             " && self.connections.messagesPerConnection == 100 && self.connections.addressFamily == 'Any'"
             " && duration(self.connections.idleTimeout) == duration('30s')"
             " && duration(self.connections.replyTimeout) == duration('2m'))",
@@ -248,6 +282,8 @@ class UpstreamProviderSpec(Part):
     """How many connections are kept, and for how long."""
     senders: ProviderSenders = ProviderSenders()
     """Who may be the author of mail through this provider."""
+    probe: ProviderProbe = ProviderProbe()
+    """How often it is proved that the provider would take mail."""
     behavior: ProviderBehavior = ProviderBehavior()
     """What the provider does to mail, where it differs from the profile."""
 

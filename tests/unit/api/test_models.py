@@ -7,11 +7,12 @@ import pytest
 from pydantic import ValidationError
 
 from mailhaul_contract.refusals import refusals
+from mailhaul_operator.api.client_networks import PRIVATE_NETWORKS
 from mailhaul_operator.api.inputs import ConfigMap, Secret
 from mailhaul_operator.api.mailalias import MailAlias
 from mailhaul_operator.api.part import changes
 from mailhaul_operator.api.resources import Resources
-from mailhaul_operator.api.smtprelay import PRIVATE_NETWORKS, SmtpRelay
+from mailhaul_operator.api.smtprelay import SmtpRelay
 
 HEAD = {"apiVersion": "mailhaul.dev/v1alpha1", "metadata": {"name": "one", "namespace": "mail"}}
 
