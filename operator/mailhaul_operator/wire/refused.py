@@ -75,7 +75,7 @@ def refusal_of(status: int, answer: Mapping[str, Any], *, secret: bool) -> Refus
     reason = str(answer.get("reason", ""))
     if reason == "AlreadyExists":
         kind = Refusal.ALREADY_EXISTS
-    if secret and kind is Refusal.INVALID:
+    if secret and kind in {Refusal.INVALID, Refusal.UNAVAILABLE}:
         return Refused(kind, f"the API server refuses the Secret ({', '.join(_fields(answer)) or reason or status})")
     message = str(answer.get("message", "")) or f"the API server answers {status}"
     return Refused(kind, message[:MAX_MESSAGE])

@@ -1,0 +1,196 @@
+"""Reads the world of one relay at one moment: a `Snapshot` for the plan, and what runs of it.
+
+Called by `reconcile` at the begin of each pass. Everything comes from the cache but what it must not watch: Secrets,
+ConfigMaps that are not ours, labels of namespaces, ReplicaSets. Failures are values: `Refused` when the API server
+cannot be asked, so that nothing is decided on half a world.
+"""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mailhaul_contract.names import SECRET_API_TOKEN
+from mailhaul_operator.api.inputs import ConfigMap, Secret
+from mailhaul_operator.api.relay_aliases import From
+from mailhaul_operator.api.resources import Resources
+from mailhaul_operator.api.smtprelay import SmtpRelay
+from mailhaul_operator.assess.view import Obstacle, PodView, WorkloadView
+from mailhaul_operator.observe.cache import Cache
+from mailhaul_operator.observe.namespaces import Namespaces
+from mailhaul_operator.observe.references import Reference
+from mailhaul_operator.observe.secrets import FRESH, KEPT, Holder, SecretReader
+from mailhaul_operator.observe.workload import REVISION, image_of, newest_hash, pod_views, workload_view
+from mailhaul_operator.plan import naming
+from mailhaul_operator.plan.snapshot import Facts, Fresh, Live, Snapshot
+from mailhaul_operator.wire.key import Key
+from mailhaul_operator.wire.kinds import KINDS, Body
+from mailhaul_operator.wire.objects import Owner, annotations, controller, metadata, name_of
+from mailhaul_operator.wire.refused import Reader, Refusal, Refused
+
+MAX_HASHES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class LastPass:
+    """What the reports of the last pass said. `urgent` tells that a credential of this relay is unproved or failing,
+    so that its Secrets are read anew sooner; `holding` and `proved` are those of `Live`.
+    """
+
+    holding: frozenset[int] = frozenset()
+    proved: frozenset[str] = frozenset()
+    urgent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The world of a relay. `token` opens its pods' HTTP ("" before the first apply); `obstacles` are Secrets that the
+    operator may not read.
+    """
+
+    owner: Owner
+    snapshot: Snapshot
+    workload: WorkloadView
+    pods: tuple[PodView, ...]
+    token: str = field(repr=False)
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+@dataclass(slots=True)
+class _Named:
+    """Secrets and ConfigMaps that were named and are there, and what stood in the way of reading others."""
+
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    config_maps: tuple[ConfigMap, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+
+    def take(self, holder: Holder | None) -> None:
+        """Sort one in; None is absent."""
+        if isinstance(holder, Secret):
+            self.secrets += (holder,)
+        elif holder is not None:
+            self.config_maps += (holder,)
+
+
+class Gatherer:
+    """Gathers relay by relay."""
+
+    def __init__(self, cache: Cache, holders: SecretReader, namespaces: Namespaces, reader: Reader) -> None:
+        """All of these are the operator's own; nothing is read yet."""
+        self._cache, self._holders, self._namespaces, self._reader = cache, holders, namespaces, reader
+        self._hashes: dict[str, tuple[str, str]] = {}
+        self._read: dict[Key, float] = {}
+
+    async def gather(self, key: Key, facts: Facts, last: LastPass, now: float) -> Gathered | Refused | None:
+        """Give the world of a relay; None when it is gone, is going, or does not parse (ask the cache which).
+
+        `now` in epoch seconds. A `Refused` that does not pass by itself is about the relay's own Secret.
+        """
+        seen = self._cache.resource(key)
+        if seen is None or seen.going or not isinstance(seen.model, SmtpRelay):
+            return None
+        named = await self._named(seen.model, FRESH if last.urgent else KEPT)
+        if isinstance(named, Refused):
+            return named
+        existing = await self._assembled(seen.owner, now)
+        if isinstance(existing, Refused):
+            return existing
+        workload = self._workload(seen.owner)
+        pods = pod_views(workload, self._cache.pods(key), await self._newest_hash(workload))
+        view = workload_view(workload)
+        snapshot = Snapshot(
+            relay=seen.model,
+            resources=await self._resources(seen.model, named),
+            fresh=Fresh(secrets.token_hex(8), secrets.token_urlsafe(24)),
+            existing=existing,
+            facts=facts,
+            live=Live(image_of(workload), view.wanted, last.holding, last.proved),
+            now=now,
+        )
+        token = existing.get(SECRET_API_TOKEN, b"").decode(errors="replace")
+        return Gathered(seen.owner, snapshot, view, pods, token, named.obstacles)
+
+    def forget(self, key: Key) -> None:
+        """Forget a relay that is gone."""
+        self._read.pop(key, None)
+
+    async def _named(self, relay: SmtpRelay, age: float) -> _Named | Refused:
+        """Read what the relay, its providers and its aliases name."""
+        wanted = sorted(self._cache.named_by(relay))
+        answers = await asyncio.gather(*(self._holders.read(one, age) for one in wanted))
+        named = _Named()
+        for reference, answer in zip(wanted, answers, strict=True):
+            if not isinstance(answer, Refused):
+                named.take(answer)
+            elif answer.passing:
+                return answer
+            else:
+                named.obstacles += (_unreadable(reference, answer),)
+        return named
+
+    async def _assembled(self, owner: Owner, now: float) -> Mapping[str, bytes] | Refused:
+        """Give the content of the relay's own Secret; nothing when there is none, or it is somebody else's.
+
+        In a cluster-wide installation no watch brings it, so it is read again after a minute, and drift is seen then.
+        """
+        key, name = Key("SmtpRelay", owner.namespace, owner.name), naming.configuration(owner.name)
+        body = self._cache.get("Secret", owner.namespace, name)
+        watched = self._holders.knows_all(owner.namespace)
+        if body is None or (not watched and now - self._read.get(key, 0) >= KEPT):
+            answer = await self._reader.get(KINDS["Secret"], owner.namespace, name)
+            if isinstance(answer, Refused) and answer.kind is not Refusal.NOT_FOUND:
+                return answer
+            if body is not None and isinstance(answer, Refused):
+                self._cache.remove(body)
+            body = None if isinstance(answer, Refused) else answer
+            self._read[key] = now
+        if body is None or controller(body).get("uid") != owner.uid:
+            return {}
+        self._cache.put(body)
+        return {name: base64.b64decode(text) for name, text in (body.get("data") or {}).items()}
+
+    def _workload(self, owner: Owner) -> Body | None:
+        """Give the relay's workload; for a moment, after a change of the queue's mode, it has two."""
+        for kind in ("StatefulSet", "Deployment"):
+            body = self._cache.get(kind, owner.namespace, owner.name)
+            if body is not None and controller(body).get("uid") == owner.uid:
+                return body
+        return None
+
+    async def _newest_hash(self, workload: Body | None) -> str:
+        """Ask for the newest ReplicaSet of a Deployment once a revision."""
+        if workload is None or workload["kind"] != "Deployment":
+            return ""
+        uid, revision = metadata(workload)["uid"], annotations(workload).get(REVISION, "")
+        known, found = self._hashes.get(uid, ("", ""))
+        if found and known == revision:
+            return found
+        namespace, name = name_of(workload)
+        answer = await self._reader.list_all(KINDS["ReplicaSet"], namespace, f"{naming.RELAY}={name}")
+        newest = "" if isinstance(answer, Refused) else newest_hash(workload, answer)
+        if len(self._hashes) >= MAX_HASHES:
+            self._hashes.clear()
+        self._hashes[uid] = (revision, newest)
+        return newest
+
+    async def _resources(self, relay: SmtpRelay, named: _Named) -> Resources:
+        aliases = self._cache.aliases_of(Key("SmtpRelay", *relay.metadata.key))
+        selects = any(one.namespaces.from_ is From.SELECTOR for one in relay.spec.aliases.domains)
+        others = sorted({one.metadata.namespace for one in aliases} - {relay.metadata.namespace}) if selects else []
+        namespaces = [await self._namespaces.read(name) for name in others]
+        return Resources(
+            relays=(relay,),
+            providers=self._cache.providers_of(relay),
+            aliases=aliases,
+            secrets=named.secrets,
+            config_maps=named.config_maps,
+            namespaces=tuple(one for one in namespaces if one is not None),
+        )
+
+
+def _unreadable(reference: Reference, refusal: Refused) -> Obstacle:
+    what = f"{reference.kind} {reference.namespace}/{reference.name}"
+    message = f"the operator may not read {what}: {refusal.message}"
+    remedy = "grant the operator's ServiceAccount the right to get it; the chart does so for the namespaces it lists"
+    return Obstacle(what, "Forbidden", message, remedy)

@@ -1,0 +1,75 @@
+"""One of our resources as the cache has it: parsed once, with the refusals when it does not parse.
+
+The API server refuses what the models refuse; but a resource may be older than the rules, or its CRD newer than this
+operator. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from mailhaul_contract.refusals import Refusal, refusals
+from mailhaul_operator.api.mailalias import MailAlias
+from mailhaul_operator.api.smtprelay import SmtpRelay
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.manifests.kinds import OWN
+from mailhaul_operator.observe.references import Reference, references
+from mailhaul_operator.observe.trimming import packed_resource, unpacked
+from mailhaul_operator.wire.key import Key
+from mailhaul_operator.wire.kinds import Body
+from mailhaul_operator.wire.objects import Owner, is_going, metadata, name_of, version_of
+
+Resource = SmtpRelay | UpstreamProvider | MailAlias
+MAX_REFUSALS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A resource. `model` is None when it does not parse, and `refused` says why; the model's status is left out."""
+
+    key: Key
+    uid: str
+    generation: int
+    version: int
+    going: bool
+    model: Resource | None
+    refused: tuple[Refusal, ...]
+    named: frozenset[Reference]
+    _rest: bytes = field(repr=False)
+
+    @property
+    def owner(self) -> Owner:
+        """The resource as the owner of what is made for it."""
+        return Owner(*self.key, self.uid)
+
+    @property
+    def status(self) -> Body:
+        """Its status as it was seen last; empty when it has none."""
+        found = unpacked(self._rest).get("status")
+        return found if isinstance(found, dict) else {}
+
+
+def seen(body: Mapping[str, Any]) -> Seen:
+    """Parse a resource of ours. Only its spec and metadata are judged: a status is the operator's own."""
+    kind: str = body["kind"]
+    found = metadata(body)
+    judged = {name: value for name, value in body.items() if name != "status"}
+    model: Resource | None = None
+    refused: tuple[Refusal, ...] = ()
+    try:
+        model = OWN[kind].from_json(judged)
+    except ValidationError as error:
+        refused = refusals(error)[:MAX_REFUSALS]
+    return Seen(
+        key=Key(kind, *name_of(body)),
+        uid=found.get("uid", ""),
+        generation=found.get("generation", 0),
+        version=version_of(body),
+        going=is_going(body),
+        model=model,
+        refused=refused,
+        named=references(model) if model is not None else frozenset(),
+        _rest=packed_resource(body),
+    )
