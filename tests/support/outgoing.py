@@ -9,6 +9,8 @@ from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Outcome
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.model.transmission import Delivery, Transmission
+from mailhaul_relay.ports.clock import Clock, wall_clock
+from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.pool import SmtpTransport
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.telemetry.log import Log
@@ -51,12 +53,13 @@ def transmission(*recipients: str, body: bytes | Body = b"Hello.\r\n", **fields:
 class Outgoing:
     """A transport with its tally and the log lines that it wrote."""
 
-    def __init__(self, up: Upstream, credential: Credential | None, timeouts: Timeouts) -> None:
+    def __init__(self, up: Upstream, logins: Logins, timeouts: Timeouts) -> None:
         self.lines: list[str] = []
         tally = Tally()
         self.tally: UpstreamTally = tally.upstream(up.name)
         log = Log(write=self.lines.append)
-        self.transport = SmtpTransport(up, credential, "relay.example.com", tally, log, timeouts=timeouts)
+        self.logins = logins
+        self.transport = SmtpTransport(up, self.logins, "relay.example.com", tally, log, timeouts=timeouts)
 
     async def send(self, *recipients: str) -> tuple[Outcome, ...]:
         """Deliver a small message and give the outcomes."""
@@ -72,11 +75,13 @@ async def outgoing(
     port: int,
     *,
     credential: Credential | None = CREDENTIAL,
+    previous: Credential | None = None,
     timeouts: Timeouts = USUAL,
+    clock: Clock = wall_clock,
     **fields: object,
 ) -> AsyncIterator[Outgoing]:
     """Give a transport to a port of loopback and close it in the end."""
-    out = Outgoing(upstream(port, **fields), credential, timeouts)
+    out = Outgoing(upstream(port, **fields), Logins(credential, previous, clock), timeouts)
     try:
         yield out
     finally:

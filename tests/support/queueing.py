@@ -14,7 +14,7 @@ from tests.support.memory_spool import MemorySpool
 from mailhaul_contract.config import RelayConfig, Upstream
 from mailhaul_relay.model.message import Body, Envelope, Message, Origin, Recipient
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
-from mailhaul_relay.model.secrets import Credential, Secrets
+from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.policy.running import Running, compile_running
 from mailhaul_relay.ports.clock import VirtualClock
@@ -26,6 +26,7 @@ from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.scanner import Scanner
 from mailhaul_relay.queue.waker import Waker
 from mailhaul_relay.queue.ways import Ways
+from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -46,7 +47,7 @@ class FakeTransport:
     """An upstream that does what it is told. `taken` are the transmissions that it was given."""
 
     upstream: Upstream
-    credential: Credential | None
+    logins: Logins
     answers: list[Answer] = field(default_factory=list)
     taken: list[Transmission] = field(default_factory=list)
     closed: bool = False
@@ -129,8 +130,8 @@ class Desk:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    def _transport(self, upstream: Upstream, credential: Credential | None, hostname: str) -> FakeTransport:  # noqa: ARG002
-        transport = FakeTransport(upstream, credential)
+    def _transport(self, upstream: Upstream, logins: Logins, hostname: str) -> FakeTransport:  # noqa: ARG002
+        transport = FakeTransport(upstream, logins)
         self.transports.setdefault(upstream.name, []).append(transport)
         return transport
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhaul_contract.config import RelayConfig
-from mailhaul_contract.report import BreakerState, ListenerReport
+from mailhaul_contract.report import BreakerState, CredentialState, ListenerReport, ProbeReport, ReplyReport
 from mailhaul_relay.http.readings import Identity, Readings
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.spool.interface import Counts
@@ -23,6 +23,9 @@ class FakeUpstream:
     since: float = 0.0
     next_attempt: float = 0.0
     refused_senders: frozenset[str] = field(default_factory=frozenset)
+    credential: CredentialState = CredentialState.UNPROVED
+    credential_reply: ReplyReport | None = None
+    probe: ProbeReport | None = None
 
 
 def relay_config(**changes: Any) -> RelayConfig:  # noqa: ANN401 - any part of the configuration

@@ -15,7 +15,6 @@ from mailhaul_relay.app.listeners import Listeners
 from mailhaul_relay.app.options import Addresses
 from mailhaul_relay.app.placeholder import nothing_yet
 from mailhaul_relay.http.readings import Identity, Readings
-from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import system_chance
 from mailhaul_relay.ports.clock import wall_clock
@@ -24,6 +23,7 @@ from mailhaul_relay.queue.bouncer import Bouncer
 from mailhaul_relay.queue.delivery import Courier
 from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.memory import Memory
+from mailhaul_relay.queue.prober import Prober
 from mailhaul_relay.queue.scanner import Scanner
 from mailhaul_relay.queue.waker import Waker
 from mailhaul_relay.queue.ways import Ways
@@ -33,6 +33,7 @@ from mailhaul_relay.smtpin.reception import Services
 from mailhaul_relay.smtpout.capture import CaptureTransport
 from mailhaul_relay.smtpout.inbox import Inbox
 from mailhaul_relay.smtpout.interface import Transport
+from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.pool import SmtpTransport
 from mailhaul_relay.spool.interface import Spool
 from mailhaul_relay.telemetry.lines import LineWriter
@@ -62,6 +63,7 @@ class Relay:
         self._stopping = self._draining = False
         self.memory = Memory(spool, log)
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
+        self.prober = Prober(self.ways, log, wall_clock)
         courier = Courier(self.ways, self.running, Account(self.tally, log), wall_clock, system_chance)
         bouncer = Bouncer(self.running, self.tally, log, wall_clock)
         self.queue = Queue(self.running, spool, courier, bouncer, log)
@@ -134,10 +136,10 @@ class Relay:
             self.listeners.drain(draining=draining)
             self.log.event("draining" if draining else "drain-ended")
 
-    def _transport(self, upstream: Upstream, credential: Credential | None, hostname: str) -> Transport:
+    def _transport(self, upstream: Upstream, logins: Logins, hostname: str) -> Transport:
         if upstream.kind is UpstreamKind.CAPTURE:
             return CaptureTransport(self.inbox, upstream.name)
-        return SmtpTransport(upstream, credential, hostname, self.tally, self.log)
+        return SmtpTransport(upstream, logins, hostname, self.tally, self.log)
 
     def not_accepting(self) -> str:
         """Why no mail is accepted now; "" when it is."""
@@ -180,5 +182,5 @@ class Relay:
         """Stop accepting, let sessions and attempts under way end within `grace` seconds, begin none."""
         self._stopping = True
         self.log.event("stopping", grace=grace)
-        await asyncio.gather(self.listeners.stop(grace), self.queue.stop(grace))
+        await asyncio.gather(self.listeners.stop(grace), self.queue.stop(grace), self.prober.stop())
         await self.waker.stop()

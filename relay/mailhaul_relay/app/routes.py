@@ -7,6 +7,7 @@ from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.drain_route import drain_route
 from mailhaul_relay.http.health import Health
 from mailhaul_relay.http.inbox_routes import inbox_routes
+from mailhaul_relay.http.probe_route import probe_route
 from mailhaul_relay.http.queue_routes import queue_routes
 from mailhaul_relay.http.routes import Route
 from mailhaul_relay.http.status_routes import status_routes
@@ -22,6 +23,7 @@ def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
     commands = QueueCommands(relay.spool, relay.queue, lambda: _upstreams(relay), journal, wall_clock)
     return (
         *status_routes(relay.readings, Health(relay.spool.check, relay.not_accepting), guard),
+        probe_route(relay.prober.ask, guard),
         *queue_routes(commands, guard),
         drain_route(lambda draining: relay.drain(draining=draining), guard),
         *inbox_routes(lambda: _inbox(relay), guard, is_open=addresses.open_inbox),

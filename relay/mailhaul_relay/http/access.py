@@ -1,7 +1,8 @@
 """Who may use an endpoint: the bearer token of the relay's secrets, or nobody asked.
 
 Health, readiness and metrics are open: they hold no mail and no address. Everything else goes through a guard made
-here. The token is compared in constant time and read anew at each request, for secrets change under the process.
+here. The token comes in `Authorization`, or in `X-Mailhaul-Token` where a proxy keeps that. It is compared in constant
+time and read anew at each request, for secrets change under the process.
 """
 
 import base64
@@ -9,12 +10,16 @@ import binascii
 import hmac
 from collections.abc import Callable
 
+from mailhaul_contract.names import TOKEN_HEADER
 from mailhaul_relay.http.messages import Request, Response, problem
 from mailhaul_relay.http.routes import Handler
 from mailhaul_relay.telemetry.tally import Tally
 
 _CLOSED = "this relay has no API token, so its queue and inbox are closed; add the key api.token to the relay's secrets"
-_WRONG = "the API token is missing or wrong; send `Authorization: Bearer TOKEN` with the api.token of the relay"
+_WRONG = (
+    "the API token is missing or wrong; send `Authorization: Bearer TOKEN` (or `X-Mailhaul-Token: TOKEN`) with the"
+    " api.token of the relay"
+)
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -59,12 +64,18 @@ class Guard:
             token = self._token()
             if not token and not open_without_token:
                 return problem(403, _CLOSED)
-            if token and not hmac.compare_digest(_presented(request).encode(), token.encode()):
+            if token and not _is_presented(request, token):
                 self._tally.http_denied += 1
                 return problem(401, _WRONG, (("WWW-Authenticate", challenge),))
             return await handler(request)
 
         return guarded
+
+
+def _is_presented(request: Request, token: str) -> bool:
+    """Whether either header carries the token. A proxy on the way may keep `Authorization`, or put its own there."""
+    presented = (_presented(request), request.headers.get(TOKEN_HEADER.lower(), "").strip())
+    return any([hmac.compare_digest(one.encode(), token.encode()) for one in presented])  # noqa: C419 - constant time
 
 
 def _presented(request: Request) -> str:

@@ -15,7 +15,7 @@ MAX_QUERY_FIELDS = 16
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request. `path` is as it came, without query and never decoded; `headers` have lower-case names, of
-    repeated ones the last; `parameter` is what stood in the place of `{id}` in the route, "" where there is none;
+    repeated ones the last; `parameter` is what stood in the place of the route's placeholder, "" where there is none;
     `peer` is the address that the connection came from.
     """
 

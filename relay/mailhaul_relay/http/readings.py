@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mailhaul_contract.config import RelayConfig
-from mailhaul_contract.report import BreakerState, ListenerReport, RefusedConfig
+from mailhaul_contract.report import (
+    BreakerState,
+    CredentialState,
+    ListenerReport,
+    ProbeReport,
+    RefusedConfig,
+    ReplyReport,
+)
 from mailhaul_relay.spool.interface import Counts
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -39,6 +46,18 @@ class UpstreamState(Protocol):
     @property
     def refused_senders(self) -> frozenset[str]:
         """The From domains that it refuses now."""
+
+    @property
+    def credential(self) -> CredentialState:
+        """What is known of its current credential."""
+
+    @property
+    def credential_reply(self) -> ReplyReport | None:
+        """What refused the current credential."""
+
+    @property
+    def probe(self) -> ProbeReport | None:
+        """What the last probe found."""
 
 
 @dataclass(frozen=True, slots=True)

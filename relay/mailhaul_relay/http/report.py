@@ -86,6 +86,9 @@ def _upstream(upstream: Upstream, tally: UpstreamTally, state: UpstreamState | N
             "breaker_since": state.since,
             "next_attempt": state.next_attempt,
             "refused_senders": tuple(sorted(state.refused_senders)),
+            "credential": state.credential,
+            "credential_reply": state.credential_reply,
+            "probe": state.probe,
         }
     )
 

@@ -4,7 +4,7 @@
 """
 
 from mailhaul_contract.config import Upstream
-from mailhaul_contract.report import BreakerState
+from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, ReplyReport
 from mailhaul_relay.model.outcome import Fault
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.policy.breaker import Breaker
@@ -13,6 +13,8 @@ from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.lane import Lane
 from mailhaul_relay.smtpout.interface import Transport
+from mailhaul_relay.smtpout.logins import Logins
+from mailhaul_relay.telemetry.tally import reported
 
 CLOSED = Breaker()
 TRIAL_TIME = 15.0
@@ -20,22 +22,24 @@ TRIAL_TIME = 15.0
 
 
 class Way:
-    """One upstream. `on_trial` while one message tries it although its breaker is open."""
+    """One upstream. `on_trial` while one message, or a probe, tries it although its breaker is open; `probe` is what
+    the last probe found, None before there was one.
+    """
 
-    def __init__(
-        self, upstream: Upstream, credential: Credential | None, hostname: str, transport: Transport, clock: Clock
-    ) -> None:
-        self._made_of = (upstream, credential, hostname)
+    def __init__(self, upstream: Upstream, logins: Logins, hostname: str, transport: Transport, clock: Clock) -> None:
         self._clock = clock
         self.upstream = upstream
+        self.logins = logins
+        self.hostname = hostname
+        self.probe: ProbeReport | None = None
         self.lane = Lane(upstream, transport)
         self.current = CLOSED
         self.refusals = SenderRefusals()
         self.on_trial = False
 
     def serves(self, upstream: Upstream, credential: Credential | None, hostname: str) -> bool:
-        """Whether it is made of exactly this; else a new one is needed."""
-        return self._made_of == (upstream, credential, hostname)
+        """Whether it is made of exactly this, with this current credential; else a new one is needed."""
+        return (self.upstream, self.logins.current, self.hostname) == (upstream, credential, hostname)
 
     def permits(self, now: float) -> bool:
         """Whether a transmission may begin: the breaker is closed, or a trial is due and nobody is on one."""
@@ -81,6 +85,17 @@ class Way:
     def next_attempt(self) -> float:
         """When the next trial is due."""
         return self.current.next_attempt
+
+    @property
+    def credential(self) -> CredentialState:
+        """What is known of the current credential."""
+        return self.logins.standing.state
+
+    @property
+    def credential_reply(self) -> ReplyReport | None:
+        """What refused the current credential."""
+        standing = self.logins.standing
+        return reported((standing.refusal, standing.refused_at)) if standing.refusal else None
 
     @property
     def refused_senders(self) -> frozenset[str]:

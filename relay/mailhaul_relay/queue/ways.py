@@ -1,19 +1,22 @@
 """The ways out: for each upstream its lane, its breaker and the From domains that it refuses.
 
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
-unchanged upstream keeps its connections and its breaker over a reload; a changed one, or a changed credential, starts
-afresh, so that a mended Secret is tried at once. Breakers are remembered in the spool: a restart is no reason to try a
-refused password again. Failures: a store that cannot remember is logged; the breaker in memory holds all the same.
+unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
+a changed one, or a changed credential, starts afresh, so that a mended Secret is tried at once. Breakers are remembered
+in the spool: a restart is no reason to try a refused password again. Failures: a store that cannot remember is logged;
+the breaker in memory holds all the same.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from mailhaul_contract.config import Upstream
-from mailhaul_relay.model.outcome import Outcome, Verdict
+from mailhaul_contract.config import AuthMechanism, Upstream
+from mailhaul_contract.report import CredentialState
+from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.model.transmission import Delivery, Transmission
-from mailhaul_relay.policy.breaker import after
+from mailhaul_relay.policy.breaker import after, after_session
+from mailhaul_relay.policy.credentials import Standing
 from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
@@ -23,6 +26,7 @@ from mailhaul_relay.queue.crowd import Share
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.smtpout.interface import TransportFactory
+from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.telemetry.log import Log
 
 CLOSE_TIME = 2.0
@@ -47,12 +51,13 @@ class Ways:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
         before, now_open, opened = dict(self._ways), {}, []
         for upstream in running.candidates:
-            credential = running.secrets.credentials.get(upstream.provider)
+            current, previous = credentials_of(running, upstream)
             known = before.get(upstream.name)
-            if known and known.serves(upstream, credential, running.config.hostname):
+            if known and known.serves(upstream, current, running.config.hostname):
                 now_open[upstream.name] = before.pop(upstream.name)
+                known.logins.replace_previous(previous)
             else:
-                now_open[upstream.name] = self._open(upstream, credential, running)
+                now_open[upstream.name] = self._open(upstream, Logins(current, previous, self._clock), running)
                 opened.append(now_open[upstream.name])
         is_start = not self._ways
         self._ways, self._revision = now_open, running.secrets.revision
@@ -101,6 +106,22 @@ class Ways:
             self._observe(way, transmission, delivery)
         return delivery
 
+    def way(self, name: str) -> Way | None:
+        """Give one upstream as it stands."""
+        return self._ways.get(name)
+
+    def probed(self, way: Way, refusal: Outcome | None) -> None:
+        """A probe came as far as mail does, or its credential was refused, which is the trial of a breaker that waits
+        for one. It never opens a breaker.
+        """
+        before = way.current
+        if refusal is None:
+            way.current = after_session(before)
+        elif before.fault is Fault.AUTH:
+            way.current = after(before, refusal, self._clock(), self._chance())
+        if way.current != before:
+            self._moved(way, before.is_open)
+
     async def stop(self, grace: float) -> None:
         """Begin nothing more; what is under way gets `grace` seconds, then it is cut off."""
         # What a changed or dropped upstream still has under way ends with the others: it may hang as well.
@@ -113,9 +134,10 @@ class Ways:
         await _within(CLOSE_TIME, *(way.lane.transport.close() for way in self._ways.values()), *self._retiring)
         await self._memory.flush()
 
-    def _open(self, upstream: Upstream, credential: Credential | None, running: Running) -> Way:
-        transport = self._factory(upstream, credential, running.config.hostname)
-        way = Way(upstream, credential, running.config.hostname, transport, self._clock)
+    def _open(self, upstream: Upstream, logins: Logins, running: Running) -> Way:
+        logins.on_change = lambda standing: self._told(upstream.name, standing)
+        transport = self._factory(upstream, logins, running.config.hostname)
+        way = Way(upstream, logins, running.config.hostname, transport, self._clock)
         way.current = self._memory.breaker(upstream, running.secrets.revision)
         return way
 
@@ -153,6 +175,18 @@ class Ways:
         if was_open:
             self.on_reopen()
 
+    def _told(self, name: str, standing: Standing) -> None:
+        """Log what a login showed of a credential; the reply has no secret in it (`smtpout.login`)."""
+        level = "info" if standing.state is CredentialState.PROVED else "warning"
+        said = standing.refusal
+        self._log.event(
+            f"credential-{standing.state.value.lower()}",
+            level=level,
+            upstream=name,
+            reply=said.text if said else None,
+            remedy=said.remedy if said else None,
+        )
+
 
 class _Trial:
     """One transmission's right to try an upstream whose breaker is open: one at a time has it."""
@@ -181,6 +215,18 @@ def _telling(outcomes: tuple[Outcome, ...]) -> Outcome:
         if one.verdict is Verdict.DELIVERED:
             return one
     return next((one for one in outcomes if one.fault.is_of_upstream), outcomes[0])
+
+
+def credentials_of(running: Running, upstream: Upstream) -> tuple[Credential | None, Credential | None]:
+    """The current and the previous credential of an upstream, as far as it logs in at all.
+
+    A provider may be called `a.previous`: what lies under its name is never sent to the upstream of `a`.
+    """
+    if upstream.auth is AuthMechanism.NONE:
+        return None, None
+    known, provider = running.secrets, upstream.provider
+    taken = any(one.provider == f"{provider}.previous" for one in running.config.upstreams)
+    return known.credentials.get(provider), None if taken else known.previous.get(provider)
 
 
 async def _close(way: Way) -> None:

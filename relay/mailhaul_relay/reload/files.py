@@ -7,6 +7,7 @@ content of a secret is never in it.
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mailhaul_relay.model.secrets import Certificate, Credential, Secrets
 
 MAX_CONFIG = 16 * 1024 * 1024
 MAX_SECRET = 1024 * 1024
+_Key = Callable[[str], str]
 
 
 class UnreadableError(Exception):
@@ -63,7 +65,8 @@ def read_secrets(directory: Path) -> Secrets:
     text = {name: content.decode("utf-8", "replace").strip("\r\n") for name, content in files.items()}
     return Secrets(
         revision=text.get(names.SECRET_REVISION, ""),
-        credentials=_credentials(text),
+        credentials=_credentials(text, "", names.secret_username, names.secret_password),
+        previous=_credentials(text, ".previous", names.secret_previous_username, names.secret_previous_password),
         certificates=_certificates(files),
         srs=tuple(line.encode() for line in text.get(names.SECRET_SRS, "").splitlines() if line),
         api_token=text.get(names.SECRET_API_TOKEN, ""),
@@ -122,11 +125,13 @@ def _pairs(keys: list[str], prefix: str, first: str) -> list[str]:
     return [key[len(prefix) : -len(first)] for key in keys if key.startswith(prefix) and key.endswith(first)]
 
 
-def _credentials(text: dict[str, str]) -> dict[str, Credential]:
-    providers = _pairs(list(text), "provider.", ".username")
-    return {
-        one: Credential(text[names.secret_username(one)], text.get(names.secret_password(one), "")) for one in providers
-    }
+def _credentials(text: dict[str, str], kind: str, username: _Key, password: _Key) -> dict[str, Credential]:
+    """Credentials by provider, the current ones or those before (`kind` is the part of the key that tells them apart).
+
+    Among the current ones there is then one of a provider `p.previous`, which no configuration names.
+    """
+    providers = _pairs(list(text), "provider.", f"{kind}.username")
+    return {one: Credential(text[username(one)], text.get(password(one), "")) for one in providers}
 
 
 def _certificates(files: dict[str, bytes]) -> dict[str, Certificate]:

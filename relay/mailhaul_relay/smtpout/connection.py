@@ -1,8 +1,9 @@
 """From nothing to a connection that takes MAIL: connect, TLS, banner, EHLO, STARTTLS, AUTH.
 
-`pool` asks the `Dialer` for a connection. StartTLS never falls back to plain text, nothing that was learned before TLS
-survives it, and a password leaves only over TLS, or in plain text where the configuration names `tls.mode: None`.
-Failure: UnusableError, whose outcome says stage, fault and remedy; the socket is closed then.
+`pool` asks the `Dialer` for a connection, `probe` takes the stages of an `Opening` in turn. StartTLS never falls back
+to plain text, nothing that was learned before TLS survives it, and a password leaves only over TLS, or in plain text
+where the configuration names `tls.mode: None`. Failure: UnusableError, whose outcome says stage, fault and remedy; the
+socket is closed then.
 """
 
 import asyncio
@@ -32,7 +33,9 @@ _FAMILIES = {
 
 
 class Connection:
-    """A connection that is greeted and authenticated. `used` counts transactions, `idle_since` is in loop time."""
+    """A connection that is greeted and authenticated. `used` counts transactions, `idle_since` is in loop time;
+    `by_previous` when it logged in with the credential before the current one.
+    """
 
     def __init__(self, wire: Wire, capabilities: Capabilities) -> None:
         self.wire = wire
@@ -40,23 +43,24 @@ class Connection:
         self.used = 0
         self.idle_since = 0.0
         self.needs_reset = False
+        self.by_previous = False
 
 
 class Dialer:
     """Opens connections to one upstream."""
 
-    def __init__(self, upstream: Upstream, credential: Credential | None, hostname: str, timeouts: Timeouts) -> None:
+    def __init__(self, upstream: Upstream, hostname: str, timeouts: Timeouts) -> None:
         self.upstream = upstream
-        self.credential = credential
         self.hostname = hostname
         self.timeouts = timeouts
         self.outbox = Outbox()
 
-    async def dial(self) -> Connection:
-        """Open one connection. Raises UnusableError."""
-        opening = _Opening(self)
+    async def dial(self, credential: Credential | None) -> Connection:
+        """Open one connection and log in, where the upstream wants it. Raises UnusableError."""
+        opening = Opening(self)
         try:
-            return await opening.run()
+            wire, capabilities = await opening.greet()
+            await opening.log_in(credential)
         except UnusableError:
             opening.abort()
             raise
@@ -67,24 +71,29 @@ class Dialer:
         except asyncio.CancelledError:
             opening.abort()
             raise
+        return Connection(wire, capabilities)
 
 
-class _Opening:
-    """One attempt to open a connection; `stage` is where it stands."""
+class Opening:
+    """One attempt to open a connection; `stage` is where it stands, `passed` what it has behind it. What it raises is
+    an UnusableError, or whatever `breakdown` explains.
+    """
 
     def __init__(self, dialer: Dialer) -> None:
         self.stage = Stage.CONNECT
+        self.passed: set[Stage] = set()
+        self.wire: Wire | None = None
+        self.capabilities = Capabilities()
         self._upstream = dialer.upstream
-        self._credential = dialer.credential
         self._hostname = dialer.hostname
         self._timeouts = dialer.timeouts
         self._outbox = dialer.outbox
-        self._wire: Wire | None = None
 
-    async def run(self) -> Connection:
-        """Go through the stages."""
+    async def greet(self) -> tuple[Wire, Capabilities]:
+        """Connect, secure and greet: all stages before AUTH."""
         mode = self._upstream.tls.mode
-        wire = self._wire = await self._connect()
+        wire = self.wire = await self._connect()
+        self.passed.add(Stage.CONNECT)
         if mode is TlsMode.IMPLICIT:
             await self._secure(wire)
         self.stage = Stage.BANNER
@@ -93,13 +102,14 @@ class _Opening:
         if mode is TlsMode.START_TLS:
             await self._start_tls(wire, capabilities)
             capabilities = await self._greet(wire)
-        await self._authenticate(wire, capabilities)
-        return Connection(wire, capabilities)
+        self.capabilities = capabilities
+        self.passed.add(Stage.EHLO)
+        return wire, capabilities
 
     def abort(self) -> None:
         """Drop what was opened."""
-        if self._wire is not None:
-            self._wire.abort()
+        if self.wire is not None:
+            self.wire.abort()
 
     async def _connect(self) -> Wire:
         loop = asyncio.get_running_loop()
@@ -122,6 +132,7 @@ class _Opening:
             remedy = "Put certificates in PEM form into what spec.tls.caRef names."
             raise _held(Stage.TLS, Fault.TLS, "tls.ca holds no usable PEM certificate", remedy) from None
         await wire.start_tls(context, tls.server_name or self._upstream.host, self._timeouts.tls)
+        self.passed.add(Stage.TLS)
 
     async def _greet(self, wire: Wire) -> Capabilities:
         self.stage = Stage.EHLO
@@ -145,15 +156,17 @@ class _Opening:
             raise _held(Stage.TLS, Fault.TLS, "data came in plain text after STARTTLS was answered", remedy)
         await self._secure(wire)
 
-    async def _authenticate(self, wire: Wire, capabilities: Capabilities) -> None:
-        if self._upstream.auth is AuthMechanism.NONE:
+    async def log_in(self, credential: Credential | None) -> None:
+        """Authenticate where the upstream wants it; after `greet`."""
+        if self._upstream.auth is AuthMechanism.NONE or self.wire is None:
             return
         self.stage = Stage.AUTH
-        if self._credential is None:
+        if credential is None:
             remedy = "Set spec.auth.secretRef of the UpstreamProvider and check that the Secret has both keys."
             raise _held(Stage.AUTH, Fault.AUTH, "the credential of this provider is missing", remedy)
-        mechanism = choose_mechanism(self._upstream.auth, capabilities)
-        self._expect(await log_in(wire, mechanism, self._credential, self._timeouts.auth), 235)
+        mechanism = choose_mechanism(self._upstream.auth, self.capabilities)
+        self._expect(await log_in(self.wire, mechanism, credential, self._timeouts.auth), 235)
+        self.passed.add(Stage.AUTH)
 
     async def _ask(self, wire: Wire, command: str, limit: float) -> Answer:
         wire.write(command.encode() + b"\r\n", owed=1)

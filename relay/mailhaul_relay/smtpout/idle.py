@@ -7,13 +7,17 @@ import asyncio
 
 from mailhaul_contract.config import Connections
 from mailhaul_relay.smtpout.connection import Connection
+from mailhaul_relay.smtpout.logins import Logins
 
 
 class IdleConnections:
-    """Connections between two transactions, the one used last on top. `quit_limit` is in seconds."""
+    """Connections between two transactions, the one used last on top. `quit_limit` is in seconds; those that logged in
+    with a previous credential are kept while `logins` has a use for them.
+    """
 
-    def __init__(self, limits: Connections, quit_limit: float) -> None:
+    def __init__(self, limits: Connections, quit_limit: float, logins: Logins) -> None:
         self._limits = limits
+        self._logins = logins
         self._quit_limit = quit_limit
         self._idle: list[Connection] = []
         self._sweeper: asyncio.TimerHandle | None = None
@@ -23,9 +27,12 @@ class IdleConnections:
         """Give a connection that is alive and clean, None when there is none."""
         while self._idle:
             connection = self._idle.pop()
-            if connection.wire.is_clean:
+            if not connection.wire.is_clean:
+                connection.wire.abort()
+            elif self._is_old(connection):
+                connection.wire.leave(self._quit_limit)
+            else:
                 return connection
-            connection.wire.abort()
         return None
 
     def put_back(self, connection: Connection) -> None:
@@ -33,7 +40,7 @@ class IdleConnections:
         wire = connection.wire
         if not wire.is_clean:
             wire.abort()
-        elif self._closed or connection.used >= self._limits.messages_per_connection:
+        elif self._closed or connection.used >= self._limits.messages_per_connection or self._is_old(connection):
             wire.leave(self._quit_limit)
         else:
             loop = asyncio.get_running_loop()
@@ -52,6 +59,9 @@ class IdleConnections:
         self._idle.clear()
         if leaving:
             await asyncio.wait(leaving, timeout=self._quit_limit + 1.0)
+
+    def _is_old(self, connection: Connection) -> bool:
+        return connection.by_previous and not self._logins.keeps_previous
 
     def _sweep(self) -> None:
         """Retire what has been idle for too long; come back when the next one may be due."""

@@ -7,8 +7,8 @@ Two transports implement it: SMTP (`pool`) and the built-in inbox (`capture`). `
 from typing import Protocol
 
 from mailhaul_contract.config import Upstream
-from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.model.transmission import Delivery, Transmission
+from mailhaul_relay.smtpout.logins import Logins
 
 
 class Transport(Protocol):
@@ -26,8 +26,8 @@ class Transport(Protocol):
 
 
 class TransportFactory(Protocol):
-    """Makes the transport of an upstream; a changed upstream or credential gets a new one."""
+    """Makes the transport of an upstream; a changed upstream or current credential gets a new one."""
 
-    def __call__(self, upstream: Upstream, credential: Credential | None, hostname: str) -> Transport:
+    def __call__(self, upstream: Upstream, logins: Logins, hostname: str) -> Transport:
         """Give a transport; it connects when it first delivers."""
         ...

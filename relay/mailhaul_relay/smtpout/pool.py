@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 from mailhaul_contract.config import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
-from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.classify import Context
 from mailhaul_relay.smtpout.connection import Connection, Dialer
 from mailhaul_relay.smtpout.content import BodyError
 from mailhaul_relay.smtpout.idle import IdleConnections
+from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.preparation import prepare
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.transaction import Transaction
@@ -34,7 +34,7 @@ class SmtpTransport:
     def __init__(
         self,
         upstream: Upstream,
-        credential: Credential | None,
+        logins: Logins,
         hostname: str,
         tally: Tally,
         log: Log,
@@ -43,13 +43,14 @@ class SmtpTransport:
     ) -> None:
         timeouts = timeouts or Timeouts.within(upstream.connections.reply_timeout)
         self._upstream = upstream
-        self._dialer = Dialer(upstream, credential, hostname, timeouts)
+        self._dialer = Dialer(upstream, hostname, timeouts)
+        self._logins = logins
         self._timeouts = timeouts
         self._log = log
         self._tally = tally.upstream(upstream.name)
         self._endpoint = f"{upstream.host}:{upstream.port}"
         self._tally.endpoint = self._endpoint
-        self._idle = IdleConnections(upstream.connections, timeouts.quit)
+        self._idle = IdleConnections(upstream.connections, timeouts.quit, logins)
 
     async def deliver(self, transmission: Transmission) -> Delivery:
         """See `interface.Transport`. A cancellation after the final dot is taken in, and the delivery returned."""
@@ -77,7 +78,7 @@ class SmtpTransport:
         """Run one transaction, on an idle connection or, when there is none or it was closed meanwhile, a fresh one."""
         context = Context(transmission.from_domain, transmission.sender, tuple(batch))
         while True:
-            connection = self._idle.take()
+            connection = None if self._logins.wants_login else self._idle.take()
             fresh = connection is None
             try:
                 connection = connection or await self._open()
@@ -107,7 +108,7 @@ class SmtpTransport:
         return transaction
 
     async def _open(self) -> Connection:
-        connection = await self._dialer.dial()
+        connection = await self._logins.open(self._dialer.dial)
         self._tally.connections_opened += 1
         if connection.wire.lost is None:
             self._tally.connections_open += 1

@@ -23,7 +23,7 @@ from mailhaul_relay.queue.ways import Ways
 
 OLD = Secrets(revision="r1", credentials={"a": Credential("u", "old")})
 NEW = Secrets(revision="r2", credentials={"a": Credential("u", "new")})
-ONLY_A: dict[str, Any] = {"upstreams": [upstream("a")]}
+ONLY_A: dict[str, Any] = {"upstreams": [upstream("a", auth="Plain")]}
 
 
 async def test_a_refused_password_is_not_tried_by_the_next_message() -> None:
@@ -51,7 +51,7 @@ async def test_an_unchanged_upstream_keeps_its_connections_and_breaker_over_a_re
     desk.script("a", (WRONG_PASSWORD,))
     await desk.send(mail("m1"))
     before = desk.transport("a")
-    assert not desk.reconfigure(OLD, upstreams=[upstream("a")], limits={"recipients": 7})
+    assert not desk.reconfigure(OLD, **ONLY_A, limits={"recipients": 7})
     assert desk.transport("a") is before
     assert desk.ways.states()[0].breaker is BreakerState.OPEN
 
