@@ -37,8 +37,10 @@ def pods_service(relay: str) -> str:
 
 
 def external_secret(provider: str) -> str:
-    """Name of the ExternalSecret of a provider, and of the Secret that it makes."""
-    return f"{provider}-mailhaul"
+    """Name of the ExternalSecret of a provider, and of the Secret that it makes; a relay of the provider's name has
+    another Secret.
+    """
+    return f"{provider}-mailhaul-credential"
 
 
 def relay_labels(relay: str) -> dict[str, str]:
