@@ -44,7 +44,7 @@ def credential(snapshot: Snapshot, lookup: Lookup, use: Use) -> dict[str, bytes]
     if last_good:
         consequence = f"the last good credential of upstream {use.handle} stays in use at relay {use.relay}"
     auth = use.provider.spec.auth
-    if getattr(auth, "external_secret", None):
+    if auth.external_secret:
         return _external(snapshot, lookup, use, consequence) or last_good
     if auth.secret_ref:
         source = Source(use.object, "spec.auth.secretRef", consequence)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mailhaul_contract.names import ALIAS_TABLE_FILES, API_VERSION, CONFIG_FILE, SECRET_REVISION
+from mailhaul_operator.api.amounts import format_quantity
 from mailhaul_operator.plan import naming
 from mailhaul_operator.plan.marking import marked, marked_secret
 from mailhaul_operator.plan.pod import persistent, pod, replicas
@@ -72,9 +73,8 @@ def _secret(shared: dict[str, Any], plan: Plan) -> Manifest:
 
 def _service(snapshot: Snapshot) -> dict[str, Any]:
     service = snapshot.relay.spec.service
-    policy = service.external_traffic_policy
-    outside = service.type.value != "ClusterIP"
-    return {"type": service.type.value, "external_traffic_policy": policy.value if policy and outside else ""}
+    policy = service.external_traffic_policy.value if service.exposed else ""
+    return {"type": service.type.value, "external_traffic_policy": policy}
 
 
 def _workload(snapshot: Snapshot) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _workload(snapshot: Snapshot) -> dict[str, Any]:
             {"name": naming.alias_table(relay, number), "file": file} for number, file in enumerate(ALIAS_TABLE_FILES)
         ],
         "storage": {
-            "size": str(storage.size),
+            "size": format_quantity(storage.size),
             "class_name": storage.storage_class_name,
             "when_deleted": storage.when_deleted.value,
         },

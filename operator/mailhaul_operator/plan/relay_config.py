@@ -101,6 +101,7 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
     if aliases is None:
         return None
     lookup.findings.extend([*unsendable(snapshot, ways), *unforwardable(snapshot, aliases, ways)])
+    lookup.findings.extend(_unmonitored(snapshot))
     if not opened:
         lookup.findings.append(_no_listener(snapshot))
         return None
@@ -169,6 +170,15 @@ def _no_listener(snapshot: Snapshot) -> Finding:
         "no listener can open, so the relay has no configuration to run",
         "mend the certificates of its listeners, or add a listener with tls.mode None",
     )
+
+
+def _unmonitored(snapshot: Snapshot) -> list[Finding]:
+    if not snapshot.relay.spec.monitoring.service_monitor or snapshot.facts.service_monitors:
+        return []
+    text = "the cluster serves no ServiceMonitor: the Prometheus operator is not installed, and metrics go unread"
+    remedy = "install the Prometheus operator, or remove monitoring.serviceMonitor and have port 9090 scraped otherwise"
+    field = "spec.monitoring.serviceMonitor"
+    return [Finding(_relay(snapshot), field, Reason.SERVICE_MONITOR_ABSENT, text, remedy)]
 
 
 def _invalid(snapshot: Snapshot, error: ValidationError) -> list[Finding]:

@@ -72,6 +72,7 @@ class _Candidate:
                 domains=tuple(sorted(spec.senders.domains)), rewrite_from=spec.senders.rewrite_from or None
             ),
             behavior=_behavior(self._profile, self._provider),
+            probe_sender=spec.probe.sender or None,
         )
 
     def _tls(self) -> UpstreamTls | None:

@@ -204,7 +204,7 @@ def synced(password: str | None) -> Resources:
     what = resources(None, EXTERNAL)
     if password is None:
         return what
-    metadata = {"name": "main-mailhaul", "namespace": what.relays[0].metadata.namespace}
+    metadata = {"name": "main-mailhaul-credential", "namespace": what.relays[0].metadata.namespace}
     made = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
     return replace(what, secrets=(Secret.from_json({**made, "stringData": {"username": "u", "password": password}}),))
 
