@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mailhaul_operator.cluster.where import add_where
 from mailhaul_operator.local import rendering
 from mailhaul_operator.local import status as asking
 from mailhaul_operator.local import up as running
@@ -58,7 +59,21 @@ def render(arguments: list[str]) -> int:
 def status(arguments: list[str]) -> int:
     """`mailhaul status ...`: does mail leave, and if not, why."""
     options = _status_parser().parse_args(arguments)
+    if _means_cluster(options):
+        from mailhaul_operator.cluster.commands import status as in_cluster  # noqa: PLC0415 - only when it is asked
+
+        return in_cluster(options)
     return _run("status", lambda: asking.status(_endpoints(options), options.output))
+
+
+def _means_cluster(options: argparse.Namespace) -> bool:
+    """A cluster when one of its options is given, or when no `up` runs here and a kubeconfig is there."""
+    if options.cluster or options.namespace or options.all_namespaces or options.context or options.kubeconfig:
+        return True
+    if options.url or options.ready_file or running_file(options.state_dir).exists():
+        return False
+    known = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    return any(Path(one).is_file() for one in known.split(os.pathsep) if one)
 
 
 def _source(options: argparse.Namespace) -> Source:
@@ -140,7 +155,10 @@ def _up_parser() -> argparse.ArgumentParser:
 
 
 def _status_parser() -> argparse.ArgumentParser:
-    text = "Tell of each relay whether mail leaves, and if not, why and what to do."
+    text = (
+        "Tell of each relay whether mail leaves, and if not, why and what to do: of the relays that `mailhaul up` runs "
+        "here, else of the cluster that kubeconfig names."
+    )
     parser = argparse.ArgumentParser(prog="mailhaul status", description=text, epilog=_CODES)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -149,6 +167,8 @@ def _status_parser() -> argparse.ArgumentParser:
     where.add_argument("--ready-file", type=Path, metavar="FILE", help="the file that `mailhaul up --ready-file` wrote")
     where.add_argument("--url", metavar="URL", help="a relay's report port, such as http://127.0.0.1:9090")
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="with --url: file with the relay's API token")
+    parser.add_argument("--cluster", action="store_true", help="the cluster, whatever runs here")
+    add_where(parser, all_namespaces=True)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(default: %(default)s)")
     return parser
 

@@ -17,7 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "check resources in YAML files: findings with file, line and remedy",
     ),
     "render": ("mailhaul_operator.cli:render", "print what the resources become"),
-    "status": ("mailhaul_operator.cli:status", "does mail leave, and if not, why"),
+    "status": ("mailhaul_operator.cli:status", "does mail leave, and if not, why: here, or in a cluster"),
+    "send-test": ("mailhaul_operator.cluster.commands:send_test", "a mail through a relay in a cluster, followed"),
 }
 
 
@@ -35,6 +36,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     module, _, function = COMMANDS[given[0]][0].partition(":")
     return cast("int", getattr(import_module(module), function)(given[1:]))
+
+
+def kubectl(arguments: list[str] | None = None) -> int:
+    """As kubectl's plugin `kubectl mailhaul VERB`: the same verbs, and `status` means the cluster."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return main([*given, "--cluster"] if given[:1] == ["status"] else given)
 
 
 def _help() -> str:

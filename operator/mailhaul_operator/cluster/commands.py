@@ -6,29 +6,14 @@ Called by `cli` (status) and by the console script.
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from mailhaul_operator.cluster.kube import KubeError, Where
+from mailhaul_operator.cluster.kube import KubeError
 from mailhaul_operator.cluster.send_test import Order
 from mailhaul_operator.cluster.send_test import send_test as sending
 from mailhaul_operator.cluster.status import status as asking
+from mailhaul_operator.cluster.where import add_where, where
 
 _CODES = "exit codes: 0 the provider took it; 1 it did not, or not in time; 2 wrong usage"
-
-
-def add_where(parser: argparse.ArgumentParser, *, all_namespaces: bool) -> None:
-    """Add the options that say which cluster and namespace."""
-    parser.add_argument("-n", "--namespace", default="", metavar="NAMESPACE", help="(default: that of the context)")
-    if all_namespaces:
-        parser.add_argument("-A", "--all-namespaces", action="store_true", help="every namespace")
-    parser.add_argument("--context", default="", metavar="NAME", help="a context of kubeconfig (default: the current)")
-    parser.add_argument("--kubeconfig", type=Path, metavar="FILE", help="(default: KUBECONFIG, else ~/.kube/config)")
-
-
-def where(options: argparse.Namespace) -> Where:
-    """What these options say."""
-    everywhere = getattr(options, "all_namespaces", False)
-    return Where(options.context, options.kubeconfig, options.namespace, everywhere)
 
 
 def status(options: argparse.Namespace) -> int:

@@ -5,11 +5,10 @@ the extra `operator`. Failures: `KubeError`, whose words name cause and remedy.
 """
 
 import json
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from mailhaul_contract.names import GROUP, HTTP_PORT, TOKEN_HEADER, VERSION
+from mailhaul_operator.cluster.where import Where
 
 SECONDS: Final = 20.0
 Object = dict[str, Any]
@@ -28,16 +27,6 @@ class KubeError(Exception):
     def __init__(self, words: str, code: int = 0) -> None:
         super().__init__(words)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which cluster and namespace. Empty means what kubeconfig says; `everywhere` is all namespaces."""
-
-    context: str = ""
-    kubeconfig: Path | None = None
-    namespace: str = ""
-    everywhere: bool = False
 
 
 class Kube:

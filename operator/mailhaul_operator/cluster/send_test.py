@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mailhaul_operator.cluster.inventory import ready_pod, token
-from mailhaul_operator.cluster.kube import Kube, Object, Where
+from mailhaul_operator.cluster.kube import Kube, Object
+from mailhaul_operator.cluster.where import Where
 
 INTERVAL: Final = 0.5
 ENDED: Final = frozenset({"delivered", "dead"})

@@ -9,7 +9,8 @@ import sys
 from typing import Any
 
 from mailhaul_operator.cluster.inventory import Owned, key, relays
-from mailhaul_operator.cluster.kube import Kube, Object, Where
+from mailhaul_operator.cluster.kube import Kube, Object
+from mailhaul_operator.cluster.where import Where
 
 GOOD = frozenset({"Ready", "ConfigApplied", "UpstreamsReady", "Delivering", "QueueHealthy", "QueueDurable"})
 """Conditions of a relay that are good when True."""

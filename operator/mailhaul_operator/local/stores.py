@@ -9,7 +9,7 @@ from dataclasses import replace
 from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
-from mailhaul_operator.plan.naming import external_credential
+from mailhaul_operator.plan.naming import external_secret
 
 
 def with_stores(resources: Resources) -> Resources:
@@ -27,7 +27,7 @@ def _stand_in(provider: UpstreamProvider) -> Secret:
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"namespace": namespace, "name": external_credential(name)},
+            "metadata": {"namespace": namespace, "name": external_secret(name)},
             "stringData": dict.fromkeys(keys, "from-the-store"),
         }
     )
