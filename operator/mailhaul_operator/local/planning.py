@@ -4,19 +4,16 @@ A relay runs here as one process on this machine's ports; in a cluster the opera
 `NoPortError`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from secrets import token_hex, token_urlsafe
 from time import time
 
-from mailhaul_operator.api.external_secret import ExternalCredential
-from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.local.ports import Ports
 from mailhaul_operator.local.stores import with_stores
-from mailhaul_operator.plan import naming
 from mailhaul_operator.plan.external_secrets import external_secret
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
 from mailhaul_operator.plan.objects import objects

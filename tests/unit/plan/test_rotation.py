@@ -1,4 +1,4 @@
-"""A credential that was changed: the old one is kept until the new one is proved, and the last good one is never lost."""
+"""A changed credential: the old one is kept until the new one is proved, and the last good one is never lost."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,6 @@ from mailhaul_contract.names import (
     secret_previous_password,
     secret_previous_since,
     secret_previous_username,
-    secret_username,
 )
 from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.resources import Resources
@@ -24,6 +23,7 @@ from mailhaul_operator.plan.previous import KEPT
 from mailhaul_operator.plan.relay_config import plan
 from mailhaul_operator.plan.snapshot import Facts, Fresh, Live, Plan, Snapshot
 
+BARE = Facts()
 NOW = 1_800_000_000.25
 PREVIOUS = {secret_previous_username("main"), secret_previous_password("main"), secret_previous_since("main")}
 BASE = load(Source((HERE / "08-secret-key-invalid" / "resources.yaml",))).resources
@@ -53,7 +53,7 @@ class World:
         self.secret: Mapping[str, bytes] = {}
         self.count = 0
 
-    def plan(self, what: Resources, now: float = NOW, proved: bool = False, facts: Facts = Facts()) -> Plan:
+    def plan(self, what: Resources, now: float = NOW, proved: bool = False, facts: Facts = BARE) -> Plan:
         self.count += 1
         live = Live(proved=frozenset({"main"} if proved else ()))
         fresh = Fresh(f"revision-{self.count}", "token")
