@@ -1,0 +1,212 @@
+"""How long an operator takes from its start until everything is current, how fast one change among it all is live, and
+what memory it needs: with 1000 relays and 5000 aliases at a real API server.
+
+`python -m bench.operator_scale --kubeconfig FILE`, at a cluster whose other relays nobody needs, for it serves all
+namespaces. Relays have `replicas: 0`, so no pods are needed. It makes namespaces of its own, and deletes them at the
+end. Prints one table; exit code 1 when a figure is over its bound, 2 when nothing could be measured.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+from bench.measure import ProcessTree
+
+from mailhaul_contract.names import API_VERSION
+from mailhaul_operator.effects.api import Api
+from mailhaul_operator.wire.kinds import KINDS
+from mailhaul_operator.wire.refused import Refused
+
+NAMESPACES = 10
+AT_ONCE = 20
+PATIENCE = 600.0
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: a value and its bound, in a unit."""
+
+    name: str
+    value: float
+    bound: float
+    unit: str
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.value <= self.bound else "OVER"
+        return f"| {self.name} | {self.value:.1f} {self.unit} | {self.bound:g} {self.unit} | {verdict} |"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many resources."""
+
+    relays: int
+    aliases: int
+
+
+def resources(size: Size) -> list[Body]:
+    """Namespaces, a capture provider in each, relays and aliases, spread evenly."""
+    spaces = [f"scale-{number}" for number in range(NAMESPACES)]
+    made: list[Body] = []
+    for space in spaces:
+        made.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+        made.append(_ours("UpstreamProvider", space, "inbox", {"type": "capture"}))
+    made += [_ours("SmtpRelay", spaces[one % NAMESPACES], f"relay-{one}", _relay(one)) for one in range(size.relays)]
+    owners = [number % size.relays for number in range(size.aliases)]
+    return made + [
+        _ours("MailAlias", spaces[owner % NAMESPACES], f"alias-{number}", _alias(number, owner))
+        for number, owner in enumerate(owners)
+    ]
+
+
+def _relay(number: int) -> Body:
+    domains = [{"name": f"d{number}.example.com"}]
+    return {"replicas": 0, "upstreams": [{"providerRef": {"name": "inbox"}}], "aliases": {"domains": domains}}
+
+
+def _alias(number: int, owner: int) -> Body:
+    return {
+        "relayRef": {"name": f"relay-{owner}"},
+        "addresses": [{"value": f"a{number}@d{owner}.example.com"}],
+        "destinations": [{"name": "one", "mailbox": {"address": f"box{number}@example.net"}}],
+    }
+
+
+def _ours(kind: str, namespace: str, name: str, spec: Body) -> Body:
+    metadata = {"namespace": namespace, "name": name}
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+async def apply_all(api: Api, bodies: Sequence[Body]) -> None:
+    """Apply many at once; the first refusal ends the measurement."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(body: Body) -> None:
+        async with gate:
+            answer = await api.apply(body)
+        if isinstance(answer, Refused):
+            raise SystemExit(f"bench: {body['kind']} {body['metadata']['name']}: {answer.message}")
+
+    await asyncio.gather(*map(one, bodies))
+
+
+@asynccontextmanager
+async def operator(arguments: Sequence[str]) -> AsyncIterator[int]:
+    """Run the operator; its process id. It is stopped as a pod is."""
+    command = [sys.executable, "-m", "mailhaul_contract.console", "operator", *arguments]
+    with TemporaryFile() as log:
+        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+        try:
+            yield process.pid
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            code = await asyncio.wait_for(process.wait(), 60)
+            if code != 0:
+                log.seek(0)
+                sys.stderr.write(f"bench: the operator ended with {code}\n{log.read().decode()[-2000:]}\n")
+
+
+async def until(holds: Callable[[], Awaitable[bool]], interval: float) -> float:
+    """Wait until something holds; the seconds that it took."""
+    began = time.monotonic()
+    while not await holds():
+        if time.monotonic() - began > PATIENCE:
+            raise SystemExit(f"bench: not so after {PATIENCE:.0f} s")
+        await asyncio.sleep(interval)
+    return time.monotonic() - began
+
+
+def all_current(api: Api) -> Callable[[], Awaitable[bool]]:
+    """Whether every relay and alias was assessed at its generation, and every relay has its configuration."""
+
+    async def holds() -> bool:
+        for kind in (KINDS["MailAlias"], KINDS["SmtpRelay"]):
+            found = await api.list_all(kind)
+            if isinstance(found, Refused) or not all(map(_current, found)):
+                return False
+        return True
+
+    return holds
+
+
+def _current(body: Body) -> bool:
+    told = body.get("status") or {}
+    return bool(told.get("observedGeneration") == body["metadata"]["generation"] and told.get("conditions"))
+
+
+async def one_change(api: Api) -> float:
+    """Seconds until a relay's new host name is in its ConfigMap."""
+    await api.patch(
+        KINDS["SmtpRelay"], ("scale-7", "relay-7"), {"spec": {"hostname": f"changed-{time.time_ns()}.example.com"}}
+    )
+    wanted = await api.get(KINDS["SmtpRelay"], "scale-7", "relay-7")
+    assert not isinstance(wanted, Refused)
+    hostname = wanted["spec"]["hostname"]
+
+    async def holds() -> bool:
+        found = await api.get(KINDS["ConfigMap"], "scale-7", "relay-7-mailhaul")
+        return not isinstance(found, Refused) and hostname in found["data"]["relay.v1.json"]
+
+    return await until(holds, 0.02)
+
+
+async def measure(options: argparse.Namespace) -> list[Figure]:
+    """The whole measurement."""
+    size = Size(options.relays, options.aliases)
+    arguments = [f"--kubeconfig={options.kubeconfig}", f"--image={options.image}", "--lease-namespace=default"]
+    arguments += ["--lease-name=mailhaul-bench", "--metrics-port=0", "--health-port=0", "--log-level=warning"]
+    api = await Api.open(options.kubeconfig)
+    figures: list[Figure] = []
+    try:
+        async with operator(arguments) as process:
+            await asyncio.sleep(15)
+            figures.append(Figure("memory with no resources, idle", ProcessTree(process).pss(), 90, "MiB"))
+        _say(f"applying {size.relays} relays and {size.aliases} aliases")
+        bodies = resources(size)
+        spaces = [body for body in bodies if body["kind"] == "Namespace"]
+        await apply_all(api, spaces)
+        await apply_all(api, [body for body in bodies if body not in spaces])
+        async with operator(arguments) as process:
+            took = await until(all_current(api), 1)
+            figures.append(Figure("start to all current, nothing made before", took, 60, "s"))
+            figures.append(Figure("memory then", ProcessTree(process).pss(), 200, "MiB"))
+            await asyncio.sleep(10)
+            changes = [await one_change(api) for _ in range(5)]
+            figures.append(Figure("one change among them live (slowest of 5)", max(changes), 2, "s"))
+            await asyncio.sleep(30)
+            figures.append(Figure("memory after", ProcessTree(process).pss(), 200, "MiB"))
+        return figures
+    finally:
+        for number in range(NAMESPACES):
+            await api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{number}"}})
+        await api.close()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"bench: {text}\n")
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.operator_scale", description=__doc__)
+    parser.add_argument("--kubeconfig", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--image", default="mailhaul-relay:bench", help="of relays, which have no pods here")
+    parser.add_argument("--relays", type=int, default=1000)
+    parser.add_argument("--aliases", type=int, default=5000)
+    options = parser.parse_args()
+    figures = asyncio.run(measure(options))
+    sys.stdout.write("| what | measured | bound | |\n|---|---|---|---|\n" + "".join(f"{one}\n" for one in figures))
+    return 0 if all(one.value <= one.bound for one in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
