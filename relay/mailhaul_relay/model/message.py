@@ -4,7 +4,7 @@
 CRLF line ends, dots stuffed (RFC 5321 section 4.5.2), without the final `.CRLF`, so that they leave as they lie.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Self
@@ -85,7 +85,11 @@ class Progress:
     @property
     def is_open(self) -> bool:
         """Whether it still waits for delivery."""
-        return self.state in {State.QUEUED, State.DEFERRED, State.HELD}
+        return self.state is not State.DELIVERED and self.state is not State.DEAD
+
+
+UNTRIED = Progress()
+"""Every recipient's at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Message:
 
     def __post_init__(self) -> None:
         if not self.progress:
-            object.__setattr__(self, "progress", (Progress(),) * len(self.envelope.recipients))
+            object.__setattr__(self, "progress", (UNTRIED,) * len(self.envelope.recipients))
 
     @property
     def id(self) -> str:
@@ -118,8 +122,9 @@ class Message:
     @property
     def due(self) -> float:
         """When the earliest open recipient is to be tried; infinity when none is open."""
-        return min((one.due for one in self.progress if one.is_open), default=float("inf"))
+        return min([one.due for one in self.progress if one.is_open], default=float("inf"))
 
     def with_progress(self, changes: dict[int, Progress]) -> Self:
         """Give the message with some recipients' progress replaced, by index."""
-        return replace(self, progress=tuple(changes.get(i, one) for i, one in enumerate(self.progress)))
+        progress = tuple([changes.get(i, one) for i, one in enumerate(self.progress)])
+        return type(self)(self.envelope, self.head, self.body, progress)

@@ -6,6 +6,7 @@ Authors: From present, readable and of a domain that some upstream may send. Tex
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
@@ -18,14 +19,18 @@ from mailhaul_relay.policy.running import Running
 MAX_HOPS = 50
 """Received fields of a message that still travels. RFC 5321 section 6.3 suggests 100; 50 is what Postfix allows."""
 
+SHORT = 256
+"""Octets of a From up to which its mailboxes are kept: bounds the memory of what is kept."""
+
 
 def refuse_loop(fields: tuple[Field, ...], recipients: tuple[Recipient, ...]) -> Reply | None:
     """Refuse what has passed too many relays, or this relay's very alias before."""
-    hops = sum(field.name == b"received" for field in fields)
+    names = [field.name for field in fields]
+    hops = names.count(b"received")
     if hops > MAX_HOPS:
         return Reply(554, "5.4.6", f"mail loop: the message has {hops} Received fields, at most {MAX_HOPS} are taken")
-    passed = {_key(field.value) for field in fields if field.name == b"delivered-to"}
-    if passed:
+    if b"delivered-to" in names:
+        passed = {_key(field.value) for field in fields if field.name == b"delivered-to"}
         for recipient in recipients:
             if recipient.is_forward and _key(recipient.original) in passed:
                 return Reply(554, "5.4.6", f"mail loop: {recipient.original} forwarded this message before")
@@ -43,12 +48,24 @@ def refuse_repeats(fields: tuple[Field, ...], unique: frozenset[bytes]) -> Reply
 
 def read_authors(fields: tuple[Field, ...]) -> tuple[NamedAddress, ...] | Reply:
     """Give the mailboxes of From; a refusal when there is none or it cannot be read."""
-    value = next((field.value for field in fields if field.name == b"from"), None)
     try:
-        authors = parse_mailboxes(value) if value is not None else ()
+        authors = _authors(fields)
     except MailboxError as error:
         return Reply(550, "5.6.0", f"the From field cannot be read: {error}; write it as From: Name <user@domain>")
     return authors or Reply(550, "5.6.0", "the message has no From field; add one, such as From: Name <user@domain>")
+
+
+def _authors(fields: tuple[Field, ...]) -> tuple[NamedAddress, ...]:
+    for field in fields:
+        if field.name == b"from":
+            return _known_authors(field) if len(field.raw) <= SHORT else parse_mailboxes(field.value)
+    return ()
+
+
+@lru_cache(maxsize=512)
+def _known_authors(field: Field) -> tuple[NamedAddress, ...]:
+    """An app sends with the same From again and again."""
+    return parse_mailboxes(field.value)
 
 
 def refuse_authors(running: Running, domains: Iterable[str]) -> Reply | None:

@@ -19,7 +19,8 @@ MAX_LINE = 8192
 
 _NAME = re.compile(rb"[!-9;-~]+")
 # Possessive: what was taken is never given back, so the time is linear in any input.
-_FIELD = re.compile(rb"([!-,/-9;-~-][!-9;-~]*+)[ \t]*+:[^\r\n\x00]*+\r\n(?:[ \t][^\r\n\x00]*+\r\n)*")
+# The third group takes all the rest at once where no field begins, so that each match begins where the last one ended.
+_FIELDS = re.compile(rb"(([!-,/-9;-~-][!-9;-~]*+)[ \t]*+:[^\r\n\x00]*+\r\n(?:[ \t][^\r\n\x00]*+\r\n)*)|([\x00-\xff]+)")
 
 
 class HeaderError(ValueError):
@@ -51,17 +52,15 @@ def parse_head(head: bytes) -> tuple[Field, ...]:
 
 def joined(fields: Iterable[Field]) -> bytes:
     """Give the wire bytes of fields and the empty line that ends a head."""
-    return b"".join(field.raw for field in fields) + b"\r\n"
+    return b"".join([*(field.raw for field in fields), b"\r\n"])
 
 
 def _well_formed(head: bytes) -> list[Field] | None:
     """The fields of a head without fault, in a third of the time; None for any other, whose fault is then named."""
-    fields: list[Field] = []
-    at = 0
-    while found := _FIELD.match(head, at):
-        fields.append(Field(found[1].lower(), found[0]))
-        at = found.end()
-    return fields if head[at:] in {b"\r\n", b""} and len(fields) <= MAX_FIELDS else None
+    found = _FIELDS.findall(head)
+    if found and found[-1][2] and found.pop()[2] != b"\r\n":
+        return None
+    return [Field(name.lower(), raw) for raw, name, _ in found] if len(found) <= MAX_FIELDS else None
 
 
 def _fields(lines: list[bytes]) -> Iterator[Field]:

@@ -96,8 +96,11 @@ def _each_once(recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
 
 
 def _needs_utf8(incoming: Incoming, sender: str, recipients: tuple[Recipient, ...], head: bytes) -> bool:
-    if not sender.isascii() or any(not (one.original.isascii() and one.final.isascii()) for one in recipients):
+    if not sender.isascii():
         return True
+    for one in recipients:
+        if not (one.original.isascii() and one.final.isascii()):
+            return True
     return incoming.declared_utf8 and not head.isascii()
 
 

@@ -49,7 +49,10 @@ class Running:
 
     def upstream(self, name: str) -> Upstream | None:
         """Give the upstream with that handle."""
-        return next((one for one in self.candidates if one.name == name), None)
+        for one in self.candidates:
+            if one.name == name:
+                return one
+        return None
 
 
 def compile_running(config: RelayConfig, secrets: Secrets, digest: str) -> Running | tuple[str, ...]:

@@ -39,7 +39,8 @@ class Queue:
         """While the scanner reads: the messages that have left meanwhile, so that what it read of them is old."""
         self.on_room: Callable[[], None] = lambda: None
         """Called when there is cause to look into the spool."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def over_watermark(self) -> bool:
         """Whether so much waits that no more mail is taken (452 4.3.1)."""
@@ -64,9 +65,9 @@ class Queue:
         """Take a stored message into work; False when there is no room, it is in work already, or we stop."""
         if self._courier.stopping or not self.active.add(message):
             return False
-        task = asyncio.get_running_loop().create_task(self._attend(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        # Asking for the running loop is a system call in Python 3.11.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        self._tasks[message.id] = loop.create_task(self._attend(message))
         return True
 
     def claim(self, message_id: str) -> bool:
@@ -86,7 +87,7 @@ class Queue:
         """Begin nothing more, give what is under way `grace` seconds, then leave it to the next start."""
         await self._courier.stop(grace)
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STORE_TIME)
+            await asyncio.wait(tuple(self._tasks.values()), timeout=STORE_TIME)
 
     async def _attend(self, message: Message) -> None:
         try:
@@ -95,6 +96,7 @@ class Queue:
                 await self._bouncer.report(worked)
                 await self._store(worked.message)
         finally:
+            del self._tasks[message.id]
             self._let_go(message.id)
 
     def _let_go(self, message_id: str) -> None:

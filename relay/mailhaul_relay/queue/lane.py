@@ -27,6 +27,7 @@ class Lane:
         self._idle.set()
         self._stopped = False
         self._aborted = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def deliver(self, transmission: Transmission, permits: Callable[[], bool]) -> Delivery | None:
         """Send when it is this transmission's turn; None when it was not begun, or was cut off by `abort`."""
@@ -51,9 +52,11 @@ class Lane:
         return self._crowd.wait(share, oldest)
 
     async def _carry(self, transmission: Transmission) -> Delivery | None:
-        task = asyncio.current_task()
+        # Asking for the running loop is a system call in Python 3.11.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None, "a lane is used from a task"
-        began = self._under_way[task] = asyncio.get_running_loop().time()
+        began = self._under_way[task] = loop.time()
         self._idle.clear()
         try:
             return await self.transport.deliver(transmission)
@@ -63,7 +66,7 @@ class Lane:
             return None
         finally:
             del self._under_way[task]
-            self._crowd.took(asyncio.get_running_loop().time() - began)
+            self._crowd.took(loop.time() - began)
             if not self._under_way:
                 self._idle.set()
 

@@ -48,7 +48,8 @@ class Way:
     @property
     def is_calm(self) -> bool:
         """Whether nothing is known against it: mail may go there whatever the time and the From."""
-        return self.current == CLOSED and not self.on_trial and not self.refusals.domains
+        breaker = self.current
+        return breaker.fault is Fault.NONE and not breaker.strikes and not self.on_trial and not self.refusals.domains
 
     def view(self, now: float, *, tried: bool, busy_until: float = 0.0) -> UpstreamView:
         """What routing needs to know."""

@@ -76,7 +76,7 @@ class Ways:
 
     def views(self, tried: frozenset[str]) -> dict[str, UpstreamView]:
         """What routing needs to know of every upstream; `tried` were tried in this round."""
-        if not tried and all(way.is_calm and not way.lane.wait(self._share) for way in self._ways.values()):
+        if not tried and self._is_calm():
             return self._calm
         now = self._clock()
         if len(self._ways) == 1:
@@ -85,6 +85,10 @@ class Ways:
             name: way.view(now, tried=name in tried, busy_until=self._busy_until(way, now))
             for name, way in self._ways.items()
         }
+
+    def _is_calm(self) -> bool:
+        """Whether nothing is known against any upstream, as is usual: then nothing need be looked at."""
+        return all(way.is_calm and not way.lane.wait(self._share) for way in self._ways.values())
 
     def _busy_until(self, way: Way, now: float) -> float:
         """When mail for a crowded upstream comes back, spread by chance; 0 while it has room. One that is the only one

@@ -5,6 +5,7 @@ is what honest clients do: blanks after the colon, and source routes, which are 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.domains import DomainError, normal_host
@@ -13,6 +14,9 @@ from mailhaul_relay.model.outcome import Reply
 _MAIL_SYNTAX = Reply(501, "5.5.4", "Syntax: MAIL FROM:<address> [SIZE=n] [BODY=7BIT|8BITMIME] [SMTPUTF8]")
 _RCPT_SYNTAX = Reply(501, "5.5.4", "Syntax: RCPT TO:<address>")
 _NEEDS_UTF8 = Reply(553, "5.6.7", "A non-ASCII address needs the SMTPUTF8 parameter on MAIL")
+
+SHORT = 128
+"""Characters of an argument up to which what it meant is kept, for apps repeat themselves; bounds what that holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,10 @@ POSTMASTER = Address("postmaster", "")
 
 def parse_mail(argument: str, *, extended: bool) -> MailArguments | Reply:
     """Parse what follows `MAIL `; `extended` tells that EHLO was said, without which there are no parameters."""
+    return _known_mail(argument, extended) if len(argument) <= SHORT else _mail(argument, extended)
+
+
+def _mail(argument: str, extended: bool) -> MailArguments | Reply:
     path = _path(argument, "FROM:", _MAIL_SYNTAX)
     if isinstance(path, Reply):
         return path
@@ -50,6 +58,10 @@ def parse_mail(argument: str, *, extended: bool) -> MailArguments | Reply:
 
 def parse_rcpt(argument: str, *, utf8: bool) -> Address | Reply:
     """Parse what follows `RCPT `; `utf8` tells whether MAIL had the SMTPUTF8 parameter."""
+    return _known_rcpt(argument, utf8) if len(argument) <= SHORT else _rcpt(argument, utf8)
+
+
+def _rcpt(argument: str, utf8: bool) -> Address | Reply:
     path = _path(argument, "TO:", _RCPT_SYNTAX)
     if isinstance(path, Reply):
         return path
@@ -64,6 +76,10 @@ def parse_rcpt(argument: str, *, utf8: bool) -> Address | Reply:
         return Address.parse(mailbox)
     except AddressError as error:
         return Reply(501, "5.1.3", f"Recipient refused: {error}")
+
+
+_known_mail = lru_cache(maxsize=512)(_mail)
+_known_rcpt = lru_cache(maxsize=512)(_rcpt)
 
 
 def _path(argument: str, keyword: str, syntax: Reply) -> tuple[str, list[str]] | Reply:

@@ -43,7 +43,7 @@ class IdleConnections:
         elif self._closed or connection.used >= self._limits.messages_per_connection or self._is_old(connection):
             wire.leave(self._quit_limit)
         else:
-            loop = asyncio.get_running_loop()
+            loop = wire.loop
             connection.idle_since = loop.time()
             self._idle.append(connection)
             if self._sweeper is None:

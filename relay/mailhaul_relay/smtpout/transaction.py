@@ -172,14 +172,17 @@ class Transaction:
 
     async def _final_answer(self, limit: float) -> Answer:
         """Await the answer to the final dot; a cancellation shortens the wait, and never makes it a failure."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + limit
+        try:
+            return await self._wire.answer(limit)
+        except asyncio.CancelledError:
+            self.was_cancelled = True
+        loop = self._wire.loop
+        deadline = loop.time() + min(limit, LAST_MOMENT)
         while True:
             try:
                 return await self._wire.answer(max(0.0, deadline - loop.time()))
             except asyncio.CancelledError:
-                self.was_cancelled = True
-                deadline = min(deadline, loop.time() + LAST_MOMENT)
+                continue
 
     def _settle_early(self, answer: Answer) -> None:
         """An answer before the final dot refuses the content; a positive one is garbage, for nothing was delivered."""

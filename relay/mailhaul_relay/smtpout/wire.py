@@ -29,13 +29,13 @@ class GarbageError(Exception):
 
 
 class Wire(asyncio.Protocol):
-    """One connection. It is used by one task at a time."""
+    """One connection, on `loop`. It is used by one task at a time."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox) -> None:
         self.answers: deque[Answer] = deque()
         self.lost: Exception | None = None
         self.when_lost: Callable[[], None] | None = None
-        self._loop = loop
+        self.loop = loop
         self._outbox = outbox
         self._out: list[bytes | memoryview] = []
         self._parser = ReplyParser()
@@ -82,8 +82,8 @@ class Wire(asyncio.Protocol):
         if len(self.answers) >= count:
             return
         self._fail_if_over()
-        self._waiter, self._wanted = self._loop.create_future(), count
-        self._progress, self._limit = self._loop.time(), limit
+        self._waiter, self._wanted = self.loop.create_future(), count
+        self._progress, self._limit = self.loop.time(), limit
         if self._timer is None or self._timer.when() > self._progress + limit:
             self._arm(limit)
         try:
@@ -111,7 +111,7 @@ class Wire(asyncio.Protocol):
         if self.answers or not self._parser.is_between_replies or self._transport is None:
             raise GarbageError("data was sent in plain text before the TLS handshake")
         # No await between the check and start_tls, which stops reading at once: nothing can slip in.
-        secured = await self._loop.start_tls(
+        secured = await self.loop.start_tls(
             self._transport,
             self,
             context,
@@ -126,11 +126,11 @@ class Wire(asyncio.Protocol):
 
     def leave(self, limit: float) -> "asyncio.Future[None]":
         """Say QUIT and go away by itself: when it was answered, or after `limit` seconds. Resolved when it is gone."""
-        gone: asyncio.Future[None] = self._loop.create_future()
+        gone: asyncio.Future[None] = self.loop.create_future()
         if self._transport is None or self.lost is not None:
             gone.set_result(None)
         else:
-            self._leaving = self._loop.call_later(limit, self.abort)
+            self._leaving = self.loop.call_later(limit, self.abort)
             self._gone = gone
             self._flush()
             self._transport.write(b"QUIT\r\n")
@@ -155,7 +155,7 @@ class Wire(asyncio.Protocol):
         answers = self._parser.feed(data)
         if answers:
             self._owed -= len(answers)
-            self._progress = self._loop.time()
+            self._progress = self.loop.time()
             self.answers.extend(answers)
         waiter = self._waiter
         if waiter is None or waiter.done():
@@ -178,7 +178,7 @@ class Wire(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Called by the transport when its buffer is full."""
         if self._room is None:
-            self._room = self._loop.create_future()
+            self._room = self.loop.create_future()
 
     def resume_writing(self) -> None:
         """Called by the transport when its buffer has drained."""
@@ -209,13 +209,13 @@ class Wire(asyncio.Protocol):
         """Look at the time later. A timer outlives the wait that it was made for: one for each would cost more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._check_time)
+        self._timer = self.loop.call_later(seconds, self._check_time)
 
     def _check_time(self) -> None:
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        left = self._progress + self._limit - self._loop.time()
+        left = self._progress + self._limit - self.loop.time()
         if left > 0.001:
             self._arm(left)
         else:

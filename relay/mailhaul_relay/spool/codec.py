@@ -7,7 +7,7 @@ update never encodes the envelope. Fails with `Unreadable`, upon which the messa
 import json
 from typing import Any
 
-from mailhaul_relay.model.message import Envelope, Origin, Progress, Recipient, State
+from mailhaul_relay.model.message import UNTRIED, Envelope, Origin, Progress, Recipient, State
 
 VERSION = 1
 """Of both records. A reader refuses others; a writer of version N+1 keeps reading N."""
@@ -54,7 +54,9 @@ def encode_envelope(envelope: Envelope) -> str:
 
 def encode_progress(progress: tuple[Progress, ...]) -> str:
     """Give every recipient's fate, in order. Raises ValueError for numbers that are not finite."""
-    return _encode([VERSION, *([] if one == _UNTRIED else _row(one) for one in progress)])
+    if len(progress) == 1 and progress[0] is UNTRIED:
+        return _ONE_UNTRIED
+    return _encode([VERSION, *([] if one == UNTRIED else _row(one) for one in progress)])
 
 
 def decode_envelope(id: str, text: str) -> Envelope:  # noqa: A002 - the field's own word
@@ -89,7 +91,7 @@ def decode_progress(text: str, recipients: int) -> tuple[Progress, ...]:
     return tuple(_progress(row) for row in rows)
 
 
-_UNTRIED = Progress()
+_ONE_UNTRIED = _encode([VERSION, []])
 
 
 def _row(one: Progress) -> list[object]:
@@ -118,7 +120,7 @@ def _recipient(row: Any) -> Recipient:  # noqa: ANN401 - JSON
 
 def _progress(row: Any) -> Progress:  # noqa: ANN401 - JSON
     if row == []:
-        return _UNTRIED
+        return UNTRIED
     if type(row) is not list:
         raise Unreadable("a recipient's progress is not an array")
     _check(row, _PROGRESS, "progress")

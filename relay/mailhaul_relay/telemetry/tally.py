@@ -125,7 +125,10 @@ class Tally:
 
     def upstream(self, name: str) -> UpstreamTally:
         """The tally of one upstream, made when it is first asked for."""
-        return self.upstreams.setdefault(name, UpstreamTally())
+        found = self.upstreams.get(name)
+        if found is None:
+            found = self.upstreams[name] = UpstreamTally()
+        return found
 
     def alias(self, name: str) -> AliasTally:
         """The tally of one alias (`namespace/name`), made when it is first asked for."""

@@ -1,5 +1,7 @@
 """The header block keeps its bytes, and what is no header field is refused by line."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +44,14 @@ def test_number_of_fields_is_bounded() -> None:
     parse_head(b"X: y\r\n" * MAX_FIELDS + b"\r\n")
     with pytest.raises(HeaderError, match="more than 1000"):
         parse_head(b"X: y\r\n" * (MAX_FIELDS + 1) + b"\r\n")
+
+
+def test_a_head_without_any_colon_takes_linear_time() -> None:
+    began = time.process_time()
+    for _ in range(100):
+        with pytest.raises(HeaderError):
+            parse_head(b"a" * (MAX_LINE - 4) + b"\r\n\r\n")
+    assert time.process_time() - began < 1.0
 
 
 def test_a_message_may_have_no_header() -> None:

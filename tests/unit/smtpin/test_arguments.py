@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from mailhaul_contract.addresses import Address
 from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.smtpin import arguments
 from mailhaul_relay.smtpin.arguments import POSTMASTER, MailArguments, parse_mail, parse_rcpt
 
 PIECES = st.sampled_from(
@@ -52,6 +53,26 @@ def test_nothing_escapes_as_an_exception(text: str, extended: bool, utf8: bool) 
 def test_any_text_is_judged(text: str) -> None:
     parse_mail("FROM:" + text, extended=True)
     parse_rcpt("TO:" + text, utf8=True)
+
+
+def test_only_short_arguments_are_kept_so_that_their_memory_is_bounded() -> None:
+    arguments._known_mail.cache_clear()
+    arguments._known_rcpt.cache_clear()
+    for number in range(2000):
+        parse_mail(f"FROM:<{number:0150}@example.com>", extended=True)
+        parse_rcpt(f"TO:<{number:0150}@example.com>", utf8=False)
+        parse_mail(f"FROM:<{number}@example.com>", extended=True)
+        parse_rcpt(f"TO:<{number}@example.com>", utf8=False)
+    kept = [arguments._known_mail.cache_info(), arguments._known_rcpt.cache_info()]
+    assert [one.misses for one in kept] == [2000, 2000]
+    assert all(one.currsize <= 512 for one in kept)
+
+
+def test_what_was_kept_of_an_argument_holds_only_for_the_same_session() -> None:
+    plain = parse_mail("FROM:<app@example.com> SIZE=12", extended=False)
+    extended = parse_mail("FROM:<app@example.com> SIZE=12", extended=True)
+    assert isinstance(plain, Reply)
+    assert extended == MailArguments(Address("app", "example.com"), 12)
 
 
 def test_what_was_declared_is_understood() -> None:

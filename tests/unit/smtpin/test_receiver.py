@@ -1,6 +1,7 @@
 """The end of a message is CRLF.CRLF and nothing else; what is kept is the same however the octets were cut."""
 
 from dataclasses import dataclass
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -114,6 +115,16 @@ def test_it_agrees_with_the_slow_reference_however_it_is_cut(
     octets = octets + (b"\0" if nul else b"") + b"\r\n.\r\nNOOP\r\n"
     chunks = [octets[a:b] for a, b in zip([0, *cuts], [*cuts, len(octets)], strict=True)]
     assert receive(chunks, mode) == reference(octets, mode)
+
+
+@given(octets=OCTETS, cuts=st.lists(st.integers(0, 40), max_size=8).map(sorted), counted=st.integers(0, 12))
+def test_line_ends_are_judged_alike_where_lines_are_no_longer_counted(
+    octets: bytes, cuts: list[int], counted: int
+) -> None:
+    octets += b"\r\n.\r\n"
+    chunks = [octets[a:b] for a, b in zip([0, *cuts], [*cuts, len(octets)], strict=True)]
+    with patch("mailhaul_relay.smtpin.line_ends.COUNTED", counted):
+        assert receive(chunks, LineEndings.STRICT) == reference(octets, LineEndings.STRICT)
 
 
 @pytest.mark.parametrize("mode", LineEndings)
