@@ -12,7 +12,7 @@ from typing import Any
 from mailhaul_operator.assess.view import Obstacle
 from mailhaul_operator.effects import obstacles
 from mailhaul_operator.effects.api import Api
-from mailhaul_operator.effects.difference import differs
+from mailhaul_operator.effects.difference import differs, strangers
 from mailhaul_operator.effects.immutable import CLAIMS, cannot_be_changed, with_claims_of
 from mailhaul_operator.effects.known import Known
 from mailhaul_operator.effects.volumes import grow
@@ -108,7 +108,12 @@ class Applier:
             if cannot_be_changed(desired, live):
                 await self._make_way(live, applied)
                 return
-        self._take(await self.api.apply(desired), desired, applied)
+        answer = await self.api.apply(desired)
+        left = () if isinstance(answer, Refused) else strangers(desired, answer)
+        if left:
+            patch = {"data": dict.fromkeys(left)}
+            answer = await self.api.patch(kind_of(desired), name_of(desired), patch)
+        self._take(answer, desired, applied)
 
     async def _possible(self, desired: Mapping[str, Any], live: Body, applied: Applied) -> Mapping[str, Any]:
         """Give what of the object can be had: volumes that cannot grow stay, and all else is applied."""

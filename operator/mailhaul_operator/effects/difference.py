@@ -1,8 +1,8 @@
 """Whether a live object is what it should be: every desired field has the desired value. Pure.
 
 Called by `apply` to skip what would change nothing. Fields that are only in the live object are defaults of the API
-server or somebody else's, and do not count; what we wanted before and want no more shows in the annotation
-`mailhaul.dev/spec`, which is a desired field as any other. Lists that the API merges are compared by their keys,
+server or somebody else's and do not count, but for `EXACT` and `DATA`. What we wanted before and want no more shows in
+the annotation `mailhaul.dev/spec`, a desired field as any other. Lists that the API merges are compared by their keys,
 others element by element; quantities by their value. A second pass over every kind of object writes nothing
 (tests/e2e/test_effects_apply.py).
 """
@@ -27,6 +27,10 @@ MERGED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 """Lists that server-side apply merges, with their keys: others may have items of their own in them."""
 WHOLE: Final = ("spec.ingress", "spec.egress")
 """Below these paths (NetworkPolicy) no list is merged."""
+EXACT: Final = frozenset({"selector", "matchLabels", "nodeSelector", "namespaceSelector", "podSelector"})
+"""Maps that are taken or left as a whole: one label more, and a Service leads nowhere."""
+DATA: Final = frozenset({"ConfigMap", "Secret"})
+"""Kinds whose `data` is all ours: what others put there is taken out."""
 DEFAULTS: Final = {"protocol": "TCP"}
 """Values of keys that the API server fills in."""
 QUANTITIES: Final = frozenset({"limits", "requests", "sizeLimit", "capacity"})
@@ -40,7 +44,14 @@ def differs(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 def difference(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str:
     """Give the path of the first field that is not as desired, such as `spec.replicas`; "" when there is none."""
-    return next(_fields(desired, live, ""), "")
+    return next(_fields(desired, live, ""), "") or ("data" if strangers(desired, live) else "")
+
+
+def strangers(desired: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give the keys in the `data` of a live ConfigMap or Secret that are not ours. An apply leaves them there."""
+    if desired.get("kind") not in DATA:
+        return ()
+    return tuple(sorted(set(live.get("data") or ()) - set(desired.get("data") or ())))
 
 
 def _any(desired: Any, live: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON value
@@ -58,6 +69,8 @@ def _fields(desired: Mapping[str, Any], live: Any, path: str) -> Iterator[str]: 
     if not isinstance(live, Mapping):
         yield path
         return
+    if path.rpartition(".")[2] in EXACT and set(live) != set(desired):
+        yield path
     for name, value in desired.items():
         yield from _any(value, live.get(name), f"{path}.{name}" if path else name)
 
