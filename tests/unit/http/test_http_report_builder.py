@@ -1,8 +1,18 @@
 """The report says what the readings say, in the contract's form, and a reader gets the same back."""
 
-from tests.support.readings import NOW, readings
+from dataclasses import replace
 
-from mailhaul_contract.report import BreakerState, RelayReport
+from tests.support.readings import NOW, FakeUpstream, readings
+
+from mailhaul_contract.report import (
+    BreakerState,
+    CredentialState,
+    ProbeReport,
+    ProbeStage,
+    RelayReport,
+    ReplyReport,
+    StageReport,
+)
 from mailhaul_relay.http.report import MAX_ALIASES, build_report
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -31,6 +41,24 @@ def test_each_configured_upstream_is_reported_with_its_breaker() -> None:
     assert primary.last_reply is not None
     assert primary.last_reply.code == 535
     assert (backup.breaker, backup.delivered, backup.last_reply) == (BreakerState.CLOSED, 0, None)
+
+
+def test_what_is_known_of_a_credential_and_the_last_probe_are_reported() -> None:
+    refusal = ReplyReport(time=NOW - 9, code=535, text="bad password", stage="auth", fault="auth")
+    stages = (
+        StageReport(stage=ProbeStage.CONNECT, passed=True),
+        StageReport(stage=ProbeStage.EHLO, passed=False, reply=refusal),
+    )
+    known = FakeUpstream(
+        "primary",
+        credential=CredentialState.PREVIOUS,
+        credential_reply=refusal,
+        probe=ProbeReport(time=NOW, stages=stages),
+    )
+    primary, backup = build_report(replace(readings(), upstreams=(known,))).upstreams
+    assert (primary.credential, primary.credential_reply) == (CredentialState.PREVIOUS, refusal)
+    assert primary.probe == ProbeReport(time=NOW, stages=stages)
+    assert (backup.credential, backup.credential_reply, backup.probe) == (CredentialState.UNPROVED, None, None)
 
 
 def test_the_endpoint_is_the_configured_one_until_a_connection_was_made() -> None:

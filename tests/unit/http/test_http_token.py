@@ -64,6 +64,25 @@ async def test_without_a_token_configured_the_closed_stays_closed(value: str | N
     assert await _status(guard.in_browser(_inside), value) == 403
 
 
+@pytest.mark.parametrize("authorization", [None, "Bearer of-the-proxy", "Basic ***"])
+async def test_the_token_opens_in_its_own_header_whatever_a_proxy_does_with_the_other(
+    authorization: str | None,
+) -> None:
+    guard = Guard(lambda: TOKEN, Tally())
+    headers = {"x-mailhaul-token": TOKEN} | ({} if authorization is None else {"authorization": authorization})
+    for handler in (guard.always(_inside), guard.when_configured(_inside), guard.in_browser(_inside)):
+        assert (await handler(Request("GET", "/", headers=headers))).status == 200
+
+
+@pytest.mark.parametrize("value", ["", f"{TOKEN}x", f"Bearer {TOKEN}", "\xe9"])
+async def test_nothing_else_opens_in_the_tokens_own_header(value: str) -> None:
+    tally = Tally()
+    request = Request("GET", "/", headers={"x-mailhaul-token": value})
+    assert (await Guard(lambda: TOKEN, tally).always(_inside)(request)).status == 401
+    assert tally.http_denied == 1
+    assert (await Guard(lambda: "", tally).always(_inside)(request)).status == 403
+
+
 async def test_a_new_token_replaces_the_old_one_at_once() -> None:
     token = [TOKEN]
     handler = Guard(lambda: token[0], Tally()).always(_inside)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mailhaul_contract.digest import digest
+from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.reload import files
@@ -85,6 +86,16 @@ def test_a_provider_may_have_dots_in_its_name(tmp_path: Path) -> None:
     (tmp_path / "provider.a.b.username").write_text("u")
     (tmp_path / "provider.a.b.password").write_text("p")
     assert set(files.read_secrets(tmp_path).credentials) == {"a.b"}
+
+
+def test_the_previous_credential_is_read_beside_the_current_one(tmp_path: Path) -> None:
+    for key, value in {"": "new", ".previous": "old"}.items():
+        (tmp_path / f"provider.a.b{key}.username").write_text(f"{value}-user")
+        (tmp_path / f"provider.a.b{key}.password").write_text(f"{value}-password\n")
+    (tmp_path / "provider.a.b.previous.since").write_text("1790000000")
+    read = files.read_secrets(tmp_path)
+    assert read.credentials["a.b"] == Credential("new-user", "new-password")
+    assert read.previous == {"a.b": Credential("old-user", "old-password")}
 
 
 @pytest.mark.parametrize(
