@@ -39,6 +39,11 @@ class Listeners:
             ListenerReport(name=name, host=self._host, port=one.listener.port) for name, one in self._opened.items()
         )
 
+    @property
+    def first(self) -> Listener | None:
+        """The first open listener of the configuration, which a send-test uses; None while there is none."""
+        return next((one.listener for one in self._opened.values()), None)
+
     def refusals(self, running: Running) -> tuple[str, ...]:
         """Reasons why a configuration's certificates or ports cannot be used; asked before anything is changed.
 

@@ -22,6 +22,7 @@ from mailhaul_relay.queue.account import Account
 from mailhaul_relay.queue.bouncer import Bouncer
 from mailhaul_relay.queue.delivery import Courier
 from mailhaul_relay.queue.engine import Queue
+from mailhaul_relay.queue.history import History
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.prober import Prober
 from mailhaul_relay.queue.scanner import Scanner
@@ -35,6 +36,7 @@ from mailhaul_relay.smtpout.inbox import Inbox
 from mailhaul_relay.smtpout.interface import Transport
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.pool import SmtpTransport
+from mailhaul_relay.smtpout.recording import Recordings
 from mailhaul_relay.spool.interface import Spool
 from mailhaul_relay.telemetry.lines import LineWriter
 from mailhaul_relay.telemetry.log import Log
@@ -61,10 +63,11 @@ class Relay:
         self._refused: RefusedConfig | None = None
         self._awaiting: Awaiting | None = None
         self._stopping = self._draining = False
+        self.history, self.recordings = History(), Recordings(wall_clock)
         self.memory = Memory(spool, log)
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         self.prober = Prober(self.ways, log, wall_clock)
-        courier = Courier(self.ways, self.running, Account(self.tally, log), wall_clock, system_chance)
+        courier = Courier(self.ways, self.running, Account(self.tally, log, self.history), wall_clock, system_chance)
         bouncer = Bouncer(self.running, self.tally, log, wall_clock)
         self.queue = Queue(self.running, spool, courier, bouncer, log)
         bouncer.accept = self.queue.accept
@@ -139,7 +142,9 @@ class Relay:
     def _transport(self, upstream: Upstream, logins: Logins, hostname: str) -> Transport:
         if upstream.kind is UpstreamKind.CAPTURE:
             return CaptureTransport(self.inbox, upstream.name)
-        return SmtpTransport(upstream, logins, hostname, self.tally, self.log)
+        transport = SmtpTransport(upstream, logins, hostname, self.tally, self.log)
+        transport.recordings = self.recordings
+        return transport
 
     def not_accepting(self) -> str:
         """Why no mail is accepted now; "" when it is."""

@@ -7,13 +7,17 @@ from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.drain_route import drain_route
 from mailhaul_relay.http.health import Health
 from mailhaul_relay.http.inbox_routes import inbox_routes
+from mailhaul_relay.http.message_routes import Follower, Tester, message_routes
 from mailhaul_relay.http.probe_route import probe_route
 from mailhaul_relay.http.queue_routes import queue_routes
 from mailhaul_relay.http.routes import Route
 from mailhaul_relay.http.status_routes import status_routes
+from mailhaul_relay.policy.trial_mail import Sent, TrialMail, usual_sender
 from mailhaul_relay.ports.clock import wall_clock
 from mailhaul_relay.queue.commands import Journal, QueueCommands
+from mailhaul_relay.smtpin.send_test import send_test
 from mailhaul_relay.smtpout.inbox import Inbox
+from mailhaul_relay.telemetry.transcript import Transcript
 
 
 def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
@@ -26,8 +30,27 @@ def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
         probe_route(relay.prober.ask, guard),
         *queue_routes(commands, guard),
         drain_route(lambda draining: relay.drain(draining=draining), guard),
+        *message_routes(_tester(relay), _follower(relay, commands), guard),
         *inbox_routes(lambda: _inbox(relay), guard, is_open=addresses.open_inbox),
     )
+
+
+def _tester(relay: Relay) -> Tester:
+    async def send(mail: TrialMail, transcript: Transcript) -> Sent:
+        listener = relay.listeners.first
+        assert listener is not None, "asked only while a listener is open"
+        return await send_test(listener, relay.running(), mail, transcript, relay.recordings.mark)
+
+    return Tester(
+        not_possible=lambda: "" if relay.listeners.first else relay.not_accepting(),
+        usual_sender=lambda: usual_sender(relay.running()),
+        send=send,
+        transcript=lambda: Transcript(wall_clock),
+    )
+
+
+def _follower(relay: Relay, commands: QueueCommands) -> Follower:
+    return Follower(commands.show, relay.history.of, relay.recordings.get)
 
 
 def _upstreams(relay: Relay) -> list[str]:

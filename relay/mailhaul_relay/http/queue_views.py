@@ -3,6 +3,7 @@
 Addresses and upstreams' words are shown to whoever holds the token; the body is not, and the head is bounded.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from mailhaul_relay.model.message import Envelope, Message, Progress, Recipient, State
@@ -26,7 +27,7 @@ def row_view(envelope: Envelope, progress: tuple[Progress, ...]) -> dict[str, An
     waiting = [one.due for one in progress if one.is_open]
     return {
         "id": envelope.id,
-        "state": min((one.state for one in progress), key=_HOPE.index).value,
+        "state": most_hopeful(one.state for one in progress).value,
         "sender": envelope.sender,
         "recipients": [one.original for one in envelope.recipients[:MAX_LISTED]],
         "recipientCount": len(envelope.recipients),
@@ -38,6 +39,11 @@ def row_view(envelope: Envelope, progress: tuple[Progress, ...]) -> dict[str, An
         "fault": last.fault,
         "text": last.text,
     }
+
+
+def most_hopeful(states: Iterable[State]) -> State:
+    """Give the state that stands for a message of which each recipient has its own."""
+    return min(states, key=_HOPE.index)
 
 
 def message_view(message: Message) -> dict[str, Any]:

@@ -7,6 +7,7 @@ It stands between `conversation` (bytes, replies, times) and `session` (mail). I
 import ssl
 
 from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.source import Source
 from mailhaul_relay.smtpin import limits, replies, tls
 from mailhaul_relay.smtpin.conversation import Conversation, Hold
 from mailhaul_relay.smtpin.reception import Reception
@@ -21,7 +22,7 @@ class Courtesies(Conversation):
         self._extended = False
         self._talked = 0
         self._running = reception.services.intake.running()
-        self._source = reception.judge(self._running, client)
+        self._source = self._judge(self._running)
 
     def _opened(self) -> None:
         if self._source.identity_lost:
@@ -34,8 +35,11 @@ class Courtesies(Conversation):
         running = self.reception.services.intake.running()
         if running is not self._running:
             self._running = running
-            self._source = self.reception.judge(running, self.client)
+            self._source = self._judge(running)
         return running
+
+    def _judge(self, running: Running) -> Source:
+        return self.reception.judge(running, self.client)
 
     async def smtp_HELO(self, argument: str) -> None:
         """Greet a client of plain SMTP."""

@@ -7,6 +7,7 @@ it pauses accepting and goes on by itself. `open` raises OSError when it cannot 
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Self
 
 from mailhaul_contract.config import Listener as ListenerSpec
@@ -14,9 +15,13 @@ from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Certificate
 from mailhaul_relay.smtpin import limits, replies
 from mailhaul_relay.smtpin.failure import where
+from mailhaul_relay.smtpin.own_session import ADDRESS as OWN_ADDRESS
+from mailhaul_relay.smtpin.own_session import OwnSession
 from mailhaul_relay.smtpin.reception import Reception, Services
 from mailhaul_relay.smtpin.session import Session
 from mailhaul_relay.smtpin.tls import server_context
+
+SessionFactory = Callable[[Reception, str], Session]
 
 _GATE_REPLIES = {"connections": replies.TOO_MANY_CONNECTIONS, "client-connections": replies.TOO_MANY_FROM_CLIENT}
 
@@ -125,7 +130,14 @@ class Listener:
             self._loop.remove_reader(one)
         self._loop.call_later(limits.ACCEPT_PAUSE, self._resume)
 
-    def _admit(self, connection: socket.socket, client: str) -> None:
+    def connect_own(self, begun: Callable[[str], None]) -> socket.socket:
+        """Give the client's end of a session of our own (see `own_session`); the limits hold for it too."""
+        theirs, ours = socket.socketpair()
+        ours.setblocking(False)
+        self._admit(theirs, OWN_ADDRESS, lambda reception, client: OwnSession(reception, client, begun))
+        return ours
+
+    def _admit(self, connection: socket.socket, client: str, make: SessionFactory = Session) -> None:
         services = self._services
         if self._reception.parting is not None:
             self._refuse(connection, "draining", self._reception.parting)
@@ -136,7 +148,7 @@ class Listener:
             return
         try:
             connection.setblocking(False)
-            session = Session(self._reception, client)
+            session = make(self._reception, client)
         except Exception as error:  # noqa: BLE001 - no connection may leave the gate's count behind
             services.gate.leave(client)
             services.log.event("handler-error", "error", client=client, error=type(error).__name__, at=where(error))

@@ -9,6 +9,7 @@ socket is closed then.
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 
 from mailhaul_contract.config import AddressFamily, AuthMechanism, TlsMode, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
@@ -46,10 +47,14 @@ class Connection:
         self.by_previous = False
 
 
-class Dialer:
-    """Opens connections to one upstream."""
+WireFactory = Callable[[asyncio.AbstractEventLoop, Outbox], Wire]
 
-    def __init__(self, upstream: Upstream, hostname: str, timeouts: Timeouts) -> None:
+
+class Dialer:
+    """Opens connections to one upstream, over wires that `make_wire` makes."""
+
+    def __init__(self, upstream: Upstream, hostname: str, timeouts: Timeouts, make_wire: WireFactory = Wire) -> None:
+        self.make_wire = make_wire
         self.upstream = upstream
         self.hostname = hostname
         self.timeouts = timeouts
@@ -88,6 +93,7 @@ class Opening:
         self._hostname = dialer.hostname
         self._timeouts = dialer.timeouts
         self._outbox = dialer.outbox
+        self._make_wire = dialer.make_wire
 
     async def greet(self) -> tuple[Wire, Capabilities]:
         """Connect, secure and greet: all stages before AUTH."""
@@ -115,7 +121,7 @@ class Opening:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeouts.connect):
             _, wire = await loop.create_connection(
-                lambda: Wire(loop, self._outbox),
+                lambda: self._make_wire(loop, self._outbox),
                 self._upstream.host,
                 self._upstream.port,
                 family=_FAMILIES[self._upstream.connections.address_family],

@@ -4,7 +4,7 @@
 that the other side closed meanwhile is replaced at once and counts as no failure. Every failure is an outcome.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailhaul_contract.config import Upstream
@@ -17,10 +17,12 @@ from mailhaul_relay.smtpout.content import BodyError
 from mailhaul_relay.smtpout.idle import IdleConnections
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.preparation import prepare
+from mailhaul_relay.smtpout.recording import recorded
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.transaction import Transaction
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
+from mailhaul_relay.telemetry.transcript import Transcript
 
 MAX_RECIPIENTS = 100
 """Recipients of one transaction where the provider names no limit: what every server takes (RFC 5321 4.5.3.1.8)."""
@@ -51,6 +53,8 @@ class SmtpTransport:
         self._endpoint = f"{upstream.host}:{upstream.port}"
         self._tally.endpoint = self._endpoint
         self._idle = IdleConnections(upstream.connections, timeouts.quit, logins)
+        self.recordings: Mapping[str, Transcript] = {}
+        """Of the messages in it, by id, the dialogue is written down; `app` shares its own table."""
 
     async def deliver(self, transmission: Transmission) -> Delivery:
         """See `interface.Transport`. A cancellation after the final dot is taken in, and the delivery returned."""
@@ -77,11 +81,15 @@ class SmtpTransport:
     async def _send(self, transmission: Transmission, batch: Sequence[str]) -> "_Sent":
         """Run one transaction, on an idle connection or, when there is none or it was closed meanwhile, a fresh one."""
         context = Context(transmission.from_domain, transmission.sender, tuple(batch))
+        recording = self.recordings.get(transmission.id) if self.recordings else None
         while True:
             connection = None if self._logins.wants_login else self._idle.take()
+            if recording is not None and connection is not None:
+                connection.wire.leave(self._timeouts.quit)  # its place is for one whose dialogue is told from the start
+                connection = None
             fresh = connection is None
             try:
-                connection = connection or await self._open()
+                connection = connection or await self._open(recording)
                 transaction = await self._transact(connection, transmission, context)
             except UnusableError as error:
                 return _Sent(self._counted([error.outcome] * len(batch)))
@@ -107,8 +115,11 @@ class SmtpTransport:
                 connection.wire.abort()
         return transaction
 
-    async def _open(self) -> Connection:
-        connection = await self._logins.open(self._dialer.dial)
+    async def _open(self, recording: Transcript | None) -> Connection:
+        dialer = self._dialer if recording is None else recorded(self._dialer, recording)
+        connection = await self._logins.open(dialer.dial)
+        if recording is not None:
+            connection.used = self._upstream.connections.messages_per_connection  # it takes this one message only
         self._tally.connections_opened += 1
         if connection.wire.lost is None:
             self._tally.connections_open += 1
