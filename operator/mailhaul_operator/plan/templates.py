@@ -35,6 +35,7 @@ _TEMPLATES: Final = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+_TEMPLATES.globals.clear()  # one of them is called `namespace` and would stand in for a value that is missing
 
 
 def render(template: str, values: dict[str, Any]) -> Manifest:
