@@ -1,9 +1,11 @@
 """Mailhaul as a user installs it: both images of this tree in the cluster, and the chart as a release.
 
 Used by the e2e fixtures. A cluster that is only a kubeconfig takes no image of this tree: `MAILHAUL_E2E_OPERATOR_IMAGE`
-and `MAILHAUL_E2E_RELAY_IMAGE` then name images that it has.
+and `MAILHAUL_E2E_RELAY_IMAGE` then name images that it has. `MAILHAUL_E2E_KEEP=1` leaves the release installed, for
+quick rounds of a developer.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,8 +28,8 @@ CHART = REPOSITORY / "charts" / "mailhaul"
 class Images:
     """Names of the images under test."""
 
-    operator: str = "localhost/mailhaul-operator:e2e"
-    relay: str = "localhost/mailhaul-relay:e2e"
+    operator: str
+    relay: str
 
 
 def build_images(cluster: Cluster) -> Images:
@@ -37,12 +39,23 @@ def build_images(cluster: Cluster) -> Images:
         return Images(given[0], given[1])
     if not cluster.command:
         pytest.skip("needs images: set MAILHAUL_E2E_OPERATOR_IMAGE and MAILHAUL_E2E_RELAY_IMAGE for this kubeconfig")
-    images = Images()
+    tag = f"e2e-{_tree()[:12]}"
+    images = Images(f"localhost/mailhaul-operator:{tag}", f"localhost/mailhaul-relay:{tag}")
     for name, target in ((images.relay, "relay"), (images.operator, "operator")):
         command = [*cluster.command, "build", str(REPOSITORY), "-t", name, "--target", target]
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return images
+
+
+def _tree() -> str:
+    """Identity of what goes into the images: another tree gets another tag, so that a changed image is never missed."""
+    known = hashlib.sha256()
+    folders = (REPOSITORY / "operator", REPOSITORY / "relay", REPOSITORY / "requirements")
+    files = [one for folder in folders for one in folder.rglob("*") if one.is_file() and one.suffix != ".pyc"]
+    for file in (REPOSITORY / "Dockerfile", REPOSITORY / "pyproject.toml", *sorted(files)):
+        known.update(str(file.relative_to(REPOSITORY)).encode() + b"\0" + file.read_bytes())
+    return known.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -115,5 +128,6 @@ def installed(release: Release) -> Iterator[Release]:
     try:
         yield release
     finally:
-        release.uninstall()
-        release.cluster.kubectl("delete", "namespace", release.namespace, "--wait=false", "--ignore-not-found")
+        if not os.environ.get("MAILHAUL_E2E_KEEP"):
+            release.uninstall()
+            release.cluster.kubectl("delete", "namespace", release.namespace, "--wait=false", "--ignore-not-found")
