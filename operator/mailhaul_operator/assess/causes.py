@@ -1,0 +1,70 @@
+"""`Cause`: one thing that is wrong or under way, with reason, words and remedy, and who could mend it.
+
+The checks make them; `ready` and `progress` decide by them; the plan's findings and the effects' obstacles become
+causes here. Pure.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailhaul_operator.assess.reasons import Reason, reason_of
+from mailhaul_operator.assess.view import Obstacle
+from mailhaul_operator.assess.words import tidy
+from mailhaul_operator.plan.findings import Finding, ObjectRef
+
+
+class Mender(StrEnum):
+    """Who can end it: an edit of this object's own spec; an edit elsewhere, or the provider; a change that is on its
+    way to the replicas; other work under way. Nobody has to end what is only good to know.
+    """
+
+    SPEC = "Spec"
+    OTHER = "Other"
+    ROLLOUT = "Rollout"
+    WORK = "Work"
+    NOBODY = "Nobody"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it ends by itself: then nothing is known to be wrong yet."""
+        return self in {Mender.ROLLOUT, Mender.WORK}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One thing to tell. `field` is a path, with the object before it when it is another one; `blocks` tells whether it
+    keeps mail from leaving or from being accepted.
+    """
+
+    reason: Reason
+    fact: str
+    remedy: str = ""
+    field: str = ""
+    mender: Mender = Mender.OTHER
+    blocks: bool = True
+
+    @property
+    def message(self) -> str:
+        """The fact, where to look and what to do, on one line."""
+        where = f" [{self.field}]" if self.field else ""
+        remedy = f". Remedy: {self.remedy.rstrip('.')}" if self.remedy else ""
+        # The remedy is kept whole: a provider's words give way.
+        return tidy(self.fact.rstrip("."), max(200, 990 - len(where) - len(remedy))) + tidy(where + remedy + ".", 990)
+
+
+def of_finding(finding: Finding, owner: ObjectRef, *, mender: Mender = Mender.OTHER, blocks: bool = True) -> Cause:
+    """Make a cause of what the plan found; the field names its object when that is not the owner of the status."""
+    reason = reason_of(finding.reason)
+    path = finding.field if finding.object == owner else f"{finding.object} {finding.field}".rstrip()
+    return Cause(reason, finding.message, finding.remedy, path, mender, blocks)
+
+
+def of_obstacle(obstacle: Obstacle) -> Cause:
+    """Make a cause of what the effects met."""
+    reason = reason_of(obstacle.reason)
+    mender = Mender.SPEC if obstacle.own else Mender.OTHER
+    return Cause(reason, obstacle.message, obstacle.remedy, mender=mender, blocks=reason not in HARMLESS)
+
+
+HARMLESS = frozenset({Reason.VOLUME_CANNOT_GROW, Reason.TERMINATION_BLOCKED, Reason.KIND_NOT_SERVED})
+"""Obstacles that keep no mail from leaving by themselves."""

@@ -1,0 +1,112 @@
+"""`ConfigApplied`: does every replica of the current revision run the newest configuration, with nothing left out?
+
+What the plan left out, replicas that are missing, silent or refuse, and what is still on its way. Pure.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mailhaul_contract.report import RelayReport
+from mailhaul_operator.assess.causes import Cause, Mender, of_finding
+from mailhaul_operator.assess.drafts import TRUE, UNKNOWN, Draft, draft, failing
+from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.view import PodView, Silence
+from mailhaul_operator.assess.words import counted
+from mailhaul_operator.plan.findings import OF_ABSENCE, Finding, Severity
+from mailhaul_operator.plan.findings import Reason as Found
+
+CONFIG_APPLIED: Final = "ConfigApplied"
+SILENCE: Final = 120.0
+"""Seconds without an answer after which a replica counts as unreachable."""
+ELSEWHERE: Final = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.SENDER_DOMAIN_NOT_SENDABLE}
+"""Findings of a relay that `UpstreamsReady` tells."""
+HARMLESS: Final = {Found.SRS_SECRET_MISSING}
+"""What is left out here keeps no mail from leaving."""
+_PULL: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
+_WAITING: Final = ("ContainerCreating", "PodInitializing", "Pending")
+
+
+def config_applied(facts: RelayFacts) -> Aspect:
+    """Judge the configuration and the replicas that are to run it."""
+    if facts.view.relay.spec.replicas == 0:
+        nobody = Cause(
+            Reason.NO_REPLICAS, Reason.NO_REPLICAS.meaning.rstrip("."), Reason.NO_REPLICAS.remedy, "spec.replicas",
+            Mender.SPEC,
+        )  # fmt: skip
+        return Aspect(draft(CONFIG_APPLIED, UNKNOWN, nobody), (nobody, *_left_out(facts)))
+    causes = (*_left_out(facts), *_replicas(facts), *_pending(facts))
+    failed = next((one for one in causes if not one.mender.waits and one.mender is not Mender.NOBODY), None)
+    first = failed or next(iter(causes), None)
+    if first is None:
+        return Aspect(Draft(CONFIG_APPLIED, TRUE, Reason.APPLIED, f"every replica runs {facts.view.plan.digest[:19]}"))
+    if first.mender is Mender.NOBODY:
+        return Aspect(draft(CONFIG_APPLIED, TRUE, first), causes)
+    return Aspect(failing(CONFIG_APPLIED, first), causes)
+
+
+def _left_out(facts: RelayFacts) -> Iterator[Cause]:
+    findings = [one for one in facts.view.plan.findings if one.object == facts.owner and one.reason not in ELSEWHERE]
+    for one in sorted(findings, key=lambda one: one.severity is not Severity.ERROR):
+        error = one.severity is Severity.ERROR
+        mender = _mender(one, findings) if error else Mender.NOBODY
+        yield of_finding(one, facts.owner, mender=mender, blocks=error and one.reason not in HARMLESS)
+
+
+def _mender(finding: Finding, findings: list[Finding]) -> Mender:
+    """An impossible configuration is the spec's own mistake, unless something that is missing may explain it."""
+    missing = any(one.reason in OF_ABSENCE or one.reason.value.startswith("Secret") for one in findings)
+    own = finding.reason is Found.CONFIGURATION_INVALID and not missing
+    return Mender.SPEC if own else Mender.OTHER
+
+
+def _replicas(facts: RelayFacts) -> Iterator[Cause]:
+    for pod in facts.staying:
+        if pod.trouble and not pod.trouble.startswith(_WAITING):
+            yield _trouble(pod)
+        elif isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE:
+            why = Reason.REPLICA_UNREACHABLE
+            yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
+    for name, report in facts.reports:
+        refused = report.refused_config
+        if refused and refused.digest == facts.view.plan.digest:
+            why = Reason.CONFIG_REFUSED
+            words = "; ".join(refused.reasons) or "no reason given"
+            yield Cause(
+                why, f"replica {name} refuses the configuration and keeps the last good one: {words}", why.remedy
+            )
+
+
+def _trouble(pod: PodView) -> Cause:
+    word = pod.trouble.partition(":")[0]
+    reason = Reason.IMAGE_PULL_FAILED if word in _PULL else Reason.CONTAINER_FAILING
+    if word == "Unschedulable":
+        reason = Reason.POD_UNSCHEDULABLE
+    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy)
+
+
+def _pending(facts: RelayFacts) -> Iterator[Cause]:
+    """What is on its way. No mail can leave only while no replica has reported."""
+    view, newest = facts.view, [one for one in facts.staying if one.current]
+    started = sum(isinstance(one.report, RelayReport) or one.ready for one in newest)
+    if view.plan.config is None:
+        return
+    if started < view.relay.spec.replicas or not view.workload.observed:
+        words = f"{started} of {counted(view.relay.spec.replicas, 'replica')} have started"
+        yield Cause(Reason.PODS_STARTING, words, mender=Mender.ROLLOUT, blocks=not facts.reports)
+    for pod in newest:
+        report = pod.report
+        if isinstance(report, RelayReport) and report.digest != view.plan.digest:
+            yield _awaits(pod.name, report)
+        elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged:
+            words = f"replica {pod.name} has not told yet what it runs"
+            yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
+
+
+def _awaits(pod: str, report: RelayReport) -> Cause:
+    why = report.awaiting_reason or ("its Secret" if report.awaiting_secret_revision else "")
+    if why:
+        words = f"replica {pod} waits for what is not mounted yet: {why}"
+        return Cause(Reason.AWAITING_MOUNTS, words, mender=Mender.ROLLOUT, blocks=False)
+    words = f"replica {pod} still runs {report.digest[:19] or 'no configuration'}"
+    return Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)

@@ -1,0 +1,90 @@
+"""`Delivering`: does what was accepted leave? False at once when a From is refused everywhere, and when mail has waited
+for `spec.delivery.staleAfter` with nothing leaving meanwhile; Unknown while nothing was ever sent. Pure.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.api.moments import moment
+from mailhaul_operator.assess.causes import Cause, Mender
+from mailhaul_operator.assess.checks.upstreams_ready import upstreams_ready
+from mailhaul_operator.assess.drafts import FALSE, TRUE, UNKNOWN, Draft, draft
+from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.words import messages_are, remedy_of, reply_words, sender_remedy
+
+DELIVERING: Final = "Delivering"
+
+
+def delivering(facts: RelayFacts) -> Aspect:
+    """Judge whether mail leaves."""
+    causes = (*_refused_senders(facts), *_stale(facts))
+    first = next((one for one in causes if one.blocks), None) or _out(facts)
+    if first:
+        return Aspect(draft(DELIVERING, FALSE, first), causes)
+    if not facts.ever_delivered:
+        return Aspect(Draft(DELIVERING, UNKNOWN, Reason.NOTHING_SENT_YET, Reason.NOTHING_SENT_YET.meaning), causes)
+    return Aspect(Draft(DELIVERING, TRUE, Reason.MAIL_LEAVES, "what was accepted leaves"), causes)
+
+
+def _out(facts: RelayFacts) -> Cause | None:
+    """With no upstream left nothing leaves; `UpstreamsReady` has told why."""
+    return next((one for one in upstreams_ready(facts).causes if one.blocks and not one.mender.waits), None)
+
+
+def _refused_senders(facts: RelayFacts) -> Iterator[Cause]:
+    """A From that every upstream of a replica refuses stops that domain's mail; one that some refuse does not."""
+    told: set[str] = set()
+    for _, report in facts.reports:
+        refused = [set(one.refused_senders) for one in report.upstreams]
+        for domain in sorted(set[str]().union(*refused) - told):
+            told.add(domain)
+            yield _refused(facts, report, domain)
+
+
+def _refused(facts: RelayFacts, report: RelayReport, domain: str) -> Cause:
+    refusing = [one for one in report.upstreams if domain in one.refused_senders]
+    by_all = len(refusing) == len(report.upstreams)
+    said = next((f": {words}" for one in refusing if (words := _sender_words(one))), "")
+    names = ", ".join(f"{one.name} ({one.endpoint or one.provider})" for one in refusing)
+    whom = "every upstream" if by_all else "an upstream"
+    field = f"UpstreamProvider {facts.owner.namespace}/{refusing[0].provider} spec.senders"
+    return Cause(
+        Reason.SENDER_REFUSED,
+        f"{whom} refuses mail from {domain}, {names}{said}",
+        _sender_remedy(refusing) or sender_remedy(domain),
+        field,
+        Mender.OTHER if by_all else Mender.NOBODY,
+        blocks=by_all,
+    )
+
+
+def _sender_words(upstream: UpstreamReport) -> str:
+    last = upstream.last_reply
+    return reply_words(last) if last and last.fault == "sender" else ""
+
+
+def _sender_remedy(refusing: list[UpstreamReport]) -> str:
+    return next((one.last_reply.remedy for one in refusing if one.last_reply and one.last_reply.fault == "sender"), "")
+
+
+def _stale(facts: RelayFacts) -> Iterator[Cause]:
+    """Mail waits in a replica, and none has left it for too long; a process gets as long after its start."""
+    for pod, report in facts.reports:
+        queue = report.queue
+        waiting = queue.queued + queue.deferred + queue.held
+        since = max(queue.oldest, report.last_delivery, report.started)
+        if waiting and facts.view.now - since > facts.view.relay.spec.delivery.stale_after:
+            yield _waits(facts, pod, report, waiting)
+
+
+def _waits(facts: RelayFacts, pod: str, report: RelayReport, waiting: int) -> Cause:
+    error, reason = report.last_error, Reason.NOT_DELIVERING
+    said = f"; {report.last_error_upstream or 'the relay'} said: {reply_words(error)}" if error else ""
+    oldest = f"since {moment(report.queue.oldest):%Y-%m-%dT%H:%M:%SZ} at most" if report.queue.oldest else ""
+    words = f"{messages_are(waiting)} waiting in {pod} {oldest}".rstrip() + f", and none leaves{said}"
+    remedy = remedy_of(error.fault, error) if error else reason.remedy
+    provider = next((one.provider for one in report.upstreams if one.name == report.last_error_upstream), "")
+    field = f"UpstreamProvider {facts.owner.namespace}/{provider}" if provider else ""
+    return Cause(reason, words, remedy, field)

@@ -1,0 +1,56 @@
+"""`QueueHealthy`: is there room, can every record be read, is nothing held? Dead letters are told too. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from mailhaul_contract.report import RelayReport
+from mailhaul_operator.assess.causes import Cause, Mender
+from mailhaul_operator.assess.drafts import FALSE, TRUE, Draft, draft
+from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.words import counted, messages_are, remedy_of
+
+QUEUE_HEALTHY: Final = "QueueHealthy"
+NEAR: Final = 0.8
+"""Of the watermark."""
+
+
+def queue_healthy(facts: RelayFacts) -> Aspect:
+    """Judge the queues of all replicas."""
+    causes = tuple(cause for pod, report in facts.reports for cause in _of_replica(facts, pod, report))
+    blocks = bool(facts.reports) and all(not one.accepting for _, one in facts.reports)
+    known = [_blocking(one) if blocks and one.reason is Reason.NOT_ACCEPTING else one for one in causes]
+    bad = next((one for one in known if one.reason is not Reason.DEAD_LETTERS), None)
+    if bad:
+        return Aspect(draft(QUEUE_HEALTHY, FALSE, bad), tuple(known))
+    if known:
+        return Aspect(draft(QUEUE_HEALTHY, TRUE, known[0]), tuple(known))
+    return Aspect(Draft(QUEUE_HEALTHY, TRUE, Reason.QUEUE_MOVES, Reason.QUEUE_MOVES.meaning))
+
+
+def _blocking(cause: Cause) -> Cause:
+    return Cause(cause.reason, cause.fact, cause.remedy, cause.field)
+
+
+def _told(reason: Reason, fact: str, remedy: str = "", field: str = "") -> Cause:
+    return Cause(reason, fact, remedy or reason.remedy, field, Mender.NOBODY, blocks=False)
+
+
+def _of_replica(facts: RelayFacts, pod: str, report: RelayReport) -> Iterator[Cause]:
+    queue, mark = report.queue, facts.view.relay.spec.queue.high_watermark.messages
+    if not report.accepting and not report.draining:
+        why = report.not_accepting_reason or "no reason given"
+        yield _told(Reason.NOT_ACCEPTING, f"replica {pod} accepts no mail: {why}")
+    if queue.quarantined:
+        records = counted(queue.quarantined, "record")
+        yield _told(Reason.RECORDS_QUARANTINED, f"{records} of {pod} cannot be read")
+    waiting = queue.queued + queue.deferred + queue.held
+    if waiting >= NEAR * mark:
+        words = f"{messages_are(waiting)} waiting in {pod}, and at {mark} it answers 452"
+        yield _told(Reason.QUEUE_NEARLY_FULL, words, field="spec.queue.highWatermark.messages")
+    if queue.held:
+        error = report.last_error
+        words = f"{messages_are(queue.held)} held in {pod}"
+        yield _told(Reason.MAIL_HELD, words, remedy_of(error.fault, error) if error else "")
+    if queue.dead:
+        yield _told(Reason.DEAD_LETTERS, f"{messages_are(queue.dead)} kept as dead letters in {pod}")

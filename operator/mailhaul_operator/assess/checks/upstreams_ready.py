@@ -1,0 +1,85 @@
+"""`UpstreamsReady`: does every upstream take mail? False with one of several out too, though mail then still leaves.
+
+It keeps mail from leaving when a replica has no upstream left. Pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from mailhaul_operator.assess.causes import Cause, Mender, of_finding
+from mailhaul_operator.assess.drafts import TRUE, Draft, failing
+from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.ways import Way
+from mailhaul_operator.assess.words import counted
+from mailhaul_operator.plan.findings import Finding, Severity
+from mailhaul_operator.plan.findings import Reason as Found
+
+UPSTREAMS_READY: Final = "UpstreamsReady"
+
+
+def upstreams_ready(facts: RelayFacts) -> Aspect:
+    """Judge the ways out."""
+    causes = (*_left_out(facts), *_out(facts), *_unproved(facts))
+    if causes:
+        # What is known to be wrong is told before what is being tried.
+        first = next((one for one in causes if not one.mender.waits), causes[0])
+        return Aspect(failing(UPSTREAMS_READY, first), causes)
+    names = sorted({way.report.name for ways in facts.ways for way in ways})
+    words = f"{counted(len(names), 'upstream')} may send: {', '.join(names)}" if names else "no fault is known"
+    return Aspect(Draft(UPSTREAMS_READY, TRUE, Reason.UPSTREAM_ANSWERS, words))
+
+
+def _left_out(facts: RelayFacts) -> Iterator[Cause]:
+    """What the plan found of upstreams and their providers; it blocks when no upstream is left."""
+    findings = [one for one in facts.view.plan.findings if _concerns(one, facts)]
+    none_left = any(one.reason is Found.NO_UPSTREAM for one in findings)
+    specific = [one for one in findings if one.reason is not Found.NO_UPSTREAM]
+    for one in specific or findings:
+        blocks = none_left and one.reason is not Found.SENDER_DOMAIN_NOT_SENDABLE
+        mender = Mender.OTHER if blocks else Mender.NOBODY
+        yield of_finding(one, facts.owner, mender=mender, blocks=blocks)
+
+
+def _concerns(finding: Finding, facts: RelayFacts) -> bool:
+    if finding.severity is not Severity.ERROR:
+        return False
+    if finding.object.kind == "UpstreamProvider":
+        return True
+    of_upstreams = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.SENDER_DOMAIN_NOT_SENDABLE}
+    return finding.object == facts.owner and finding.reason in of_upstreams
+
+
+def _out(facts: RelayFacts) -> Iterator[Cause]:
+    """Upstreams that are out, of each replica; first those of a replica that has no other."""
+    told: set[tuple[str, str]] = set()
+    for ways in sorted(facts.ways, key=lambda one: not all(way.fault for way in one)):
+        none_left = bool(ways) and all(way.fault for way in ways)
+        for way in ways:
+            cause = way.fault or way.worry
+            if cause and (way.report.name, cause.reason.value) not in told:
+                told.add((way.report.name, cause.reason.value))
+                yield _weighed(cause, way, none_left=none_left)
+
+
+def _weighed(cause: Cause, way: Way, *, none_left: bool) -> Cause:
+    blocks = none_left and way.fault is not None
+    return replace(cause, blocks=blocks, mender=Mender.OTHER if blocks else Mender.NOBODY)
+
+
+def _unproved(facts: RelayFacts) -> Iterator[Cause]:
+    """Whether anything answers is not known while no upstream has been tried with the settings in force."""
+    if not facts.ways or any(way.proved for ways in facts.ways for way in ways):
+        return
+    if facts.unchanged and facts.stamp.before.get("Ready") and _was_ready(facts):
+        return
+    if all(way.fault for ways in facts.ways for way in ways):
+        return
+    names = sorted({way.report.name for ways in facts.ways for way in ways if way.fault is None})
+    words = f"whether {', '.join(names)} answers is being tried"
+    yield Cause(Reason.PROBING, words, mender=Mender.WORK)
+
+
+def _was_ready(facts: RelayFacts) -> bool:
+    return facts.stamp.before["Ready"].status is TRUE

@@ -1,0 +1,43 @@
+"""`Ready` of a relay: mail leaves. False with the first cause that keeps it from leaving, Unknown while nobody knows.
+
+Green is a measured fact: an upstream has answered with the settings in use, and nothing stands in the way. Pure.
+"""
+
+from collections.abc import Sequence
+
+from mailhaul_operator.assess.causes import Cause, Mender
+from mailhaul_operator.assess.drafts import FALSE, READY, TRUE, UNKNOWN, Draft, draft
+from mailhaul_operator.assess.facts import RelayFacts
+from mailhaul_operator.assess.reasons import Reason, reason_of
+from mailhaul_operator.assess.words import tidy
+
+
+def ready(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
+    """Sum up: what is known to be wrong before what is only under way."""
+    blocking = [one for one in causes if one.blocks]
+    wrong = next((one for one in blocking if not one.mender.waits), None)
+    if wrong:
+        return draft(READY, FALSE, wrong)
+    if blocking:
+        return draft(READY, UNKNOWN, blocking[0])
+    if not facts.reports:
+        return _as_before(facts)
+    return _good(facts, causes)
+
+
+def _as_before(facts: RelayFacts) -> Draft:
+    """Nobody answers, but not for long: what was known still stands."""
+    before = facts.stamp.before.get(READY)
+    if before is None:
+        return Draft(READY, UNKNOWN, Reason.AWAITING_REPORT, Reason.AWAITING_REPORT.meaning)
+    return Draft(READY, before.status, reason_of(before.reason), before.message)
+
+
+def _good(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
+    proved = sorted({way.report.name for ways in facts.ways for way in ways if way.fault is None})
+    through = f"through {', '.join(proved)}" if proved else ""
+    worry = next((one for one in causes if not one.blocks and one.mender is Mender.NOBODY), None)
+    also = f"; also {worry.reason}: {worry.message}" if worry else ""
+    if facts.ever_delivered:
+        return Draft(READY, TRUE, Reason.MAIL_LEAVES, tidy(f"mail leaves {through}".rstrip() + also))
+    return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"mail can leave {through}, none was sent yet{also}"))
