@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from mailhaul_operator.assess.reasons import Reason, reason_of
 from mailhaul_operator.assess.view import Obstacle
-from mailhaul_operator.assess.words import tidy
+from mailhaul_operator.assess.words import MOST, tidy
 from mailhaul_operator.plan.findings import Finding, ObjectRef
 
 
@@ -47,9 +47,10 @@ class Cause:
     def message(self) -> str:
         """The fact, where to look and what to do, on one line."""
         where = f" [{self.field}]" if self.field else ""
-        remedy = f". Remedy: {self.remedy.rstrip('.')}" if self.remedy else ""
+        remedy = f". Remedy: {self.remedy.rstrip('.')}." if self.remedy else "."
+        after = tidy(where + remedy)
         # The remedy is kept whole: a provider's words give way.
-        return tidy(self.fact.rstrip("."), max(200, 990 - len(where) - len(remedy))) + tidy(where + remedy + ".", 990)
+        return tidy(self.fact).rstrip(".")[: max(200, MOST - len(after) - 1)] + " " * bool(where) + after
 
 
 def of_finding(finding: Finding, owner: ObjectRef, *, mender: Mender = Mender.OTHER, blocks: bool = True) -> Cause:

@@ -6,7 +6,7 @@ Pure. The relay's report counts; this names what was counted since.
 from collections.abc import Iterator
 
 from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
-from mailhaul_operator.local.verdict import reply_words
+from mailhaul_operator.assess.words import reply_words
 
 
 def changes(before: RelayReport | None, after: RelayReport) -> tuple[str, ...]:

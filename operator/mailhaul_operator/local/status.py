@@ -15,11 +15,12 @@ from typing import Any
 
 from mailhaul_contract.names import SECRET_API_TOKEN
 from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.assess.words import reply_words
 from mailhaul_operator.local.mount import Mount
 from mailhaul_operator.local.printable import printable
 from mailhaul_operator.local.reports import Endpoint, Unreachable, endpoint_of, fetch
 from mailhaul_operator.local.state import relay_place
-from mailhaul_operator.local.verdict import Verdict, judge, reply_words
+from mailhaul_operator.local.verdict import Verdict, judge
 
 
 class NoRelayError(Exception):

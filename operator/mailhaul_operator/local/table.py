@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mailhaul_contract.report import BreakerState, QueueReport, RelayReport, UpstreamReport
+from mailhaul_operator.assess.words import reply_words
 from mailhaul_operator.local.printable import printable
-from mailhaul_operator.local.verdict import reply_words
 from mailhaul_operator.local.view import RelayView, alias_rows, upstream_rows
 
 EVENTS: Final = 8

@@ -1,14 +1,16 @@
 """Does mail leave, and if not, why and what to do: a report turned into words.
 
-Pure, shared by `mailhaul status` and the table of `up`; the operator's `assess` takes it over. An ordered chain of
-small checks: every check that fails adds a cause, the most basic first. Times are epoch seconds.
+Pure, for `mailhaul status` without a cluster and the table of `up`; words and remedies are those of the operator's
+`assess`. An ordered chain of small checks: every check that fails adds a cause, the most basic first. Times are epoch
+seconds.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mailhaul_contract.report import BreakerState, RelayReport, ReplyReport, UpstreamReport
+from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
+from mailhaul_operator.assess.words import messages_are, remedy_of, reply_words, sender_remedy, span
 
 STALE_AFTER: Final = 300.0
 """Seconds that mail may wait, with nothing delivered meanwhile, before it counts as not leaving."""
@@ -50,12 +52,6 @@ def judge(report: RelayReport, now: float) -> Verdict:
     return Verdict(not any(cause.blocks for cause in causes), report.last_delivery > 0, tuple(causes))
 
 
-def reply_words(reply: ReplyReport) -> str:
-    """Give the other side's own words, with the stage at which they came."""
-    words = " ".join(part for part in (str(reply.code or ""), reply.enhanced, reply.text) if part)
-    return f"{words or reply.fault or 'no reply'}" + (f" (at {reply.stage})" if reply.stage else "")
-
-
 def _accepts(report: RelayReport, now: float) -> list[Cause]:
     del now
     if report.accepting:
@@ -83,21 +79,11 @@ def _some_upstream_permits(report: RelayReport, now: float) -> list[Cause]:
     return [_upstream_out(one, now, blocks=len(out) == len(report.upstreams)) for one in out]
 
 
-_REMEDIES: Final = {
-    "connection": "check the provider's host and port, and that the network lets it through",
-    "tls": "check tls of the UpstreamProvider: mode, serverName and caRef",
-    "auth": "check user name and password in the provider's Secret",
-    "quota": "wait for the next period, raise the quota, or add another upstream",
-    "throttle": "set spec.rateLimit of the UpstreamProvider lower",
-}
-"""For a breaker that outlived the reply which opened it: after a restart only the kind of fault is known."""
-
-
 def _upstream_out(upstream: UpstreamReport, now: float, *, blocks: bool) -> Cause:
     reply = upstream.last_reply
     where = upstream.endpoint or upstream.provider
     said = f": {reply_words(reply)}" if reply else ""
-    remedy = (reply.remedy if reply else "").rstrip(".") or _REMEDIES.get(upstream.breaker_fault, "check the provider")
+    remedy = remedy_of(upstream.breaker_fault, reply)
     when = _in(max(0.0, upstream.next_attempt - now))
     words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
     return Cause("UpstreamOut", words, f"{remedy}; next try {when}", blocks)
@@ -115,7 +101,7 @@ def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
             Cause(
                 "SenderRefused",
                 f"{whom} mail from {domain}",
-                f"verify {domain} at the provider, or set spec.senders.domains and rewriteFrom there",
+                sender_remedy(domain),
                 blocks=domain in by_all,
             )
         )
@@ -130,7 +116,7 @@ def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
     said = f"; last error: {reply_words(report.last_error)}" if report.last_error else ""
     remedy = _last_remedy(report) or "see `mailhaul queue list`"
     return [
-        Cause("NotDelivering", f"{_messages(waiting)} waiting, and none left for {span(now - since)}{said}", remedy)
+        Cause("NotDelivering", f"{messages_are(waiting)} waiting, and none left for {span(now - since)}{said}", remedy)
     ]
 
 
@@ -139,14 +125,14 @@ def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
     if not report.queue.held:
         return []
     remedy = _last_remedy(report) or "see `mailhaul queue list`"
-    return [Cause("MailHeld", f"{_messages(report.queue.held)} held", remedy, blocks=False)]
+    return [Cause("MailHeld", f"{messages_are(report.queue.held)} held", remedy, blocks=False)]
 
 
 def _nothing_is_dead(report: RelayReport, now: float) -> list[Cause]:
     del now
     causes = []
     if report.queue.dead:
-        words = f"{_messages(report.queue.dead)} kept as dead letters"
+        words = f"{messages_are(report.queue.dead)} kept as dead letters"
         causes.append(
             Cause("DeadLetters", words, "`mailhaul queue list --state dead`, then retry or drop", blocks=False)
         )
@@ -193,20 +179,9 @@ _CHAIN: Final[tuple[Callable[[RelayReport, float], list[Cause]], ...]] = (
 )
 
 
-def _messages(count: int) -> str:
-    return "1 message is" if count == 1 else f"{count} messages are"
-
-
 def _last_remedy(report: RelayReport) -> str:
     return report.last_error.remedy.rstrip(".") if report.last_error else ""
 
 
 def _in(seconds: float) -> str:
     return "now" if seconds < 1 else f"in {span(seconds)}"
-
-
-def span(seconds: float) -> str:
-    """Give a duration in the unit that a person would choose."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

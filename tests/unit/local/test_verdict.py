@@ -10,8 +10,9 @@ from mailhaul_contract.report import (
     ReplyReport,
     UpstreamReport,
 )
+from mailhaul_operator.assess.words import span
 from mailhaul_operator.local.changes import changes
-from mailhaul_operator.local.verdict import STALE_AFTER, judge, span
+from mailhaul_operator.local.verdict import STALE_AFTER, judge
 
 NOW = 1_700_010_000.0
 AUTH = ReplyReport(

@@ -12,7 +12,6 @@ from mailhaul_operator.assess.drafts import TRUE, UNKNOWN, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.view import PodView, Silence
-from mailhaul_operator.assess.words import counted
 from mailhaul_operator.plan.findings import OF_ABSENCE, Finding, Severity
 from mailhaul_operator.plan.findings import Reason as Found
 
@@ -92,7 +91,7 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
     if view.plan.config is None:
         return
     if started < view.relay.spec.replicas or not view.workload.observed:
-        words = f"{started} of {counted(view.relay.spec.replicas, 'replica')} have started"
+        words = f"replicas that have started: {started} of {view.relay.spec.replicas}"
         yield Cause(Reason.PODS_STARTING, words, mender=Mender.ROLLOUT, blocks=not facts.reports)
     for pod in newest:
         report = pod.report
