@@ -39,7 +39,9 @@ def _tester(relay: Relay) -> Tester:
     async def send(mail: TrialMail, transcript: Transcript) -> Sent:
         listener = relay.listeners.first
         assert listener is not None, "asked only while a listener is open"
-        return await send_test(listener, relay.running(), mail, transcript, relay.recordings.mark)
+        sent = await send_test(listener, relay.running(), mail, transcript, relay.recordings.mark)
+        relay.log.event("send-test", id=sent.id or None, sender=mail.sender, accepted=sent.accepted)
+        return sent
 
     return Tester(
         not_possible=lambda: "" if relay.listeners.first else relay.not_accepting(),

@@ -17,12 +17,11 @@ from mailhaul_relay.smtpout.content import BodyError
 from mailhaul_relay.smtpout.idle import IdleConnections
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.preparation import prepare
-from mailhaul_relay.smtpout.recording import recorded
+from mailhaul_relay.smtpout.recording import Recording, recorded
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.transaction import Transaction
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
-from mailhaul_relay.telemetry.transcript import Transcript
 
 MAX_RECIPIENTS = 100
 """Recipients of one transaction where the provider names no limit: what every server takes (RFC 5321 4.5.3.1.8)."""
@@ -53,7 +52,7 @@ class SmtpTransport:
         self._endpoint = f"{upstream.host}:{upstream.port}"
         self._tally.endpoint = self._endpoint
         self._idle = IdleConnections(upstream.connections, timeouts.quit, logins)
-        self.recordings: Mapping[str, Transcript] = {}
+        self.recordings: Mapping[str, Recording] = {}
         """Of the messages in it, by id, the dialogue is written down; `app` shares its own table."""
 
     async def deliver(self, transmission: Transmission) -> Delivery:
@@ -115,7 +114,7 @@ class SmtpTransport:
                 connection.wire.abort()
         return transaction
 
-    async def _open(self, recording: Transcript | None) -> Connection:
+    async def _open(self, recording: Recording | None) -> Connection:
         dialer = self._dialer if recording is None else recorded(self._dialer, recording)
         connection = await self._logins.open(dialer.dial)
         if recording is not None:

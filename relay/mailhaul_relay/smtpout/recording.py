@@ -23,8 +23,26 @@ KEPT = 16
 HIDDEN = "AUTH ..."
 
 
-class Recordings(dict[str, Transcript]):
-    """The transcripts of marked messages, by id."""
+class Recording(Transcript):
+    """The transcript of one message, and what must never be in it: every form of a credential that was sent for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._secrets: dict[bytes, None] = {}
+
+    def conceal(self, *forms: bytes) -> None:
+        """Keep these out from now on. Very short ones would riddle every text."""
+        self._secrets.update(dict.fromkeys(one for one in forms if len(one) >= MIN_CONCEALED))
+
+    def hear(self, line: bytes) -> None:
+        """Add a line of the other side."""
+        for secret in self._secrets:
+            line = line.replace(secret, b"***")
+        self.add(Side.SERVER, line.decode("utf-8", "replace"))
+
+
+class Recordings(dict[str, Recording]):
+    """The recordings of marked messages, by id."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -32,29 +50,28 @@ class Recordings(dict[str, Transcript]):
 
     def mark(self, message_id: str) -> None:
         """Write down from now on what is said about a message."""
-        self[message_id] = Transcript(self._clock)
+        self[message_id] = Recording(self._clock)
         while len(self) > KEPT:
             del self[next(iter(self))]
 
 
-def recorded(dialer: Dialer, transcript: Transcript) -> Dialer:
+def recorded(dialer: Dialer, recording: Recording) -> Dialer:
     """Give a dialer of the same upstream whose connections are written down."""
-    transcript.add(Side.CLIENT, f"(connecting to {dialer.upstream.host} port {dialer.upstream.port})")
+    recording.add(Side.CLIENT, f"(connecting to {dialer.upstream.host} port {dialer.upstream.port})")
     return Dialer(
         dialer.upstream,
         dialer.hostname,
         dialer.timeouts,
-        lambda loop, outbox: RecordingWire(loop, outbox, transcript),
+        lambda loop, outbox: RecordingWire(loop, outbox, recording),
     )
 
 
 class RecordingWire(Wire):
     """A wire that writes down what passes over it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox, transcript: Transcript) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbox: Outbox, recording: Recording) -> None:
         super().__init__(loop, outbox)
-        self._transcript = transcript
-        self._secrets: list[bytes] = []
+        self._recording = recording
         self._hides = False
         self._asked_data = False
         self._content = -1
@@ -117,16 +134,14 @@ class RecordingWire(Wire):
         except binascii.Error:
             said = b""
         password = said.rpartition(b"\0")[2]
-        forms = (sent, base64.b64encode(password), password) if line[:5].upper() != b"AUTH " or b"\0" in said else ()
-        self._secrets += [one for one in forms if len(one) >= MIN_CONCEALED]
+        if line[:5].upper() != b"AUTH " or b"\0" in said:
+            self._recording.conceal(sent, base64.b64encode(password), password)
         self._say(HIDDEN)
 
     def _record_answer(self, answer: Answer) -> None:
         for index, text in enumerate(answer.lines):
-            for secret in self._secrets:
-                text = text.replace(secret, b"***")  # noqa: PLW2901 - one after the other
-            mark = " " if index == len(answer.lines) - 1 else "-"
-            self._transcript.add(Side.SERVER, f"{answer.code}{mark}{text.decode('utf-8', 'replace')}")
+            mark = b" " if index == len(answer.lines) - 1 else b"-"
+            self._recording.hear(b"%d%b%b" % (answer.code, mark, text))
         self._hides = self._hides and answer.code == 334
         if self._asked_data and answer.code == 354:
             self._asked_data, self._content = False, 0
@@ -137,4 +152,4 @@ class RecordingWire(Wire):
             self._content = -1
 
     def _say(self, text: str) -> None:
-        self._transcript.add(Side.CLIENT, text)
+        self._recording.add(Side.CLIENT, text)
