@@ -1,7 +1,7 @@
 """The credential of one provider: read from the Secret that it names, or that External Secrets makes for it.
 
 Called by `upstreams`. When the source is missing or unusable, the last good credential (that of the assembled Secret)
-stays in use, with a finding; a reference that is removed takes the credential with it. Pure.
+stays in use, with a finding; a reference that is removed takes the credential with it, and so does another host. Pure.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from mailhaul_operator.api.profiles import profile
 from mailhaul_operator.api.upstreamprovider import CredentialRef, UpstreamProvider
 from mailhaul_operator.plan.findings import ObjectRef, Reason
 from mailhaul_operator.plan.naming import external_secret
+from mailhaul_operator.plan.previous import secret_host
 from mailhaul_operator.plan.references import ONE_LINE, Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
 
@@ -39,7 +40,7 @@ def credential(snapshot: Snapshot, lookup: Lookup, use: Use) -> dict[str, bytes]
 
     What is wrong with the source is found, also when the last good credential takes its place.
     """
-    last_good = _last_good(snapshot, use.provider.metadata.name)
+    last_good = _last_good(snapshot, use.provider)
     consequence = use.without
     if last_good:
         consequence = f"the last good credential of upstream {use.handle} stays in use at relay {use.relay}"
@@ -80,7 +81,7 @@ def _read(
     if username is None or password is None:
         return None
     name = provider.metadata.name
-    return {secret_username(name): username, secret_password(name): password}
+    return {secret_username(name): username, secret_password(name): password, secret_host(name): _host(provider)}
 
 
 def _username(lookup: Lookup, source: Source, provider: UpstreamProvider, reference: CredentialRef) -> bytes | None:
@@ -90,7 +91,13 @@ def _username(lookup: Lookup, source: Source, provider: UpstreamProvider, refere
     return lookup.fitting(source, reference.name, reference.username_key, ONE_LINE, ".usernameKey")
 
 
-def _last_good(snapshot: Snapshot, provider: str) -> dict[str, bytes] | None:
-    keys = (secret_username(provider), secret_password(provider))
+def _last_good(snapshot: Snapshot, provider: UpstreamProvider) -> dict[str, bytes] | None:
+    """The credential that the relay has for this provider, if it is for the host that the provider has now."""
+    name = provider.metadata.name
+    keys = (secret_username(name), secret_password(name), secret_host(name))
     known = {key: snapshot.existing[key] for key in keys if key in snapshot.existing}
-    return known if len(known) == len(keys) else None
+    return known if len(known) == len(keys) and known[secret_host(name)] == _host(provider) else None
+
+
+def _host(provider: UpstreamProvider) -> bytes:
+    return (provider.spec.host or profile(provider.spec.type).host).encode()

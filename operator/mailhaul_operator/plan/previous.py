@@ -1,7 +1,8 @@
 """The credential before the current one, kept until the current one is proved: a wrong new password stops no mail.
 
 Called by `relay_config`. The relay goes on with it when the current one is refused. It is dropped on proof of the
-current one, after a day, and with its provider or reference. Pure.
+current one, after a day, with its provider or reference, and when the provider's host changes: no server is shown the
+password of another. Pure.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +33,13 @@ def previous(snapshot: Snapshot, providers: Iterable[str], content: Mapping[str,
     """
     keys: dict[str, bytes] = {}
     for provider in providers:
-        keys |= _of(snapshot, provider, _pair(content, secret_username(provider), secret_password(provider)))
+        keys |= _of(snapshot, provider, content)
     return keys
+
+
+def secret_host(provider: str) -> str:
+    """Key of the host that a provider's credential is for; only the plan reads it."""
+    return f"provider.{provider}.host"
 
 
 def is_previous(key: str) -> bool:
@@ -41,9 +47,10 @@ def is_previous(key: str) -> bool:
     return key.startswith("provider.") and key.split(".")[2:3] == ["previous"]
 
 
-def _of(snapshot: Snapshot, provider: str, current: _Pair | None) -> dict[str, bytes]:
+def _of(snapshot: Snapshot, provider: str, content: Mapping[str, bytes]) -> dict[str, bytes]:
+    current = _pair(content, secret_username(provider), secret_password(provider))
     used = _pair(snapshot.existing, secret_username(provider), secret_password(provider))
-    if current is None or used is None:
+    if current is None or used is None or not _same_host(snapshot, provider, content):
         return {}
     kept = _kept(snapshot, provider)
     if used == current:
@@ -52,6 +59,11 @@ def _of(snapshot: Snapshot, provider: str, current: _Pair | None) -> dict[str, b
     # One that was changed again before anybody proved it is no better than the one before it.
     before = kept or used
     return _keys(provider, before, str(int(snapshot.now)).encode()) if before != current else {}
+
+
+def _same_host(snapshot: Snapshot, provider: str, content: Mapping[str, bytes]) -> bool:
+    key = secret_host(provider)
+    return snapshot.existing.get(key) == content.get(key)
 
 
 def _kept(snapshot: Snapshot, provider: str) -> _Pair | None:

@@ -29,13 +29,15 @@ PREVIOUS = {secret_previous_username("main"), secret_previous_password("main"), 
 BASE = load(Source((HERE / "08-secret-key-invalid" / "resources.yaml",))).resources
 
 
-def resources(values: Mapping[str, str] | None, auth: dict[str, Any] | None = None) -> Resources:
+def resources(
+    values: Mapping[str, str] | None, auth: dict[str, Any] | None = None, host: str = "smtp.example.net"
+) -> Resources:
     """A relay, its provider `main` with the `auth` that is given, and the Secret of it unless that is gone."""
     (secret,), (provider,) = BASE.secrets, BASE.providers
     secrets = (secret.model_copy(update={"string_data": values}),) if values is not None else ()
     if auth is not None:
         meta = {"name": "main", "namespace": provider.metadata.namespace}
-        spec = {"type": "smtp", "host": "smtp.example.net", "auth": auth}
+        spec = {"type": "smtp", "host": host, "auth": auth}
         provider = UpstreamProvider.from_json(
             {"apiVersion": "mailhaul.dev/v1alpha1", "kind": "UpstreamProvider", "metadata": meta, "spec": spec}
         )
@@ -190,6 +192,21 @@ def test_a_provider_that_is_gone_takes_both_credentials_with_it(world: World) ->
     world.plan(given("second"))
     after = world.plan(replace(given("second"), providers=()))
     assert not any(key.startswith("provider.") for key in after.secret)
+
+
+REFERENCE = {"secretRef": {"name": "main"}}
+
+
+def test_no_server_is_shown_the_password_of_another(world: World) -> None:
+    elsewhere = "smtp.example.org"
+    world.plan(given("second"))
+    after = world.plan(resources({"username": "u", "password": "third"}, REFERENCE, elsewhere))
+    assert (world.password, world.kept) == (b"third", None)
+    again = World()
+    again.plan(given("first"))
+    after = again.plan(resources(None, REFERENCE, elsewhere))
+    assert not any(key.startswith("provider.") for key in after.secret)
+    assert {one.reason for one in after.findings} == {Reason.SECRET_MISSING, Reason.NO_UPSTREAM}
 
 
 EXTERNAL: dict[str, Any] = {
