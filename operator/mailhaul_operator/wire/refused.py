@@ -71,7 +71,7 @@ def refusal_of(status: int, answer: Mapping[str, Any], *, secret: bool) -> Refus
     """Make a value of an answer that is no success (a `Status` of the API). Of a Secret's refusal only the fields at
     fault are told: the words could repeat what is in it.
     """
-    kind = _BY_STATUS.get(status, Refusal.UNAVAILABLE if status >= 429 else Refusal.INVALID)
+    kind = _BY_STATUS.get(status, Refusal.UNAVAILABLE if status >= 429 or status < 400 else Refusal.INVALID)
     reason = str(answer.get("reason", ""))
     if reason == "AlreadyExists":
         kind = Refusal.ALREADY_EXISTS
