@@ -16,7 +16,7 @@ from mailhaul_operator.manifests.yaml_tree import documents
 pytestmark = pytest.mark.e2e
 
 ACCEPTED = sorted((REPOSITORY / "tests" / "golden" / "accepted").glob("*.yaml"))
-RELAY = {
+RELAY: dict[str, Any] = {
     "apiVersion": "mailhaul.dev/v1alpha1",
     "kind": "SmtpRelay",
     "spec": {"upstreams": [{"providerRef": {"name": "mailtrap"}}]},
@@ -66,6 +66,10 @@ def test_defaults_are_written_into_the_stored_object(cluster: Cluster, namespace
     assert spec["listeners"] == [{"name": "smtp", "port": 25, "tls": {"mode": "None"}, "lineEndings": "Strict"}]
     assert spec["queue"]["retry"] == {"initial": "1m", "max": "1h"}
     assert spec["limits"]["messageSize"] == "25Mi"
+    assert spec["queue"]["mode"] == "Persistent"
+    assert spec["queue"]["storage"] == {"size": "2Gi", "whenDeleted": "Retain"}
+    assert spec["service"] == {"type": "ClusterIP", "externalTrafficPolicy": "Local", "annotations": {}}
+    assert spec["resources"] == {"requests": {}, "limits": {}}
     assert spec["replicas"] == 1
     assert "allowedNetworks" not in spec["clients"]
 
@@ -79,19 +83,21 @@ def test_columns_tell_whether_mail_leaves_and_why_not(cluster: Cluster, namespac
         "message": "correct the password",
         "lastTransitionTime": _now(),
     }
-    queue = {"queued": 0, "deferred": 3, "held": 94, "dead": 2}
-    _report(cluster, namespace, "relay/columns", {"conditions": [ready], "queue": queue})
+    status = {"conditions": [ready], "queue": {"waiting": 94, "held": 94}, "upstream": "mailtrap"}
+    _report(cluster, namespace, "relay/columns", {**status, "delivered": {"total": 3}})
     header, row = cluster.ask("get", "smtprelays", "columns", "-n", namespace).splitlines()
-    assert header.split()[:7] == ["NAME", "READY", "REASON", "WAITING", "DEFERRED", "HELD", "DEAD"]
-    assert row.split()[:7] == ["columns", "False", "CredentialsRefused", "0", "3", "94", "2"]
-    assert "correct the password" in cluster.ask("get", "relay", "columns", "-n", namespace, "-o", "wide")
+    assert header.split() == ["NAME", "READY", "REASON", "UPSTREAM", "QUEUED", "DELIVERED", "AGE", "MESSAGE"]
+    assert row.split()[:6] == ["columns", "False", "CredentialsRefused", "mailtrap", "94", "3"]
+    assert row.endswith("correct the password")
+    assert "DEAD" in cluster.ask("get", "relay", "columns", "-n", namespace, "-o", "wide")
 
 
 def test_all_kinds_are_in_the_category_mail_and_have_short_names(cluster: Cluster, namespace: str) -> None:
     _relay(cluster, namespace, "listed")
     assert "smtprelay.mailhaul.dev/listed" in cluster.ask("get", "mail", "-n", namespace, "-o", "name")
     for definition in DEFINITIONS:
-        cluster.ask("get", definition.short, "-n", namespace)
+        for short in definition.short:
+            cluster.ask("get", short, "-n", namespace)
 
 
 def test_a_relay_scales_by_its_subresource(cluster: Cluster, namespace: str) -> None:
@@ -133,6 +139,23 @@ def test_conditions_merge_by_their_type(cluster: Cluster, namespace: str) -> Non
 def test_explain_tells_what_a_field_means(cluster: Cluster) -> None:
     told = cluster.ask("explain", "smtprelay.spec.clients.allowedNetworks")
     assert "an empty list trusts nobody" in " ".join(told.split())
+
+
+def _patched(cluster: Cluster, namespace: str, name: str, spec: dict[str, Any]) -> None:
+    patch = json.dumps({"spec": spec})
+    cluster.ask("patch", "relay", name, "-n", namespace, "--type=merge", "-p", patch)
+
+
+def test_an_ephemeral_queue_may_become_persistent_with_any_storage(cluster: Cluster, namespace: str) -> None:
+    spec = {**RELAY["spec"], "queue": {"mode": "Ephemeral"}}
+    _create(cluster, namespace, {**RELAY, "metadata": {"name": "tried-out"}, "spec": spec})
+    storage = {"size": "1Gi", "storageClassName": "fast"}
+    _patched(cluster, namespace, "tried-out", {"queue": {"mode": "Persistent", "storage": storage}})
+
+
+def test_a_volume_may_grow_and_its_fate_may_change(cluster: Cluster, namespace: str) -> None:
+    _relay(cluster, namespace, "growing")
+    _patched(cluster, namespace, "growing", {"queue": {"storage": {"size": "3Gi", "whenDeleted": "Delete"}}})
 
 
 def test_an_immutable_field_stays_through_a_removal_of_its_parent(cluster: Cluster, namespace: str) -> None:

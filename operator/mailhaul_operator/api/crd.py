@@ -36,7 +36,7 @@ def custom_resource_definition(definition: Definition) -> dict[str, Any]:
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
-            "names": {**names, "shortNames": [definition.short], "categories": ["mail"]},
+            "names": {**names, "shortNames": list(definition.short), "categories": ["mail"]},
             "versions": [_version(definition)],
         },
     }

@@ -30,12 +30,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One kind."""
+    """One kind. `short` are its short names, as people say them: one and several."""
 
     model: type[Part]
     plural: str
     singular: str
-    short: str
+    short: tuple[str, str]
     columns: tuple[Column, ...]
     selectable: tuple[str, ...] = ()
     scales: bool = False
@@ -60,7 +60,7 @@ DEFINITIONS = (
         SmtpRelay,
         "smtprelays",
         "smtprelay",
-        "relay",
+        ("relay", "relays"),
         (
             _READY,
             _REASON,
@@ -83,7 +83,7 @@ DEFINITIONS = (
         UpstreamProvider,
         "upstreamproviders",
         "upstreamprovider",
-        "upstream",
+        ("upstream", "upstreams"),
         (
             _READY,
             _REASON,
@@ -102,7 +102,7 @@ DEFINITIONS = (
         MailAlias,
         "mailaliases",
         "mailalias",
-        "alias",
+        ("alias", "aliases"),
         (
             _READY,
             _REASON,

@@ -16,7 +16,8 @@ GENERATED = "<!-- Generated from the models by `python -m mailhaul_operator.api.
 
 def kind_reference(definition: Definition) -> str:
     """Give the page of a kind."""
-    names = f"`kubectl get {definition.plural}`, short `{definition.short}`, category `mail`."
+    short = " or ".join(f"`{name}`" for name in definition.short)
+    names = f"`kubectl get {definition.plural}`, short {short}, category `mail`."
     parts = [GENERATED, f"# {definition.kind}", f"{definition.model.__doc__}", f"`{API_VERSION}`, namespaced. {names}"]
     own = validations(definition.model)
     if own:

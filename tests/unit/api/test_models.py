@@ -87,6 +87,36 @@ def test_an_update_of_other_fields_is_no_refused_change() -> None:
     assert changes(_alias(name="relay"), _alias(name="relay")) == ()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"mode": "Ephemeral"}, {"mode": "Persistent", "storage": {"size": "1Gi", "storageClassName": "fast"}}),
+        ({"storage": {"size": "2Gi"}}, {"storage": {"size": "2Gi", "whenDeleted": "Delete"}}),
+        ({}, {"storage": {"size": "2148Mi"}}),
+        ({"mode": "Ephemeral"}, {"mode": "Ephemeral", "expireAfter": "1h"}),
+    ],
+)
+def test_an_ephemeral_queue_may_become_persistent_and_a_volume_may_grow(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    assert changes(_relay(queue=before), _relay(queue=after)) == ()
+
+
+def test_pods_are_told_in_the_words_of_kubernetes() -> None:
+    toleration = {"key": "mail", "operator": "Exists", "effect": "NoSchedule"}
+    anti = {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "kubernetes.io/hostname"}]}
+    template = {"tolerations": [toleration], "affinity": {"podAntiAffinity": anti}, "labels": {"team": "mail"}}
+    assert _relay(podTemplate=template).spec.pod_template.to_json() == template
+    resources = {"requests": {"cpu": "250m", "ephemeral-storage": "1Gi"}, "limits": {"memory": "1536Mi"}}
+    assert _relay(resources=resources).spec.resources.to_json() == resources
+
+
+def test_a_service_is_exposed_unless_it_is_for_the_cluster_only() -> None:
+    clients: dict[str, Any] = {"allowedNetworks": []}
+    assert not _relay().spec.service.exposed
+    assert _relay(service={"type": "NodePort"}, clients=clients).spec.service.exposed
+
+
 def test_a_refused_change_names_its_field() -> None:
     (refusal,) = changes(_alias(name="relay"), _alias(name="other"))
     assert refusal.path == "spec.relayRef"
