@@ -1,7 +1,9 @@
 """What relays have seen of a provider, stage by stage: each sighting with its time, and the newest of a stage wins.
 
-Sources: probes, deliveries, the last reply, the breaker, the state of the credential. A probe can show only that a From
-is refused; that it is taken shows with an accepted message. Made from reports, used by `provider`. Pure.
+Sources: probes, deliveries, the breaker, the state of the credential, the From domains that are refused. A report's
+probe, breaker and credential are of the settings that run; its last delivery and last reply may be of those before, so
+they count only from `since` on, when the present settings are known to have been in force. A probe can show only that a
+From is refused; that it is taken shows with an accepted message. Made from reports, used by `provider`. Pure.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,61 +21,47 @@ _BEYOND_LOGIN: Final = frozenset({"mail", "rcpt", "data", "end-of-data"})
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A stage passed or failed at a time, and in whose eyes; a failed one has the provider's words if they are known.
-    `sending` tells that a message showed it, not a probe.
-    """
+    """A stage passed or failed at a time; a failed one has the provider's words if they are known."""
 
     stage: ProbeStage
     time: float
     passed: bool
-    report: UpstreamReport
     reply: ReplyReport | None = None
-    sending: bool = False
 
 
-def newest(stage: ProbeStage, reports: Iterable[UpstreamReport], since: float = 0) -> Sighting | None:
-    """Give the newest sighting of a stage, of no earlier time than `since`; at one time a failure wins."""
-    seen = [one for report in reports for one in sightings(report) if one.stage is stage and one.time >= since]
+def newest(stage: ProbeStage, reports: Iterable[UpstreamReport], since: float | None) -> Sighting | None:
+    """Give the newest sighting of a stage; at one time a failure wins. `since` None trusts no delivery yet."""
+    seen = [one for report in reports for one in _sightings(report, since) if one.stage is stage]
     return max(seen, key=lambda one: (one.time, not one.passed), default=None)
 
 
-def sightings(report: UpstreamReport) -> Iterator[Sighting]:
-    """Give everything that a report shows."""
-    yield from _probed(report)
-    yield from _delivered(report)
-    yield from _said(report)
+def _sightings(report: UpstreamReport, since: float | None) -> Iterator[Sighting]:
+    yield from _probed(report, since or 0)
     yield from _broken(report)
     yield from _credential(report)
+    if since is not None:
+        yield from (one for one in _sent(report) if one.time >= since)
 
 
-def _probed(report: UpstreamReport) -> Iterator[Sighting]:
-    if report.probe is None:
+def _probed(report: UpstreamReport, since: float) -> Iterator[Sighting]:
+    if report.probe is None or report.probe.time < since:
         return
     for one in report.probe.stages:
         stage = REACHED if one.stage is ProbeStage.EHLO else one.stage
         if not (stage is SENDER and one.passed):
-            yield Sighting(stage, report.probe.time, one.passed, report, one.reply)
+            yield Sighting(stage, report.probe.time, one.passed, one.reply)
 
 
-def _delivered(report: UpstreamReport) -> Iterator[Sighting]:
-    if report.last_delivery:
-        for stage in _ORDER:
-            yield Sighting(stage, report.last_delivery, True, report, sending=True)
-
-
-def _said(report: UpstreamReport) -> Iterator[Sighting]:
-    """A fault shows its stage failed and those before it passed."""
+def _sent(report: UpstreamReport) -> Iterator[Sighting]:
+    """What messages showed: all stages passed, or those before the one at which the last was refused."""
     last = report.last_reply
-    if last is None or not is_fault(last):
-        return
-    failed = _FAULTS.get(last.fault)
-    if failed:
-        yield Sighting(failed, last.time, False, report, last, sending=True)
-        passed = _ORDER[: _ORDER.index(failed)]
-    else:
-        passed = (REACHED, VERIFIED, LOGGED_IN) if last.stage in _BEYOND_LOGIN else ()
-    for stage in passed:
-        yield Sighting(stage, last.time, True, report, sending=True)
+    if report.last_delivery:
+        yield from (Sighting(stage, report.last_delivery, True) for stage in _ORDER)
+    if last is not None and is_fault(last) and last.stage in _BEYOND_LOGIN and last.fault not in _FAULTS:
+        yield from (Sighting(stage, last.time, True) for stage in _ORDER[:-1])
+    if last is not None and last.fault == "sender" and report.refused_senders:
+        yield from (Sighting(stage, last.time, True) for stage in _ORDER[:-1])
+        yield Sighting(SENDER, last.time, False, last)
 
 
 def _broken(report: UpstreamReport) -> Iterator[Sighting]:
@@ -82,14 +70,18 @@ def _broken(report: UpstreamReport) -> Iterator[Sighting]:
     if report.breaker is not BreakerState.CLOSED and failed:
         last = report.last_reply
         said = last if last and last.fault == report.breaker_fault else None
-        yield Sighting(failed, max(report.breaker_since, said.time if said else 0), False, report, said, sending=True)
+        if said is None and failed is LOGGED_IN:
+            said = report.credential_reply
+        yield Sighting(failed, max(report.breaker_since, said.time if said else 0), False, said)
+        yield from (Sighting(stage, report.breaker_since, True) for stage in _ORDER[: _ORDER.index(failed)])
 
 
 def _credential(report: UpstreamReport) -> Iterator[Sighting]:
     reply = report.credential_reply
     if report.credential is CredentialState.REFUSED:
         time = reply.time if reply else report.breaker_since
-        yield Sighting(LOGGED_IN, time, False, report, reply, sending=True)
+        yield Sighting(LOGGED_IN, time, False, reply)
+        yield from (Sighting(stage, time, True) for stage in (REACHED, VERIFIED))
     elif report.credential in {CredentialState.PROVED, CredentialState.PREVIOUS}:
         # When it was taken is not told: any sighting with a time is newer.
-        yield Sighting(LOGGED_IN, 0, True, report, sending=True)
+        yield from (Sighting(stage, 0, True) for stage in (REACHED, VERIFIED, LOGGED_IN))

@@ -129,7 +129,7 @@ def _ready(facts: ProviderFacts, drafts: Sequence[Draft], causes: Sequence[Cause
         return failing(READY, blocking[0])
     sends = any(one.type == CONDITIONS[ProbeStage.SENDER] and one.status is TRUE for one in drafts)
     worry = next((f"; also {one.reason}: {one.message}" for one in causes if not one.mender.waits), "")
-    if sends or any(one.last_delivery for one in facts.reports):
+    if sends:
         return Draft(READY, TRUE, Reason.MAIL_LEAVES, tidy(f"{facts.endpoint} takes mail{worry}"))
     return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"{facts.endpoint} answers, no mail was sent yet{worry}"))
 

@@ -63,11 +63,15 @@ class ProviderFacts:
         current = last and proved_settings(self.view.provider, frozenset(one.revision for one in self.used))
         return epoch(last.time) if last and current else 0
 
+    @property
+    def since(self) -> float | None:
+        """From when on messages tell of the present settings; None when they have not been tried yet."""
+        probed = [one.probe.time for one in self.reports if one.probe]
+        return self.known_since or min(probed, default=None)
+
     def newest(self, stage: ProbeStage) -> Sighting | None:
-        """Give the newest sighting of a stage, unless the status knows something newer."""
-        return newest(stage, self.reports, self.known_since) or (
-            None if self.remembers(stage) else newest(stage, self.reports)
-        )
+        """Give the newest sighting of a stage."""
+        return newest(stage, self.reports, self.since)
 
     def remembers(self, stage: ProbeStage) -> bool:
         """Whether the previous status says something of a stage with the present settings."""

@@ -238,6 +238,12 @@ class Reason(StrEnum):
         Found.UPSTREAM_REFUSES_FOREIGN_FROM.meaning,
         "add an upstream that keeps a foreign From, or set rewriteFrom",
     )
+    TOO_MANY_ALIASES = Found.TOO_MANY_ALIASES, Found.TOO_MANY_ALIASES.meaning, "spread the aliases over several relays"
+    SERVICE_MONITOR_ABSENT = (
+        Found.SERVICE_MONITOR_ABSENT,
+        Found.SERVICE_MONITOR_ABSENT.meaning,
+        "install the Prometheus operator, or set spec.monitoring.serviceMonitor to false",
+    )
     HOSTNAME_REPEATED = Found.HOSTNAME_REPEATED, Found.HOSTNAME_REPEATED.meaning, "give each its own host name"
     CONFIGURATION_INVALID = (
         Found.CONFIGURATION_INVALID,

@@ -7,7 +7,7 @@ message has been delivered after it. Pure.
 from dataclasses import dataclass
 from typing import Final
 
-from mailhaul_contract.config import AuthMechanism, Upstream, UpstreamKind
+from mailhaul_contract.config import Upstream, UpstreamKind
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
 from mailhaul_operator.assess.causes import Cause
 from mailhaul_operator.assess.reasons import Reason
@@ -111,9 +111,8 @@ class Judge:
             return True
         if report.probe and report.probe.stages:
             return True
-        known = report.credential is not CredentialState.UNPROVED
-        needs_none = settings is not None and settings.auth is AuthMechanism.NONE
-        return known or (needs_none and report.last_delivery > 0)
+        # The last delivery may have been with other settings: it proves nothing.
+        return report.credential is not CredentialState.UNPROVED
 
 
 def is_fault(reply: ReplyReport) -> bool:
