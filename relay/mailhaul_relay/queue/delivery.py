@@ -49,7 +49,7 @@ class Courier:
                 batches = [] if self.stopping else rounds.next_batches(self._ways.views, self.clock())
                 if not batches:
                     break
-                await self._send_all(rounds, batches)
+                await (self._send(rounds, batches[0]) if len(batches) == 1 else self._send_all(rounds, batches))
             else:
                 rounds.postpone(self.clock() + FAULT_DELAY)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must neither vanish nor spin
@@ -64,9 +64,6 @@ class Courier:
         await self._ways.stop(grace)
 
     async def _send_all(self, rounds: Round, batches: list[Batch]) -> None:
-        if len(batches) == 1:
-            await self._send(rounds, batches[0])
-            return
         ended = await asyncio.gather(*(self._send(rounds, batch) for batch in batches), return_exceptions=True)
         for one in ended:
             if isinstance(one, BaseException):

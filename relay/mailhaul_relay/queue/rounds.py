@@ -6,15 +6,14 @@ while its due recipients are tried at one candidate after the other. Nothing her
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from mailhaul_contract.config import Upstream
 from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
-from mailhaul_relay.policy.alignment import leaving_domain
 from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
-from mailhaul_relay.policy.routing import Refuse, Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.routing import Send, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
 
@@ -35,6 +34,15 @@ class Batch:
     upstream: str
     indexes: tuple[int, ...]
     transmission: Transmission
+
+
+class _Group(NamedTuple):
+    """Recipients with the same may travel together."""
+
+    upstream: str
+    sender: str
+    head: bytes
+    from_domain: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +68,17 @@ class Round:
 
     def next_batches(self, views: Views, now: float) -> list[Batch]:
         """Route what is still open; what has no upstream now is settled to wait. Empty when the round is over."""
-        groups: dict[tuple[str, str, bytes], list[int]] = {}
+        groups: dict[_Group, list[int]] = {}
         for index in sorted(self._open):
             recipient, progress = self.message.envelope.recipients[index], self.message.progress[index]
             seen = views(self._tried.get(index, _NONE))
             decision = route(self._running, self.message.envelope, recipient, progress, seen, now)
-            match decision:
-                case Send(upstream):
-                    groups.setdefault(self._group(upstream, index, now), []).append(index)
-                case Wait():
-                    self._wait(index, decision, now)
-                case Refuse(outcome):
-                    self._settle(index, "", outcome, now)
+            if isinstance(decision, Send):
+                groups.setdefault(self._group(decision.upstream, index, now), []).append(index)
+            elif isinstance(decision, Wait):
+                self._wait(index, decision, now)
+            else:
+                self._settle(index, "", decision.outcome, now)
         return [self._batch(key, indexes) for key, indexes in groups.items()]
 
     def apply(self, batch: Batch, outcomes: tuple[Outcome, ...], now: float) -> None:
@@ -90,31 +97,25 @@ class Round:
             self.message = self.message.with_progress({index: later})
         self._open.clear()
 
-    def _group(self, upstream: str, index: int, now: float) -> tuple[str, str, bytes]:
-        recipient = self.message.envelope.recipients[index]
-        rewritten = rewrite(self._running, self._upstream(upstream), self.message, recipient, now)
-        return upstream, rewritten.sender, rewritten.head
+    def _group(self, name: str, index: int, now: float) -> "_Group":
+        recipient, upstream = self.message.envelope.recipients[index], self._running.upstream(name)
+        assert upstream is not None, "route names upstreams of the running configuration only"
+        rewritten = rewrite(self._running, upstream, self.message, recipient, now)
+        return _Group(name, rewritten.sender, rewritten.head, rewritten.from_domain)
 
-    def _upstream(self, name: str) -> Upstream:
-        chosen = self._running.upstream(name)
-        assert chosen is not None, "route names upstreams of the running configuration only"
-        return chosen
-
-    def _batch(self, key: tuple[str, str, bytes], indexes: list[int]) -> Batch:
-        upstream, sender, head = key
+    def _batch(self, group: "_Group", indexes: list[int]) -> Batch:
         envelope = self.message.envelope
-        recipients = [envelope.recipients[i] for i in indexes]
         transmission = Transmission(
             id=envelope.id,
-            sender=sender,
-            recipients=tuple(one.final for one in recipients),
-            head=head,
+            sender=group.sender,
+            recipients=tuple([envelope.recipients[i].final for i in indexes]),
+            head=group.head,
             body=self.message.body,
-            from_domain=leaving_domain(self._running, self._upstream(upstream), envelope, recipients[0]) or "",
+            from_domain=group.from_domain,
             eight_bit=envelope.eight_bit,
             utf8=envelope.utf8,
         )
-        return Batch(upstream, tuple(indexes), transmission)
+        return Batch(group.upstream, tuple(indexes), transmission)
 
     def _wait(self, index: int, wait: Wait, now: float) -> None:
         """No candidate now: what was just tried says when and why, else the closed upstreams do."""

@@ -57,6 +57,9 @@ class SmtpTransport:
 
     async def deliver(self, transmission: Transmission) -> Delivery:
         """See `interface.Transport`. A cancellation after the final dot is taken in, and the delivery returned."""
+        if len(transmission.recipients) == 1:
+            sent = await self._send(transmission, transmission.recipients)
+            return Delivery((sent.outcomes[0] or _NOT_REACHED,), self._endpoint)
         outcomes: dict[str, Outcome] = {}
         waiting = list(dict.fromkeys(transmission.recipients))
         limit = self._upstream.behavior.max_recipients or MAX_RECIPIENTS

@@ -12,6 +12,8 @@ MAX_LINE = 4096
 """Octets of one line with its CR; RFC 5321 section 4.5.3.1.5 says 512, real servers say more."""
 MAX_LINES = 100
 MAX_TEXT = 512
+_CODES = {str(code).encode(): code for code in range(200, 600)}
+_SEPARATORS = frozenset({b" ", b"-", b""})
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class Answer:
         enhanced = _enhanced(self.lines[0])
         if not enhanced:
             return Reply(self.code, "", _printable(b" ".join(self.lines)))
-        text = b" ".join(line.removeprefix(enhanced).removeprefix(b" ") for line in self.lines)
+        text = b" ".join([line.removeprefix(enhanced).removeprefix(b" ") for line in self.lines])
         return Reply(self.code, enhanced.decode("ascii"), _printable(text))
 
 
@@ -80,17 +82,17 @@ class ReplyParser:
 
     def _take(self, line: bytes) -> bool:
         """Take one line; true when it ends a reply."""
-        code, separator = line[:3], line[3:4]
-        if len(code) != 3 or not code.isdigit() or code[0] not in b"2345":
+        code, separator = _CODES.get(line[:3]), line[3:4]
+        if code is None:
             self._break("a line does not begin with a reply code")
-        elif separator not in (b" ", b"-", b""):
+        elif separator not in _SEPARATORS:
             self._break("a reply code is not followed by a blank or a hyphen")
-        elif self._lines and int(code) != self._code:
+        elif self._lines and code != self._code:
             self._break("the lines of one reply have different codes")
         elif len(self._lines) >= MAX_LINES:
             self._break("a reply has too many lines")
         else:
-            self._code = int(code)
+            self._code = code
             self._lines.append(line[4:])
             return separator != b"-"
         return False

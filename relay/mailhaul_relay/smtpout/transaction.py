@@ -46,7 +46,8 @@ class Transaction:
         """Do it. Raises only CancelledError, and that only before the final dot."""
         self._connection.used += 1
         try:
-            ready = await self._offer(timeouts)
+            at_once = self._connection.capabilities.pipelining
+            ready = await (self._offer_at_once(timeouts) if at_once else self._offer_in_turn(timeouts))
             if ready and self._accepted:
                 await self._send(timeouts)
             else:
@@ -59,13 +60,8 @@ class Transaction:
             self.is_stale = self.is_stale or (untouched and self._wire.lost is not None)
             self._fill(classify_exception(self._stage, error))
 
-    async def _offer(self, timeouts: Timeouts) -> bool:
-        """Send the envelope; true when DATA was answered 354."""
-        if self._connection.capabilities.pipelining:
-            return await self._offer_at_once(timeouts)
-        return await self._offer_in_turn(timeouts)
-
     async def _offer_at_once(self, timeouts: Timeouts) -> bool:
+        """Send the envelope in one write; true when DATA was answered 354."""
         wire, prepared = self._wire, self._prepared
         reset = b"RSET\r\n" if self._connection.needs_reset else b""
         commands = b"".join((reset, prepared.mail, *prepared.recipients, b"DATA\r\n"))
@@ -105,6 +101,7 @@ class Transaction:
         self._stage = Stage.DATA
 
     async def _offer_in_turn(self, timeouts: Timeouts) -> bool:
+        """Send the envelope command by command; true when DATA was answered 354."""
         wire = self._wire
         if self._connection.needs_reset:
             self._take_reset(await self._ask(b"RSET\r\n", timeouts.mail))

@@ -7,6 +7,7 @@ update never encodes the envelope. Fails with `Unreadable`, upon which the messa
 import json
 from typing import Any
 
+from mailhaul_relay.model.compact_json import compact_encoder
 from mailhaul_relay.model.message import UNTRIED, Envelope, Origin, Progress, Recipient, State
 
 VERSION = 1
@@ -18,7 +19,7 @@ OPEN = BITS[State.QUEUED] | BITS[State.DEFERRED] | BITS[State.HELD]
 
 _ENVELOPE = (str, list, str, str, float, int, str, bool, bool)
 _PROGRESS = (str, float, int, int, str, str, str, str, int, str, float, float)
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_encode = compact_encoder(allow_nan=False)
 
 
 class Unreadable(Exception):  # noqa: N818 - the word of the documentation

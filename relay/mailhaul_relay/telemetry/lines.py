@@ -45,7 +45,8 @@ class LineWriter:
             if self.dropped > self._told:
                 self._append(self._notice())
             self._append(data)
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def flush(self) -> None:
         """Write what fits without blocking."""

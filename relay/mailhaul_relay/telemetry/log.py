@@ -7,7 +7,6 @@ Lines are ASCII (control characters and everything that a terminal could act on 
 A closed or full standard error is not the mail's problem: see `lines`.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from typing import Any
 import re2
 
 from mailhaul_contract.addresses import Address
+from mailhaul_relay.model.compact_json import compact_encoder
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.ports.clock import Clock, wall_clock
 
@@ -81,7 +81,7 @@ def _plain(value: object) -> Any:  # noqa: ANN401 - what JSON can hold
             return f"<{type(value).__name__}>"
 
 
-_encode = json.JSONEncoder(default=_plain, separators=(",", ":"), check_circular=False).encode
+_encode = compact_encoder(_plain)
 
 
 def _without_addresses(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
