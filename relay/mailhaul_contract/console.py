@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "check resources in YAML files: findings with file, line and remedy",
     ),
     "render": ("mailhaul_operator.cli:render", "print what the resources become"),
+    "operator": ("mailhaul_operator.serve.command:operator", "serve: run the operator of a cluster"),
     "status": ("mailhaul_operator.cli:status", "does mail leave, and if not, why: here, or in a cluster"),
     "send-test": ("mailhaul_operator.cluster.commands:send_test", "a mail through a relay in a cluster, followed"),
 }

@@ -99,6 +99,15 @@ class Cache:
         """Give the keys of all resources of a kind, in a stable order."""
         return tuple(sorted(key for key in self._resources if key.kind == kind))
 
+    def heads(self, kind: str) -> tuple[Body, ...]:
+        """Give kind and metadata (namespace, name, uid) of every object of a kind, as `remove` needs them."""
+        uids = {key: one.uid for key, one in self._resources.items() if key.kind == kind}
+        uids |= {key: one.belongs.uid for key, one in self._objects.items() if key.kind == kind}
+        return tuple(
+            {"kind": kind, "metadata": {"namespace": key.namespace, "name": key.name, "uid": uid}}
+            for key, uid in sorted(uids.items())
+        )
+
     def relay(self, namespace: str, name: str) -> SmtpRelay | None:
         """Give a relay that parses."""
         found = self._resources.get(Key("SmtpRelay", namespace, name))

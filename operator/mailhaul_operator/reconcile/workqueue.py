@@ -10,19 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import random
-from typing import NamedTuple
 
-
-class Key(NamedTuple):
-    """A resource by kind (`SmtpRelay`, `UpstreamProvider`, `MailAlias`), namespace and name."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
-
+from mailhaul_operator.wire.key import Key
 
 Work = Callable[[Key], Awaitable[float | None]]
 """One pass. Gives the seconds after which it wants to come again; None when the resource is gone."""

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from mailhaul_operator.reconcile.workqueue import Key, Pace, Turn, Work, WorkQueue
+from mailhaul_operator.reconcile.workqueue import Pace, Turn, Work, WorkQueue
+from mailhaul_operator.wire.key import Key
 
 pytestmark = pytest.mark.looptime
 

@@ -1,0 +1,50 @@
+"""Replicas that are to go deliver what they hold first: who is asked to drain, and who may still hold mail.
+
+`relay` gives the orders and keeps the workload's size by `holding`. What is not known counts as mail: a replica that
+does not answer, or that has not stopped taking mail, stays. Pure.
+"""
+
+from collections.abc import Iterable
+
+from mailhaul_contract.report import RelayReport
+from mailhaul_operator.assess.view import PodView
+
+
+def orders(pods: Iterable[PodView], wanted: int) -> dict[str, bool]:
+    """Give which pods to tell, by name: True to drain, False to go on as before."""
+    told: dict[str, bool] = {}
+    for pod in pods:
+        if pod.ordinal is None or pod.terminating or not isinstance(pod.report, RelayReport):
+            continue
+        leaves = pod.ordinal >= wanted
+        if pod.report.draining is not leaves:
+            told[pod.name] = leaves
+    return told
+
+
+def holding(pods: Iterable[PodView], before: Iterable[PodView], wanted: int, replicas: int) -> frozenset[int]:
+    """Give the ordinals of `replicas` that are above the wanted ones and may hold mail.
+
+    One that is empty must have been so in the pass `before` too: a message that was under way when the order came is
+    accepted between two reports.
+    """
+    return frozenset(range(wanted, replicas)) - (_empty(pods) & _empty(before))
+
+
+def held(pods: Iterable[PodView], wanted: int) -> dict[str, int]:
+    """Give how many messages each leaving replica holds, by name, as far as it is known."""
+    leaving = [one for one in pods if one.ordinal is not None and one.ordinal >= wanted]
+    return {one.name: _messages(one.report) for one in leaving if isinstance(one.report, RelayReport)}
+
+
+def _empty(pods: Iterable[PodView]) -> set[int | None]:
+    return {one.ordinal for one in pods if isinstance(one.report, RelayReport) and _is_empty(one.report)}
+
+
+def _is_empty(report: RelayReport) -> bool:
+    return report.draining and not report.accepting and _messages(report) == 0
+
+
+def _messages(report: RelayReport) -> int:
+    queue = report.queue
+    return queue.queued + queue.deferred + queue.held + queue.dead + queue.quarantined

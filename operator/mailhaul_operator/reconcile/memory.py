@@ -1,0 +1,187 @@
+"""What the passes over relays found, for the passes over providers and aliases and for the relay's own next one.
+
+Lost at a restart without harm: the first passes bring it back, and until then what is not known changes nothing. Pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from mailhaul_contract.config import AuthMechanism, UpstreamKind
+from mailhaul_contract.names import SECRET_API_TOKEN
+from mailhaul_contract.report import BreakerState, CredentialState, RelayReport
+from mailhaul_operator.api.smtprelay import SmtpRelay
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.assess.view import PodView, UsedBy
+from mailhaul_operator.plan.findings import Finding, ObjectRef
+from mailhaul_operator.plan.snapshot import Manifest, Plan, Snapshot
+from mailhaul_operator.reconcile.forwarding import Forwarding, Outline
+from mailhaul_operator.wire.key import Key
+
+
+@dataclass(frozen=True, slots=True)
+class RelayPass:
+    """One pass over a relay: what was planned from what, and what its pods then reported. `ready` is False only when
+    its Ready condition is; `holding` are the leaving replicas that may hold mail.
+    """
+
+    snapshot: Snapshot = field(repr=False)
+    plan: Plan
+    objects: tuple[Manifest, ...] = field(repr=False)
+    pods: tuple[PodView, ...] = ()
+    ready: bool = True
+    holding: frozenset[int] = frozenset()
+
+    @property
+    def relay(self) -> SmtpRelay:
+        """The relay as it was planned."""
+        return self.snapshot.relay
+
+    @property
+    def token(self) -> str:
+        """What opens its pods' HTTP; empty before the first plan with a configuration."""
+        secret = self.plan.secret or self.snapshot.existing
+        return secret.get(SECRET_API_TOKEN, b"").decode(errors="replace")
+
+    @property
+    def reports(self) -> Mapping[str, RelayReport]:
+        """The reports of pods that are not about to go, by name."""
+        staying = (one for one in self.pods if not one.terminating)
+        return {one.name: one.report for one in staying if isinstance(one.report, RelayReport)}
+
+    @property
+    def applied(self) -> bool:
+        """Whether there are reports, and all of them are of the configuration that was planned."""
+        reports = self.reports.values()
+        return bool(reports) and all(one.digest == self.plan.digest for one in reports)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a second may change something: a pod is not yet with the plan or does not answer yet, or a credential
+        is about to be tried.
+        """
+        staying = [one for one in self.pods if not one.terminating]
+        return len(self.reports) < len(staying) or not self.applied or CredentialState.UNPROVED in self._credentials()
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a credential is unproved or failing, so that its Secret is soon read again."""
+        return not self.applied or bool(self._credentials() - {CredentialState.PROVED})
+
+    def _credentials(self) -> set[CredentialState]:
+        """The states of the credentials of upstreams that are tried now; those behind a breaker are not."""
+        settings = self.plan.config.upstreams if self.plan.config else ()
+        needing = {one.name for one in settings if one.kind is UpstreamKind.SMTP and one.auth is not AuthMechanism.NONE}
+        there = [one for report in self.reports.values() for one in report.upstreams if one.name in needing]
+        unproved = {CredentialState.UNPROVED}
+        return {one.credential for one in there if one.breaker is BreakerState.CLOSED or {one.credential} != unproved}
+
+    def proved(self) -> frozenset[str]:
+        """Give the providers whose current credential every ready pod has proved."""
+        ready = [one.report for one in self.pods if one.ready and not one.terminating]
+        reports = [one for one in ready if isinstance(one, RelayReport)]
+        if not reports or len(reports) < len(ready) or not self.applied:
+            return frozenset()
+        of: dict[str, bool] = {}
+        for upstream in (upstream for report in reports for upstream in report.upstreams):
+            proved = upstream.credential is CredentialState.PROVED
+            of[upstream.provider] = of.get(upstream.provider, True) and proved
+        return frozenset(provider for provider, proved in of.items() if proved)
+
+    def uses(self, provider: str) -> tuple[UsedBy, ...]:
+        """Give how this relay uses a provider of its namespace, a value for each of its upstreams."""
+        handles = [one.name for one in self.relay.spec.upstreams if one.provider_ref.name == provider]
+        return tuple(self._use(handle) for handle in handles)
+
+    def generation_of(self, provider: str) -> int:
+        """Give the generation of a provider that was planned; -1 when it was not there."""
+        found = self.snapshot.resources.provider(self.snapshot.namespace, provider)
+        return found.metadata.generation if found else -1
+
+    def _use(self, handle: str) -> UsedBy:
+        by_pod = {pod: {one.name: one for one in report.upstreams} for pod, report in self.reports.items()}
+        found = {pod: upstreams[handle] for pod, upstreams in by_pod.items() if handle in upstreams}
+        revisions = {one.secret_revision for one in self.reports.values()}
+        return UsedBy(
+            *self.relay.metadata.key,
+            handle,
+            reports=tuple(found.values()),
+            reporting=tuple(found),
+            revision=revisions.pop() if len(revisions) == 1 else "",
+            settled=self.applied,
+        )
+
+    def findings(self, about: ObjectRef) -> tuple[Finding, ...]:
+        """Give what the plan found about a resource."""
+        return tuple(one for one in self.plan.findings if about in (one.object, one.rival))
+
+
+class Memory:
+    """The last pass of each relay."""
+
+    def __init__(self) -> None:
+        self._passes: dict[Key, RelayPass] = {}
+        self._outlines: dict[Key, Outline] = {}
+        self._forwarding: dict[Key, Mapping[ObjectRef, Forwarding]] = {}
+
+    def last(self, relay: Key) -> RelayPass | None:
+        """Give the last pass over a relay."""
+        return self._passes.get(relay)
+
+    def remember(self, relay: Key, one: RelayPass) -> frozenset[Key]:
+        """Keep a pass; gives the providers and aliases to which it is news."""
+        before, known = self._passes.get(relay), self._forwarding.get(relay, {})
+        outline = self._outlines.get(relay)
+        if outline is None or outline.plan is not one.plan:
+            outline = self._outlines[relay] = Outline.of(one.plan)
+        aliases_there = one.snapshot.resources.aliases
+        now = outline.forwarding(aliases_there, one.reports, applied=one.applied, ready=one.ready)
+        self._passes[relay], self._forwarding[relay] = one, now
+        aliases = {alias for alias in {*known, *now} if known.get(alias) != now.get(alias)}
+        return _changed_providers(before, one) | {Key(*alias_key(alias)) for alias in aliases}
+
+    def forget(self, relay: Key) -> frozenset[Key]:
+        """Drop a relay that is gone; gives the providers and aliases to which it is news."""
+        before, known = self._passes.pop(relay, None), self._forwarding.pop(relay, {})
+        self._outlines.pop(relay, None)
+        return _changed_providers(before, None) | {Key(*alias_key(alias)) for alias in known}
+
+    def uses(self, relays: Iterable[Key], provider: UpstreamProvider) -> tuple[UsedBy, ...]:
+        """Give every use of a provider by these relays; none is settled with settings that are not planned yet."""
+        name, generation = provider.metadata.name, provider.metadata.generation
+        passes = [one for key in relays if (one := self._passes.get(key))]
+        return tuple(
+            replace(use, settled=use.settled and one.generation_of(name) == generation)
+            for one in passes
+            for use in one.uses(name)
+        )
+
+    def knows(self, relays: Iterable[Key]) -> bool:
+        """Whether each of these relays has had its first pass."""
+        return all(key in self._passes for key in relays)
+
+    def findings(self, relays: Iterable[Key], about: ObjectRef) -> tuple[Finding, ...]:
+        """Give what the plans of these relays found about a resource, each once."""
+        found = (one for key in relays if (last := self._passes.get(key)) for one in last.findings(about))
+        return tuple(dict.fromkeys(found))
+
+    def forwarding(self, relay: Key, alias: ObjectRef) -> Forwarding | None:
+        """Give what a relay does for an alias; None when it has not been planned yet."""
+        return self._forwarding.get(relay, {}).get(alias)
+
+
+def alias_key(reference: ObjectRef) -> tuple[str, str, str]:
+    """Give the parts of a key."""
+    return reference.kind, reference.namespace, reference.name
+
+
+def _changed_providers(before: RelayPass | None, after: RelayPass | None) -> frozenset[Key]:
+    """The providers of which two passes over one relay tell something different."""
+    there = [one for one in (before, after) if one is not None]
+    names = {(one.relay.metadata.namespace, up.provider_ref.name) for one in there for up in one.relay.spec.upstreams}
+    return frozenset(Key("UpstreamProvider", *name) for name in names if _told(before, name) != _told(after, name))
+
+
+def _told(one: RelayPass | None, provider: tuple[str, str]) -> object:
+    if one is None:
+        return None
+    return one.uses(provider[1]), one.generation_of(provider[1]), one.findings(ObjectRef("UpstreamProvider", *provider))

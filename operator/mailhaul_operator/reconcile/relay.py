@@ -1,0 +1,150 @@
+"""`reconcile_relay`: one pass over one SmtpRelay, from the world as it is to a status that is true.
+
+Called by `passes` for each key that is due. It reads, decides by `plan` and `assess`, and acts by `effects`; every step
+is level-based, so a pass that is cut anywhere is made good by the next. Refusals that pass by themselves bring it back
+soon; those that need somebody are obstacles in the status.
+"""
+
+import asyncio
+from dataclasses import replace
+
+from mailhaul_contract.names import SECRET_REVISION
+from mailhaul_operator.api.relay_status import SmtpRelayStatus
+from mailhaul_operator.api.smtprelay import SmtpRelay
+from mailhaul_operator.assess.relay import assess_relay
+from mailhaul_operator.assess.view import PodView, RelayView
+from mailhaul_operator.effects.apply import Applied
+from mailhaul_operator.effects.pods import post_drain
+from mailhaul_operator.effects.prune import prune
+from mailhaul_operator.observe.gather import Gathered, LastPass
+from mailhaul_operator.observe.resources import Seen
+from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.reconcile import draining
+from mailhaul_operator.reconcile.memory import RelayPass
+from mailhaul_operator.reconcile.nudging import Target
+from mailhaul_operator.reconcile.pace import BUSY, FAILED, STEADY, after_status
+from mailhaul_operator.reconcile.planning import planned
+from mailhaul_operator.reconcile.proof import proved_handles
+from mailhaul_operator.reconcile.telling import tell, tell_invalid
+from mailhaul_operator.reconcile.world import World
+from mailhaul_operator.wire.key import Key
+from mailhaul_operator.wire.refused import Refused
+
+
+async def reconcile_relay(world: World, key: Key) -> float | None:
+    """Make one relay as it should be, and say what is so; gives the seconds until it wants to come again."""
+    seen = world.cache.resource(key)
+    if seen is None or seen.going:
+        _forget(world, key)
+        return None
+    if not isinstance(seen.model, SmtpRelay):
+        return await tell_invalid(world, seen)
+    gathered = await world.gatherer.gather(key, await _facts(world, seen.model), _last(world, key), world.clock())
+    if gathered is None or isinstance(gathered, Refused):
+        return FAILED
+
+    made = planned(world.memory.last(key), gathered.snapshot)
+    applied = await _apply(world, gathered, made)
+    await world.nudges.nudge(key, _as_last_seen(world, key, gathered.pods), _target(made))
+    pods = await _ask(world, key, gathered.pods, made)
+    await _drain(made, pods)
+    made = replace(made, pods=pods, holding=_holding(world, key, gathered, pods))
+    view = _view(world, seen, gathered, made, applied)
+    status = assess_relay(view)
+    told = await tell(world, seen, view.relay.status, status)
+
+    ready = all((one.type, one.status) != ("Ready", "False") for one in status.conditions)
+    world.want(world.memory.remember(key, replace(made, ready=ready)))
+    return min(told, _again(made, applied, status, world.chance()))
+
+
+def _forget(world: World, key: Key) -> None:
+    """A relay that is gone: what was made for it goes with it, by its ownerReferences."""
+    world.reporters.forget(key)
+    world.gatherer.forget(key)
+    world.nudges.forget(key)
+    world.written.pop(key, None)
+    world.want(world.memory.forget(key))
+
+
+async def _facts(world: World, relay: SmtpRelay) -> Facts:
+    external = any(one.spec.auth.external_secret is not None for one in world.cache.providers_of(relay))
+    missing = external and not world.facts.now.external_secrets
+    return await world.facts.wanted(wants=missing or relay.spec.monitoring.service_monitor)
+
+
+def _last(world: World, key: Key) -> LastPass:
+    """What the last pass knew. After a restart nobody knows who holds mail, so the workload is not made smaller."""
+    last = world.memory.last(key)
+    if last is None:
+        workload = world.cache.get("StatefulSet", key.namespace, key.name) or {}
+        return LastPass(holding=frozenset(range((workload.get("spec") or {}).get("replicas", 0))))
+    return LastPass(last.holding, last.proved(), urgent=last.is_urgent)
+
+
+async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
+    applied = await world.applier.apply(made.objects, gathered.owner)
+    if applied.complete:
+        gone, refusals = await prune(world.api, world.cache, made.objects, gathered.owner)
+        applied.changed += gone
+        applied.failures += refusals
+    return applied
+
+
+def _as_last_seen(world: World, key: Key, pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
+    """The pods as they are, with what they reported in the last pass."""
+    last = world.memory.last(key)
+    reports = last.reports if last else {}
+    return tuple(replace(one, report=reports.get(one.name)) for one in pods)
+
+
+def _target(made: RelayPass) -> Target:
+    return Target(made.plan.digest, made.plan.secret.get(SECRET_REVISION, b"").decode())
+
+
+async def _ask(world: World, key: Key, pods: tuple[PodView, ...], made: RelayPass) -> tuple[PodView, ...]:
+    """Give the pods with what they report now."""
+    reports = await world.reporters.fetch(key, pods, made.token, world.clock())
+    return tuple(replace(one, report=reports[one.name]) for one in pods)
+
+
+async def _drain(made: RelayPass, pods: tuple[PodView, ...]) -> None:
+    orders = draining.orders(pods, made.relay.spec.replicas)
+    by_name = {one.name: one for one in pods}
+    await asyncio.gather(*(post_drain(by_name[name], drains, made.token) for name, drains in orders.items()))
+
+
+def _holding(world: World, key: Key, gathered: Gathered, pods: tuple[PodView, ...]) -> frozenset[int]:
+    last, relay = world.memory.last(key), gathered.snapshot.relay
+    before = last.pods if last else ()
+    return draining.holding(pods, before, relay.spec.replicas, gathered.workload.wanted)
+
+
+def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied: Applied) -> RelayView:
+    relay = made.relay
+    port = relay.spec.listeners[0].port if relay.spec.listeners else 25
+    host = f"{relay.metadata.name}.{relay.metadata.namespace}.svc.cluster.local"
+    return RelayView(
+        relay=relay.model_copy(update={"status": SmtpRelayStatus.from_json(seen.status) if seen.status else None}),
+        plan=made.plan,
+        now=world.clock(),
+        workload=gathered.workload,
+        pods=made.pods,
+        obstacles=(*gathered.obstacles, *applied.obstacles),
+        holding=draining.held(made.pods, relay.spec.replicas),
+        address=f"{host}:{port}",
+        ephemeral=relay.spec.queue.mode == "Ephemeral",
+        proved=proved_handles(world.cache, relay, made.plan),
+    )
+
+
+def _again(made: RelayPass, applied: Applied, status: SmtpRelayStatus, chance: float) -> float:
+    if applied.failures:
+        return FAILED
+    if applied.changed or applied.waiting or made.holding or (made.pods and made.is_busy):
+        return BUSY
+    if any((one.type, one.status) == ("Reconciling", "True") for one in status.conditions) and made.pods:
+        return BUSY
+    if made.pods:
+        return STEADY
+    return after_status(status.conditions, chance)

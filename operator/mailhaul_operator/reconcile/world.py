@@ -1,0 +1,104 @@
+"""`World`: everything that a pass works with, put together once. It decides nothing.
+
+`serve` makes it; `handlers` hand it what was seen; the passes use its parts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import random
+from typing import Any, Protocol
+
+from mailhaul_operator.effects.api import Api
+from mailhaul_operator.effects.apply import Applier
+from mailhaul_operator.observe.cache import Cache
+from mailhaul_operator.observe.gather import Gatherer
+from mailhaul_operator.observe.namespaces import Namespaces
+from mailhaul_operator.observe.reports import Reporters
+from mailhaul_operator.observe.secrets import SecretReader
+from mailhaul_operator.plan.naming import MANAGED_BY, MANAGER
+from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.reconcile.facts import ClusterFacts
+from mailhaul_operator.reconcile.memory import Memory
+from mailhaul_operator.reconcile.nudging import Nudges
+from mailhaul_operator.reconcile.probes import Probes
+from mailhaul_operator.reconcile.scope import OWN
+from mailhaul_operator.wire.key import Key
+from mailhaul_operator.wire.kinds import Body
+from mailhaul_operator.wire.objects import labels
+
+
+class Wishes(Protocol):
+    """Takes keys that want a pass; `workqueue.WorkQueue` is one."""
+
+    def add(self, key: Key) -> None:
+        """Want a pass now."""
+
+    def add_after(self, key: Key, delay: float) -> None:
+        """Want a pass after so many seconds at the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """This operator: the name under which it posts events, and the namespaces that it serves; none are all."""
+
+    identity: str
+    namespaces: tuple[str, ...] = ()
+
+
+class World:
+    """`clock` gives seconds since the epoch; `written` has when each status was. Set `queue` before the first edge."""
+
+    queue: Wishes
+
+    def __init__(self, api: Api, facts: Facts, who: Who, clock: Callable[[], float]) -> None:
+        self.api, self.who, self.clock = api, who, clock
+        self.chance = random
+        self.cache = Cache()
+        self.holders = SecretReader(api, clock, who.namespaces)
+        self.gatherer = Gatherer(self.cache, self.holders, Namespaces(api, clock), api)
+        self.applier = Applier(api, self.cache, clock)
+        self.reporters = Reporters()
+        self.memory = Memory()
+        self.probes = Probes(self.memory)
+        self.written: dict[Key, float] = {}
+        self.nudges = Nudges(api, clock)
+        self.facts = ClusterFacts(api, facts, clock)
+
+    def seen(self, body: dict[str, Any]) -> None:
+        """Take an object as it is now: remember it, and want a pass for whatever it is about."""
+        self.want(self.put(body))
+
+    def gone(self, body: dict[str, Any]) -> None:
+        """Take notice that an object was deleted, or left the selection."""
+        self.want(self.remove(body))
+
+    def put(self, body: dict[str, Any]) -> frozenset[Key]:
+        """Remember an object; gives the keys that it is about."""
+        if _is_foreign(body):
+            changed = self.holders.put(body)
+            return self.cache.naming(changed) if changed else frozenset()
+        return self.cache.put(body)
+
+    def remove(self, body: dict[str, Any]) -> frozenset[Key]:
+        """Forget an object; gives the keys that it was about."""
+        if _is_foreign(body):
+            return self.cache.naming(self.holders.remove(body))
+        return self.cache.remove(body)
+
+    def heads(self, kind: str) -> tuple[Body, ...]:
+        """Give kind and metadata of every object of a kind that is remembered."""
+        return self.cache.heads(kind)
+
+    def want(self, keys: frozenset[Key]) -> None:
+        """Want a pass for each of these."""
+        for key in keys:
+            self.queue.add(key)
+
+    def own(self) -> tuple[Key, ...]:
+        """Give every resource of ours."""
+        return tuple(key for kind in OWN for key in self.cache.resources(kind))
+
+
+def _is_foreign(body: dict[str, Any]) -> bool:
+    """Whether it is a Secret that a user made."""
+    return body.get("kind") == "Secret" and labels(body).get(MANAGED_BY) != MANAGER

@@ -1,0 +1,64 @@
+"""kopf, embedded: only its watches, with every habit of it that writes into the cluster turned off.
+
+`running` starts it once the lease is held. A task of it that dies ends it, and so the process, which starts anew.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import kopf
+
+from mailhaul_operator.handlers import Sink, register
+from mailhaul_operator.reconcile.scope import Watched
+
+WATCH_SECONDS = 300
+"""The API server ends a watch after this time; the next one goes on from there."""
+_TALKATIVE = ("kopf._core.reactor.running", "kopf._core.reactor.observation", "kopf._core.engines.peering")
+
+
+async def watch(
+    scope: Iterable[Watched],
+    to: Sink,
+    namespaces: tuple[str, ...],
+    kubeconfig: Path | None,
+    flags: tuple[asyncio.Event, asyncio.Event],
+) -> None:
+    """Watch until the first of the flags is set, to stop; the second is set here, once the watches begin."""
+    stop, ready = flags
+    registry, settings = kopf.OperatorRegistry(), _settings(bool(namespaces))
+    register(registry, settings, scope, to)
+    if kubeconfig is None:
+        kopf.on.login(registry=registry)(kopf.login_with_service_account)
+    else:
+        os.environ["KUBECONFIG"] = str(kubeconfig)
+        kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    await kopf.operator(
+        registry=registry,
+        settings=settings,
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        stop_flag=stop,
+        ready_flag=ready,
+    )
+
+
+def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = in_namespaces
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.client_timeout = WATCH_SECONDS + 30
+    settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = 0.5
+    settings.queueing.exit_timeout = 0.5
+    settings.process.ultimate_exiting_timeout = 20
+    settings.execution.max_workers = 1
+    return settings

@@ -1,0 +1,200 @@
+"""The operator from start to end: lease, first listing, watches, queue, pages; each stops when one of them ends.
+
+Called by `command`. Until the lease is held only the pages are there. Failures: what cannot be had at the start is told
+in one log line, exit code 1; a resource's failure ends nothing.
+"""
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from kubernetes.aio.config import ConfigException
+
+from mailhaul_operator.effects.api import Api
+from mailhaul_operator.reconcile.listing import Listing, ListingError
+from mailhaul_operator.reconcile.passes import work
+from mailhaul_operator.reconcile.scope import watched
+from mailhaul_operator.reconcile.workqueue import Turn, WorkQueue
+from mailhaul_operator.reconcile.world import Who, World
+from mailhaul_operator.serve import kopf_running
+from mailhaul_operator.serve.lease import Lease, LeaseLost
+from mailhaul_operator.serve.lease_store import ApiLeaseStore
+from mailhaul_operator.serve.leased_api import LeasedApi
+from mailhaul_operator.serve.logs import LOG, told
+from mailhaul_operator.serve.metrics import Metrics
+from mailhaul_operator.serve.pages import Answer, PageServer
+from mailhaul_operator.serve.settings import Settings
+from mailhaul_operator.wire.key import Key
+
+RELIST = 600.0
+"""Seconds after which everything is listed again, for edges that were missed."""
+RETRY = 3.0
+"""Seconds after which a first listing that failed is tried again."""
+STUCK = 180.0
+"""Seconds after which a pass that has not ended means that the process is of no use any more."""
+LEAVING = 3.0
+"""Seconds that the watches are given to end."""
+
+
+async def run(settings: Settings) -> int:
+    """Run until a signal or the loss of the lease; gives the exit code."""
+    try:
+        api, lease_api = await LeasedApi.open(settings.kubeconfig), await Api.open(settings.kubeconfig)
+    except (ConfigException, OSError) as error:
+        LOG.error("the API server cannot be reached: %s; name a kubeconfig, or run in a pod", error)
+        return 1
+    try:
+        return await Operator(settings, api, lease_api).run()
+    finally:
+        await api.close()
+        await lease_api.close()
+
+
+class Operator:
+    """One process. `run` is its whole life."""
+
+    def __init__(self, settings: Settings, api: LeasedApi, lease_api: Api) -> None:
+        """Put the parts together; nothing begins."""
+        self._settings, self._api = settings, api
+        store = ApiLeaseStore(lease_api, settings.lease_namespace, settings.lease_name)
+        self._lease = Lease(store, settings.identity, tell=lambda words: _told("lease", words))
+        self._metrics = Metrics()
+        who = Who(settings.identity, settings.namespaces)
+        self._world = World(api, settings.facts(), who, time.time)
+        self._queue = WorkQueue(work(self._world), self._ended)
+        self._world.queue = self._queue
+        self._stop = asyncio.Event()
+        self._stop_kopf = asyncio.Event()
+        api.may_write = self._lease.held
+
+    async def run(self) -> int:
+        """Serve the pages, wait for the lease, act until something ends it."""
+        self._metrics.watch(lambda: self._queue.depth, self._lease.held, lambda: self._api.requests)
+        self._take_signals()
+        health = await PageServer.open({"/healthz": self._health}, self._settings.health_port)
+        metrics = await PageServer.open({"/metrics": self._exposition}, self._settings.metrics_port)
+        _told(
+            "started",
+            "waiting for the lease",
+            identity=self._settings.identity,
+            health=health.port,
+            metrics=metrics.port,
+        )
+        try:
+            return await self._until_stopped(self._lead())
+        finally:
+            await asyncio.gather(health.close(), metrics.close())
+
+    async def _lead(self) -> None:
+        await self._lease.acquire()
+        _told("lease", "the lease is held", identity=self._lease.identity)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._lease.keep())
+                await self._fill()
+                group.create_task(self._queue.run())
+                group.create_task(self._watch())
+                group.create_task(self._relist())
+                gc.collect()
+                gc.freeze()
+        finally:
+            await self._lease.release()
+
+    async def _until_stopped(self, leading: Coroutine[Any, Any, None]) -> int:
+        task, stopping = asyncio.ensure_future(leading), asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not task.done():
+            self._stop_kopf.set()
+            task.cancel()
+        await asyncio.wait({task})
+        if task.cancelled() or self._stop.is_set():
+            _told("stopped", "stopped by a signal")
+            return 0
+        return _last_words(task.exception())
+
+    async def _fill(self) -> None:
+        """List everything once, then want a pass for each resource of ours."""
+        await self._world.facts.look()
+        scope = watched(self._settings.namespaces, self._world.facts.now.external_secrets)
+        self._listing = Listing(self._api, self._world, scope, self._settings.namespaces)
+        while True:
+            try:
+                await self._listing.refresh()
+                break
+            except ListingError as error:
+                LOG.error("%s", error)
+                await asyncio.sleep(RETRY)
+        self._world.holders.synced = True
+        for key in self._world.own():
+            self._queue.add(key)
+
+    async def _watch(self) -> None:
+        ready = asyncio.Event()
+        scope, settings = self._listing.scope, self._settings
+        watching = asyncio.create_task(
+            kopf_running.watch(scope, self._world, settings.namespaces, settings.kubeconfig, (self._stop_kopf, ready))
+        )
+        try:
+            await asyncio.wait({watching, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            self._take_signals()  # kopf has taken them for itself
+            await watching
+            self._stop.set()
+        finally:
+            self._stop_kopf.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({watching}, timeout=LEAVING)
+            watching.cancel()
+
+    async def _relist(self) -> None:
+        while True:
+            await asyncio.sleep(RELIST)
+            try:
+                self._world.want(await self._listing.refresh())
+                self._world.holders.drop_unused()
+            except ListingError as error:
+                LOG.warning("%s", error)
+
+    def _ended(self, turn: Turn) -> None:
+        self._metrics.reconciled(turn.key.kind, turn.seconds, failed=turn.error is not None)
+        if turn.error is not None:
+            fields = {**_fields(turn.key), **told(turn.error), "seconds": round(turn.seconds, 3)}
+            LOG.error("a pass failed; it is tried again", extra={"fields": fields})
+
+    def _health(self) -> Answer:
+        """The answer itself proves that the loop turns."""
+        longest = self._queue.longest_running()
+        if longest > STUCK:
+            return Answer(503, f"a pass has been running for {longest:.0f} s\n".encode())
+        return Answer(200, b"leading\n" if self._lease.held() else b"waiting for the lease\n")
+
+    def _exposition(self) -> Answer:
+        return Answer(200, self._metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8")
+
+    def _take_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+
+
+def _last_words(error: BaseException | None) -> int:
+    """Say why it ended by itself."""
+    found = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else error
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    if isinstance(found, LeaseLost):
+        LOG.error("%s; this operator ends and begins anew", found)
+    elif found is not None:
+        LOG.error("the operator cannot go on", extra={"fields": told(found)})
+    return 1
+
+
+def _fields(key: Key) -> dict[str, str]:
+    return {"kind": key.kind, "namespace": key.namespace, "name": key.name}
+
+
+def _told(what: str, words: str, **fields: object) -> None:
+    LOG.info("%s: %s", what, words, extra={"fields": fields})
