@@ -21,7 +21,7 @@ def test_it_writes_the_same_to_the_byte(value: object) -> None:
 
 
 def test_what_json_does_not_know_is_given_in_the_form_that_was_named() -> None:
-    assert compact_encoder(lambda value: sorted(value))({"all": {2, 1}}) == '{"all":[1,2]}'
+    assert compact_encoder(sorted)({"all": {2, 1}}) == '{"all":[1,2]}'
 
 
 def test_what_nobody_knows_is_refused() -> None:
