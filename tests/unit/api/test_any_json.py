@@ -15,7 +15,8 @@ _WORDS = st.sampled_from([
     "spec", "type", "host", "auth", "secretRef", "name", "upstreams", "providerRef", "listeners", "port", "tls",
     "queue", "retry", "initial", "clients", "allowedNetworks", "addresses", "value", "destinations", "mailbox",
     "relayRef", "limits", "messageSize", "aliases", "domains", "namespaces", "from", "selector", "matchLabels",
-    "data", "stringData", "metadata", "status",
+    "data", "stringData", "metadata", "status", "service", "annotations", "storage", "size", "mode", "resources",
+    "limits", "cpu", "podTemplate", "labels", "tolerations", "affinity", "podAffinity", "externalSecret", "probe",
 ])  # fmt: skip
 _JSON = st.recursive(
     _SCALARS | st.sampled_from(["smtp", "10.0.0.0/8", "a@example.com", "Selector", "1h", "25Mi", "StartTLS"]),
