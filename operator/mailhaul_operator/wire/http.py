@@ -5,7 +5,6 @@ Used by `observe.reports` and `effects.pods`. Failures: `OSError`, `TimeoutError
 """
 
 import asyncio
-import ssl
 from dataclasses import dataclass, field
 
 import h11
@@ -39,7 +38,9 @@ class Request:
 
     def events(self) -> tuple[h11.Event, ...]:
         """Give what is to be sent."""
-        headers = [("Host", self.authority), ("Connection", "close"), ("Authorization", f"Bearer {self.token}")]
+        headers = [("Host", self.authority), ("Connection", "close")]
+        if self.token:
+            headers.append(("Authorization", f"Bearer {self.token}"))
         if self.body:
             headers += [("Content-Type", "application/json"), ("Content-Length", str(len(self.body)))]
         head = h11.Request(method=self.method, target=self.path, headers=headers)
@@ -82,6 +83,8 @@ def words_of(error: Exception, deadline: float = DEADLINE) -> str:
         return f"no answer in {deadline:g} s"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
-    if isinstance(error, (h11.ProtocolError, ssl.SSLError)):
+    if isinstance(error, h11.LocalProtocolError):
+        return "the token in the relay's Secret cannot be sent"
+    if isinstance(error, h11.ProtocolError):
         return "the answer is not HTTP"
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()[:200]

@@ -55,6 +55,7 @@ _KINDS = (
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     Kind("storage.k8s.io/v1", "StorageClass", "storageclasses", namespaced=False),
     Kind("events.k8s.io/v1", "Event", "events"),
+    Kind("coordination.k8s.io/v1", "Lease", "leases"),
     Kind(f"{EXTERNAL_SECRETS_GROUP}/v1", "ExternalSecret", "externalsecrets"),
     Kind("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors"),
     Kind("monitoring.coreos.com/v1", "PrometheusRule", "prometheusrules"),
