@@ -10,10 +10,10 @@ from typing import Any
 
 from mailhaul_operator.effects.api import Api
 from mailhaul_operator.serve.lease import Record, StoreError, Terms
-from mailhaul_operator.wire.kinds import Body, Kind
+from mailhaul_operator.wire.kinds import KINDS, Body
 from mailhaul_operator.wire.refused import Refusal, Refused
 
-LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+LEASE = KINDS["Lease"]
 _NOT_NOW = frozenset({Refusal.CONFLICT, Refusal.ALREADY_EXISTS})
 
 

@@ -49,6 +49,9 @@ async def run(settings: Settings) -> int:
         return 1
     try:
         return await Operator(settings, api, lease_api).run()
+    except OSError as error:
+        LOG.error("a port cannot be bound: %s; name others by --health-port and --metrics-port", error)  # noqa: TRY400
+        return 1
     finally:
         await api.close()
         await lease_api.close()
