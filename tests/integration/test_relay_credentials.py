@@ -127,6 +127,21 @@ async def test_a_mended_password_is_tried_at_once_and_takes_over(tmp_path: Path,
         assert [one.user for one in stage.server.accepted] == ["old-user", "new-user"]
 
 
+async def test_a_restart_is_no_reason_to_try_a_refused_password_again(tmp_path: Path, free_port: int) -> None:
+    mounts = Mounts(tmp_path, _secrets(WRONG, OLD), "r1")
+    async with ScriptedServer({"accounts": ACCOUNTS}) as server:
+        document = _document(server, free_port, "r1")
+        for start in range(1, 4):
+            async with running_relay(tmp_path, document) as relay:
+                stage = Stage(relay, server, mounts, free_port)
+                if start > 1:
+                    known = await stage.upstream(lambda _: True)
+                    assert (known["credential"], known["credentialReply"]["code"]) == ("Previous", 535)
+                await relay.submit(MAIL)
+                await stage.upstream(lambda one: one["delivered"] == 1 and one["credential"] == "Previous")
+                assert stage.logins == 1 + start
+
+
 async def test_with_both_passwords_refused_mail_is_held_under_the_rule_of_auth(tmp_path: Path, free_port: int) -> None:
     async with _staged(tmp_path, free_port) as stage:
         stage.server.play({"accounts": {"somebody": "else"}})

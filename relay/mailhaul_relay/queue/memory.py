@@ -1,8 +1,8 @@
-"""What is remembered of upstreams over a restart: their breakers, in the spool's small states.
+"""What is remembered of upstreams over a restart: breakers and refused credentials, in the spool's small states.
 
-`ways` reads it when an upstream is opened and writes it when a breaker moves. A breaker is good only for the secrets
-that it was seen with: with another revision the credential may have been mended, and it is tried at once. Failures: a
-store that refuses is logged; the next change is stored again.
+`ways` reads it when an upstream is opened and writes it when one of them changes. They are good only for the secrets
+that they were seen with: with another revision the credential may have been mended, and it is tried at once. Failures:
+a store that refuses is logged; the next change is stored again.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from typing import Any
 
 from mailhaul_contract.config import Upstream
 from mailhaul_relay.policy.breaker import Breaker
+from mailhaul_relay.policy.credentials import Standing
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.spool.interface import Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
@@ -30,15 +31,21 @@ class Memory:
         stored = await self._spool.remembered()
         self._known = {key: value for key, value in stored.items() if key.startswith(_PREFIX)}
 
-    def breaker(self, upstream: Upstream, revision: str) -> Breaker:
-        """Give the breaker that an upstream starts with. What was remembered is used once, at the start."""
+    def recall(self, upstream: Upstream, revision: str) -> tuple[Breaker, Standing]:
+        """Give what an upstream starts with. What was remembered is used once, at the start."""
         stored = self._known.pop(_PREFIX + upstream.provider, {})
-        same = stored.get("revision") == revision and stored.get("endpoint") == _endpoint(upstream)
-        return Breaker.from_json(stored) if same else Breaker()
+        if stored.get("revision") != revision or stored.get("endpoint") != _endpoint(upstream):
+            return Breaker(), Standing()
+        return Breaker.from_json(stored), Standing.from_json(stored.get("credential"))
 
     def remember(self, way: Way, revision: str) -> None:
-        """Store a breaker that moved; nobody waits for it."""
-        value = {**way.current.to_json(), "revision": revision, "endpoint": _endpoint(way.upstream)}
+        """Store what is known of an upstream now; nobody waits for it."""
+        value = {
+            **way.current.to_json(),
+            "revision": revision,
+            "endpoint": _endpoint(way.upstream),
+            "credential": way.logins.standing.to_json(),
+        }
         task = asyncio.get_running_loop().create_task(self._save(_PREFIX + way.upstream.provider, value))
         self._saves.add(task)
         task.add_done_callback(self._saves.discard)

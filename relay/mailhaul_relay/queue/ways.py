@@ -10,13 +10,12 @@ the breaker in memory holds all the same.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from mailhaul_contract.config import AuthMechanism, Upstream
+from mailhaul_contract.config import Upstream
 from mailhaul_contract.report import CredentialState
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
-from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.policy.breaker import after, after_session
-from mailhaul_relay.policy.credentials import Standing
+from mailhaul_relay.policy.credentials import Standing, credentials_of
 from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
@@ -139,10 +138,11 @@ class Ways:
         await self._memory.flush()
 
     def _open(self, upstream: Upstream, logins: Logins, running: Running) -> Way:
-        logins.on_change = lambda standing: self._told(upstream.name, standing)
         transport = self._factory(upstream, logins, running.config.hostname)
         way = Way(upstream, logins, running.config.hostname, transport, self._clock)
-        way.current = self._memory.breaker(upstream, running.secrets.revision)
+        way.current, standing = self._memory.recall(upstream, running.secrets.revision)
+        logins.restore(standing)
+        logins.on_change = lambda before, after: self._login_told(way, before, after)
         return way
 
     def _retire(self, way: Way) -> None:
@@ -179,14 +179,18 @@ class Ways:
         if was_open:
             self.on_reopen()
 
-    def _told(self, name: str, standing: Standing) -> None:
-        """Log what a login showed of a credential; the reply has no secret in it (`smtpout.login`)."""
+    def _login_told(self, way: Way, before: Standing, standing: Standing) -> None:
+        """Remember what a login showed of a credential, and log it; the reply has no secret in it (`smtpout.login`)."""
+        if self._ways.get(way.name) is way and before.to_json() != standing.to_json():
+            self._memory.remember(way, self._revision)
+        if before.state is standing.state:
+            return
         level = "info" if standing.state is CredentialState.PROVED else "warning"
         said = standing.refusal
         self._log.event(
             f"credential-{standing.state.value.lower()}",
             level=level,
-            upstream=name,
+            upstream=way.name,
             reply=said.text if said else None,
             remedy=said.remedy if said else None,
         )
@@ -219,18 +223,6 @@ def _telling(outcomes: tuple[Outcome, ...]) -> Outcome:
         if one.verdict is Verdict.DELIVERED:
             return one
     return next((one for one in outcomes if one.fault.is_of_upstream), outcomes[0])
-
-
-def credentials_of(running: Running, upstream: Upstream) -> tuple[Credential | None, Credential | None]:
-    """The current and the previous credential of an upstream, as far as it logs in at all.
-
-    A provider may be called `a.previous`: what lies under its name is never sent to the upstream of `a`.
-    """
-    if upstream.auth is AuthMechanism.NONE:
-        return None, None
-    known, provider = running.secrets, upstream.provider
-    taken = any(one.provider == f"{provider}.previous" for one in running.config.upstreams)
-    return known.credentials.get(provider), None if taken else known.previous.get(provider)
 
 
 async def _close(way: Way) -> None:

@@ -29,7 +29,7 @@ Dial = Callable[[Credential | None], Awaitable[Connection]]
 
 class Logins:
     """`current` None is an upstream without credentials, of which nothing is to be known. `on_change` is told of each
-    new state.
+    change: what was known, and what is known now.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Logins:
         self.current = current
         self.previous = previous if current else None
         self.standing = Standing()
-        self.on_change: Callable[[Standing], None] = lambda _: None
+        self.on_change: Callable[[Standing, Standing], None] = lambda _, __: None
         self._clock = clock
         self._trying = 0
 
@@ -51,6 +51,10 @@ class Logins:
     def keeps_previous(self) -> bool:
         """Whether connections of the previous credential are of use still."""
         return self.previous is not None and self.standing.state is not CredentialState.PROVED
+
+    def restore(self, standing: Standing) -> None:
+        """Take what an earlier process knew of the same credential."""
+        self.standing = previous_changed(standing, exists=self.previous is not None)
 
     def replace_previous(self, previous: Credential | None) -> None:
         """Take another previous credential, or none, beside the same current one."""
@@ -127,5 +131,5 @@ class Logins:
 
     def _become(self, standing: Standing) -> None:
         before, self.standing = self.standing, standing
-        if before.state is not standing.state:
-            self.on_change(standing)
+        if before != standing:
+            self.on_change(before, standing)

@@ -1,5 +1,9 @@
 """What is known of a credential: who said so, and when it may be tried again."""
 
+import json
+
+import pytest
+
 from mailhaul_contract.report import CredentialState
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.credentials import (
@@ -55,6 +59,17 @@ def test_the_previous_credential_carries_until_it_is_refused_too() -> None:
 def test_a_previous_credential_that_is_taken_says_nothing_of_a_current_one_that_was_not_tried() -> None:
     assert previous_taken(Standing()).state is CredentialState.UNPROVED
     assert previous_refused(Standing()).state is CredentialState.UNPROVED
+
+
+def test_a_refusal_is_remembered_over_a_restart_and_a_proof_is_not() -> None:
+    carried = previous_taken(refused(Standing(), WRONG, NOW))
+    assert Standing.from_json(json.loads(json.dumps(carried.to_json()))) == carried
+    assert Standing.from_json(PROVED.to_json()) == Standing()
+
+
+@pytest.mark.parametrize("stored", [None, "x", [], {}, {"reply": [535]}, {"state": "Later", "reply": [535, "", ""]}])
+def test_what_cannot_be_read_is_forgotten(stored: object) -> None:
+    assert Standing.from_json(stored) == Standing()
 
 
 def test_a_proof_stands_when_the_previous_credential_is_dropped() -> None:

@@ -161,7 +161,7 @@ async def test_a_previous_credential_that_is_taken_away_stops_being_used() -> No
 async def test_each_new_state_is_told_once() -> None:
     logins, provider = Logins(NEW, OLD), Provider(OLD)
     told: list[CredentialState] = []
-    logins.on_change = lambda standing: told.append(standing.state)
+    logins.on_change = lambda _, standing: told.append(standing.state)
     await logins.open(provider.dial)
     await logins.open(provider.dial)
     assert told == [CredentialState.REFUSED, CredentialState.PREVIOUS]
