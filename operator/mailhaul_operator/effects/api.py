@@ -9,7 +9,7 @@ that the kubelet rotates is followed for as long as the process lives.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +33,7 @@ PAGE = 500
 WRITES = frozenset({"apply", "create", "delete", "patch"})
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_STEPS = "application/json-patch+json"
 _LOST = (aiohttp.ClientError, OSError, ConfigException, ValueError)
 
 
@@ -122,6 +123,13 @@ class Api:
         """Merge a patch (RFC 7386) into an object, given by namespace and name, or into a subresource of it."""
         path = kind.path(*key, subresource)
         return await self._request("patch", kind, path, body=dict(patch), content_type=_MERGE, field_manager=MANAGER)
+
+    async def patch_steps(
+        self, kind: Kind, key: tuple[str, str], steps: Sequence[Mapping[str, Any]], subresource: str = ""
+    ) -> Body | Refused:
+        """Change an object step by step, all or none of them (JSON patch, RFC 6902)."""
+        path = kind.path(*key, subresource)
+        return await self._request("patch", kind, path, body=list(steps), content_type=_STEPS, field_manager=MANAGER)
 
     async def served_versions(self, group: str) -> tuple[str, ...] | Refused:
         """Give the versions of an API group, the preferred one first; none when the group is not served."""

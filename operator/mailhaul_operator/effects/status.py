@@ -1,8 +1,9 @@
 """Writes the status of a resource when it differs from the one that is there.
 
-Called by `reconcile` after `assess`, with the status that the cache has. A merge patch of just the difference: the
-operator is the only writer of these statuses, so what it does not know goes. The uid in the patch keeps a status from
-landing on a resource that was deleted and made again. Failures are values.
+Called by `reconcile` after `assess`, with the status that the cache has. The whole status is written: the operator is
+its only writer, and what others put there goes. A JSON patch (RFC 6902) whose test on the uid keeps a status from
+landing on a resource that was deleted and made again; in a merge patch of a status the API server ignores the uid.
+Failures are values; `Invalid` also when that test failed.
 """
 
 from collections.abc import Mapping
@@ -21,22 +22,10 @@ async def write_status(
 
     `resource` names the SmtpRelay, UpstreamProvider or MailAlias itself.
     """
-    patch = merge_patch(old, new)
-    if not patch:
+    if old == new:
         return None
-    body = {"metadata": {"uid": resource.uid}, "status": patch}
-    return await api.patch(KINDS[resource.kind], (resource.namespace, resource.name), body, "status")
-
-
-def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the patch (RFC 7386) that makes `new` of `old`; empty when they are equal."""
-    patch: dict[str, Any] = {name: None for name in old if name not in new and old[name] is not None}
-    for name, value in new.items():
-        before = old.get(name)
-        if isinstance(value, Mapping) and isinstance(before, Mapping):
-            inner = merge_patch(before, value)
-            if inner:
-                patch[name] = inner
-        elif before != value:
-            patch[name] = value
-    return patch
+    steps = [
+        {"op": "test", "path": "/metadata/uid", "value": resource.uid},
+        {"op": "add", "path": "/status", "value": dict(new)},
+    ]
+    return await api.patch_steps(KINDS[resource.kind], (resource.namespace, resource.name), steps, "status")
