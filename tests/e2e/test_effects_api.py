@@ -160,7 +160,7 @@ def _address(cluster: Cluster, authority: Path) -> SplitResult:
     config = json.loads(cluster.ask("config", "view", "--raw", "--flatten", "--minify", "-o", "json"))
     known = config["clusters"][0]["cluster"]
     authority.write_bytes(base64.b64decode(known["certificate-authority-data"]))
-    return urlsplit(known["server"])
+    return urlsplit(str(known["server"]))
 
 
 async def test_a_renewed_token_is_followed(
