@@ -1,7 +1,7 @@
 """What is worth an event: a condition that flipped, or another reason of Ready, in the words of the status.
 
 Nothing is posted for what stays as it is, for work under way, or for an alias whose relay is to blame, which has told
-it itself. One event for conditions that say the same. Pure.
+it itself. Conditions that turn for one reason make one event. Pure.
 """
 
 from collections.abc import Iterator
@@ -30,10 +30,12 @@ class EventDraft:
 
 
 def transitions(old: Status | None, new: Status) -> tuple[EventDraft, ...]:
-    """Give the events of a change, Ready's first, at most `MOST`, each once."""
+    """Give the events of a change, Ready's first, at most `MOST`, one for each reason."""
     before = {one.type: one for one in old.conditions} if old else {}
-    found = [_event(one) for one in _flipped(before, new)]
-    return tuple(dict.fromkeys(found))[:MOST]
+    flipped: dict[str, Condition] = {}
+    for one in _flipped(before, new):
+        flipped.setdefault(one.reason, one)
+    return tuple(_event(one) for one in list(flipped.values())[:MOST])
 
 
 def _flipped(before: dict[str, Condition], new: Status) -> Iterator[Condition]:

@@ -45,7 +45,7 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
     return UpstreamProviderStatus(
         observed_generation=max(0, view.provider.metadata.generation),
         endpoint=facts.endpoint or _configured(view.provider),
-        breaker=_worst(facts.reports) if facts.reports else None,
+        breaker=_worst(facts.reports) if facts.reports else facts.status.breaker if facts.known_since else None,
         last_probe=_last_probe(facts),
         last_reply=_last_reply(facts),
         relays=tuple(_relay(one) for one in facts.used[:MOST_RELAYS]),
@@ -99,7 +99,7 @@ def _awaited(facts: ProviderFacts, drafts: Sequence[Draft], causes: Sequence[Cau
     if not facts.used or any(one.blocks for one in causes):
         return
     unsettled = [f"{one.namespace}/{one.relay}" for one in facts.used if not one.settled]
-    if unsettled:
+    if unsettled and not facts.known_since:
         words = f"relay {', '.join(unsettled[:5])} does not run the present settings yet"
         yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=not _proved(drafts))
     elif not _proved(drafts):
@@ -129,7 +129,7 @@ def _ready(facts: ProviderFacts, drafts: Sequence[Draft], causes: Sequence[Cause
         return failing(READY, blocking[0])
     sends = any(one.type == CONDITIONS[ProbeStage.SENDER] and one.status is TRUE for one in drafts)
     worry = next((f"; also {one.reason}: {one.message}" for one in causes if not one.mender.waits), "")
-    if sends:
+    if sends or facts.delivered:
         return Draft(READY, TRUE, Reason.MAIL_LEAVES, tidy(f"{facts.endpoint} takes mail{worry}"))
     return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"{facts.endpoint} answers, no mail was sent yet{worry}"))
 

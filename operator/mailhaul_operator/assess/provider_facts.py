@@ -59,9 +59,17 @@ class ProviderFacts:
     @property
     def known_since(self) -> float:
         """When the status was last proved by a probe of these settings; 0 when it is about others."""
-        last = self.status.last_probe
-        current = last and proved_settings(self.view.provider, frozenset(one.revision for one in self.used))
-        return epoch(last.time) if last and current else 0
+        last, settled = self.status.last_probe, frozenset(one.revision for one in self.used if one.settled)
+        if last is None or last.generation != self.view.provider.metadata.generation:
+            return 0
+        # While a change is on its way to the replicas nobody tells a revision: the last one stands.
+        return epoch(last.time) if not settled or last.revision in settled else 0
+
+    @property
+    def delivered(self) -> bool:
+        """Whether a message was taken with the present settings."""
+        since = self.since
+        return since is not None and any(one.last_delivery >= max(since, 1) for one in self.reports)
 
     @property
     def since(self) -> float | None:

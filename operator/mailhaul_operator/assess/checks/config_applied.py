@@ -63,7 +63,7 @@ def _replicas(facts: RelayFacts) -> Iterator[Cause]:
     for pod in facts.staying:
         if pod.trouble and not pod.trouble.startswith(_WAITING):
             yield _trouble(pod)
-        elif isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE:
+        elif isinstance(pod.report, Silence) and _is_lost(facts, pod):
             why = Reason.REPLICA_UNREACHABLE
             yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
     for name, report in facts.reports:
@@ -74,6 +74,11 @@ def _replicas(facts: RelayFacts) -> Iterator[Cause]:
             yield Cause(
                 why, f"replica {name} refuses the configuration and keeps the last good one: {words}", why.remedy
             )
+
+
+def _is_lost(facts: RelayFacts, pod: PodView) -> bool:
+    """Whether it has been silent for so long that it is no matter of waiting any more."""
+    return isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE
 
 
 def _trouble(pod: PodView) -> Cause:
@@ -97,7 +102,7 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
         report = pod.report
         if isinstance(report, RelayReport) and report.digest != view.plan.digest:
             yield _awaits(pod.name, report)
-        elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged:
+        elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged and not _is_lost(facts, pod):
             words = f"replica {pod.name} has not told yet what it runs"
             yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
 
