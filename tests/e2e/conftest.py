@@ -1,7 +1,8 @@
-"""Fixtures of the tests against a real API server: one cluster for all of them, with our CRDs in it; the operator as
-the chart installs it; and a stage of each module's own, with apps and providers as pods.
+"""Fixtures of the tests against a real API server: one cluster for all of them; the operator as the chart installs it
+there, with the definitions; and a stage of each module's own, with apps and providers as pods.
 """
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,14 +11,30 @@ from tests.support.e2e.release import Images, Release, build_images, installed
 from tests.support.e2e.stage import Stage
 from tests.support.repository import REPOSITORY
 
+CRDS = REPOSITORY / "crds"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the API server alone come before the operator: it would answer what they write."""
+    needs_operator = {item: "release" in getattr(item, "fixturenames", ()) for item in items}
+    here = [item for item in items if "tests/e2e/" in item.nodeid]
+    ordered = iter(sorted(here, key=needs_operator.__getitem__))
+    items[:] = [next(ordered) if "tests/e2e/" in item.nodeid else item for item in items]
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster of the session, with this tree's CRDs applied and established."""
+    """The cluster of the session, as it was found."""
     with running_cluster() as found:
-        found.ask("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / "crds"))
-        found.ask("wait", "--for=condition=Established", "--timeout=30s", "-f", str(REPOSITORY / "crds"))
         yield found
+
+
+@pytest.fixture(scope="session")
+def definitions(cluster: Cluster) -> Cluster:
+    """The cluster with this tree's CRDs and no operator, for tests of the API server alone. They come first."""
+    cluster.ask("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    cluster.ask("wait", "--for=condition=Established", "--timeout=30s", "-f", str(CRDS))
+    return cluster
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +45,9 @@ def images(cluster: Cluster) -> Images:
 
 @pytest.fixture(scope="session")
 def release(cluster: Cluster, images: Images) -> Iterator[Release]:
-    """The operator, installed by the chart for every namespace."""
+    """The operator, installed by the chart for every namespace, on a cluster that has never seen Mailhaul."""
+    if not os.environ.get("MAILHAUL_E2E_KEEP"):
+        cluster.ask("delete", "--ignore-not-found", "--timeout=60s", "-f", str(CRDS))
     with installed(Release(cluster, images)) as found:
         yield found
 

@@ -13,7 +13,7 @@ from tests.support.resource_edges import FIELDS, SPECS
 
 from mailhaul_operator.manifests.kinds import OWN
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("definitions")]
 
 
 def test_both_sides_say_the_same_of_every_edge(cluster: Cluster, namespace: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from tests.support.cluster import Answer, Cluster
 from tests.support.refused_manifests import RefusedManifest, refused_manifests
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("definitions")]
 
 
 @pytest.mark.parametrize("manifest", refused_manifests(), ids=lambda one: one.name)

@@ -13,7 +13,7 @@ from mailhaul_operator.api.definitions import DEFINITIONS, Definition
 from mailhaul_operator.manifests.kinds import OWN
 from mailhaul_operator.manifests.yaml_tree import documents
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("definitions")]
 
 ACCEPTED = sorted((REPOSITORY / "tests" / "golden" / "accepted").glob("*.yaml"))
 RELAY: dict[str, Any] = {

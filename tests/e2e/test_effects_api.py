@@ -23,7 +23,7 @@ from mailhaul_operator.wire.kinds import KINDS, Body
 from mailhaul_operator.wire.objects import Owner
 from mailhaul_operator.wire.refused import Refusal, Refused
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("definitions")]
 CONDITION = {
     "type": "Ready",
     "status": "False",

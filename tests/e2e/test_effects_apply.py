@@ -15,7 +15,7 @@ from mailhaul_operator.wire.kinds import KINDS
 from mailhaul_operator.wire.objects import Owner
 from mailhaul_operator.wire.refused import Refusal, Refused
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("definitions")]
 PATIENCE = 20.0
 _names = iter(range(1000))
 

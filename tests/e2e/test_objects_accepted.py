@@ -8,7 +8,7 @@ import pytest
 from tests.golden.plan_objects.cases import CASES, manifests
 from tests.support.cluster import Cluster
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("definitions")]
 OF_OTHERS = {"ExternalSecret", "ServiceMonitor"}
 """Kinds of which this cluster may have no definition."""
 PROFILE = "pod-security.kubernetes.io"

@@ -32,11 +32,16 @@ class Images:
     relay: str
 
 
+def _given() -> Images | None:
+    operator, relay = os.environ.get("MAILHAUL_E2E_OPERATOR_IMAGE"), os.environ.get("MAILHAUL_E2E_RELAY_IMAGE")
+    return Images(operator, relay) if operator and relay else None
+
+
 def build_images(cluster: Cluster) -> Images:
     """Build both images of this tree into the cluster; layers that did not change are not built again."""
-    given = os.environ.get("MAILHAUL_E2E_OPERATOR_IMAGE"), os.environ.get("MAILHAUL_E2E_RELAY_IMAGE")
-    if given[0] and given[1]:
-        return Images(given[0], given[1])
+    given = _given()
+    if given:
+        return given
     if not cluster.command:
         pytest.skip("needs images: set MAILHAUL_E2E_OPERATOR_IMAGE and MAILHAUL_E2E_RELAY_IMAGE for this kubeconfig")
     tag = f"e2e-{_tree()[:12]}"
@@ -94,10 +99,18 @@ class Release:
     def install(self, *more: str) -> str:
         """`helm upgrade --install`, waiting for the operator; gives what helm printed (the notes too)."""
         words = ["upgrade", "--install", self.name, str(CHART), "--create-namespace", "--wait", "--timeout=120s"]
+        if self._definitions_are_not_helms():
+            words.append("--take-ownership")
         try:
             return self.helm(*words, *self.values(), *more)
         except AssertionError as error:
             pytest.fail(f"{error}\n{self.log()[-3000:]}")
+
+    def _definitions_are_not_helms(self) -> bool:
+        """A developer's cluster may have them from `kubectl apply`; a fresh one has none."""
+        found = self.cluster.kubectl("get", "crd", "smtprelays.mailhaul.dev", "-o", "json")
+        labels = json.loads(found.out)["metadata"].get("labels", {}) if found.code == 0 else None
+        return labels is not None and labels.get("app.kubernetes.io/managed-by") != "Helm"
 
     def uninstall(self) -> None:
         """`helm uninstall`, waiting until the operator is gone."""
