@@ -45,6 +45,26 @@ async def test_the_previous_credentials_connection_is_kept_and_retired_when_the_
         assert "s3cret" not in "".join(out.lines)
 
 
+async def test_a_connection_that_is_busy_when_the_current_one_is_taken_ends_its_mail_and_goes() -> None:
+    clock = VirtualClock()
+    async with (
+        ScriptedServer(BEFORE) as server,
+        outgoing(server.port, auth="Plain", previous=PREVIOUS, clock=clock) as out,
+    ):
+        await out.send()
+        server.play(BOTH | {"steps": {"dot": {"delay": 0.4, "times": 1}}})
+        busy = asyncio.ensure_future(out.send())
+        async with asyncio.timeout(5):
+            while server.commands.count("2 DATA") < 2:  # noqa: ASYNC110 - a server of the same loop
+                await asyncio.sleep(0.01)
+            clock.advance(301)
+            await out.send()
+            assert out.logins.standing.state is CredentialState.PROVED
+            assert (await busy)[0].verdict is Verdict.DELIVERED
+            while "2 QUIT" not in server.commands:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+
 async def test_a_current_credential_that_is_still_refused_costs_one_login_and_no_mail() -> None:
     clock = VirtualClock()
     async with (

@@ -121,6 +121,19 @@ async def test_a_refused_login_of_a_probe_is_the_trial_of_a_breaker_that_waits_f
     assert not lab.way.on_trial
 
 
+async def test_a_probe_beside_a_mail_on_trial_does_not_log_in_and_counts_for_nothing() -> None:
+    lab = Lab()
+    lab.way.logins.refused(WRONG_PASSWORD)
+    lab.desk.script("a", (WRONG_PASSWORD,))
+    await lab.desk.send(mail("m1"))
+    lab.desk.clock.advance(301)
+    lab.way.on_trial = True
+    await lab.probe()
+    assert lab.logins[0].barred == WRONG_PASSWORD
+    assert lab.way.logins.standing.failures == 1
+    assert lab.way.on_trial
+
+
 async def test_a_login_that_succeeds_lets_mail_go_that_was_held_for_a_refused_one() -> None:
     lab = Lab()
     lab.way.logins.refused(WRONG_PASSWORD)  # as the transport does

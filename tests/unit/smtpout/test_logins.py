@@ -158,6 +158,21 @@ async def test_a_previous_credential_that_is_taken_away_stops_being_used() -> No
     assert provider.tried == ["new", "old"]
 
 
+async def test_a_login_with_a_previous_credential_that_was_replaced_meanwhile_says_nothing_of_the_next_one() -> None:
+    logins, provider = Logins(NEW, OLD), Provider()
+    logins.refused(WRONG)
+    newer = Credential("u", "newer")
+
+    async def dial(credential: Credential | None) -> Connection:
+        logins.replace_previous(newer)
+        return await provider.dial(credential)
+
+    with pytest.raises(UnusableError):
+        await logins.open(dial)
+    provider.accepted.add(newer)
+    assert (await logins.open(provider.dial)).by_previous
+
+
 async def test_each_new_state_is_told_once() -> None:
     logins, provider = Logins(NEW, OLD), Provider(OLD)
     told: list[CredentialState] = []
