@@ -13,22 +13,29 @@ from mailhaul_relay.model.outcome import Outcome, Verdict
 from mailhaul_relay.queue.history import Tried
 from mailhaul_relay.telemetry.transcript import Line
 
+DROPPED = "dropped"
+"""The state of a message that a person has given up."""
+
 
 def follow_view(message_id: str, message: Message | None, tried: tuple[Tried, ...]) -> dict[str, Any]:
     """Give the state of a message. `message` is None when it is not queued any more; `tried` may be incomplete."""
     left = _left(tried)
-    recipients = _queued(message, left) if message else [_delivered(one) for one in left]
-    states = [State(one["state"]) for one in recipients]
+    recipients = _queued(message, left) if message else _gone(tried, left)
     waiting = [one["nextAttempt"] for one in recipients if one["nextAttempt"]]
     return {
         "id": message_id,
-        "state": most_hopeful(states).value,
+        "state": _state(recipients),
         "sender": message.envelope.sender if message else None,
         "accepted": message.envelope.accepted if message else None,
         "nextAttempt": min(waiting, default=0.0),
         "recipients": recipients,
         "attempts": [_attempt(one) for one in tried] or _remembered(message),
     }
+
+
+def _state(recipients: list[dict[str, Any]]) -> str:
+    states = {one["state"] for one in recipients}
+    return DROPPED if DROPPED in states else most_hopeful(map(State, states)).value
 
 
 def lines_view(lines: Iterable[Line]) -> list[dict[str, Any]]:
@@ -46,6 +53,12 @@ def _queued(message: Message, left: dict[str, None]) -> list[dict[str, Any]]:
     fates = zip(message.envelope.recipients, message.progress, strict=True)
     # The store learns of a delivery a moment later than the memory.
     return [_delivered(one.final) if one.final in left else _waiting(one.final, progress) for one, progress in fates]
+
+
+def _gone(tried: tuple[Tried, ...], left: dict[str, None]) -> list[dict[str, Any]]:
+    """The queue keeps what is not delivered, dead letters too: what is gone without a delivery was dropped."""
+    known = dict.fromkeys(to for one in tried for to, _ in one.outcomes)
+    return [_delivered(one) if one in left else {**_delivered(one), "state": DROPPED} for one in known]
 
 
 def _delivered(recipient: str) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from mailhaul_relay.queue.rounds import Batch
 
 KEPT = 1000
 """Transmissions of each kind."""
+SHOWN = 20
+"""Recipients of one transmission that are remembered: a list of thousands would not be a small memory."""
 
-Entry = tuple[str, float, str, tuple[str, ...], Delivery]
+Entry = tuple[str, float, str, str, tuple[str, ...], tuple[Outcome, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,10 @@ class History:
     def add(self, batch: Batch, delivery: Delivery, now: float) -> None:
         """Remember a transmission that came back at `now` (epoch seconds)."""
         transmission = batch.transmission
-        entry = (transmission.id, now, batch.upstream, transmission.recipients, delivery)
-        for one in delivery.outcomes:
+        outcomes = delivery.outcomes[:SHOWN]
+        recipients = transmission.recipients[:SHOWN]
+        entry = (transmission.id, now, batch.upstream, delivery.endpoint, recipients, outcomes)
+        for one in outcomes:
             if one.verdict is Verdict.DELIVERED:
                 self._delivered.append(entry)
                 return
@@ -51,5 +55,5 @@ class History:
 
 
 def _tried(entry: Entry) -> Tried:
-    _, time, upstream, recipients, delivery = entry
-    return Tried(time, upstream, delivery.endpoint, tuple(zip(recipients, delivery.outcomes, strict=True)))
+    _, time, upstream, endpoint, recipients, outcomes = entry
+    return Tried(time, upstream, endpoint, tuple(zip(recipients, outcomes, strict=True)))

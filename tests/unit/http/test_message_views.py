@@ -73,3 +73,9 @@ def test_a_message_is_only_delivered_when_every_recipient_is() -> None:
 def test_a_dead_letter_has_no_next_attempt() -> None:
     view = follow_view("m1", _message(replace(HELD, state=State.DEAD)), ())
     assert (view["state"], view["nextAttempt"]) == ("dead", 0.0)
+
+
+def test_what_left_the_queue_without_a_delivery_was_dropped() -> None:
+    view = follow_view("m1", None, (_tried(("b@example.net", TAKEN), ("c@example.net", REFUSED)),))
+    assert (view["state"], view["nextAttempt"]) == ("dropped", 0.0)
+    assert [one["state"] for one in view["recipients"]] == ["delivered", "dropped"]

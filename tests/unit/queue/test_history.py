@@ -3,7 +3,7 @@
 from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
-from mailhaul_relay.queue.history import KEPT, History
+from mailhaul_relay.queue.history import KEPT, SHOWN, History
 from mailhaul_relay.queue.rounds import Batch
 
 TAKEN = Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=Reply(250, "2.0.0", "taken"))
@@ -48,3 +48,10 @@ def test_the_last_thousand_deliveries_are_known_whatever_is_retried_meanwhile() 
     assert history.of(f"m{KEPT}")
     assert not history.of("late0")
     assert history.of(f"late{2 * KEPT - 1}")
+
+
+def test_of_a_long_list_of_recipients_only_the_first_are_kept() -> None:
+    history = History()
+    many = tuple(f"r{number}@example.net" for number in range(1000))
+    history.add(_batch("m1", *many), Delivery((TAKEN,) * 1000), 1.0)
+    assert [to for to, _ in history.of("m1")[0].outcomes] == list(many[:SHOWN])
