@@ -89,7 +89,7 @@ class RelayPass:
 
     def uses(self, provider: str) -> tuple[UsedBy, ...]:
         """Give how this relay uses a provider of its namespace, a value for each of its upstreams."""
-        handles = [one.name for one in self.relay.spec.upstreams if one.provider_ref.name == provider]
+        handles = [one.handle for one in self.relay.spec.upstreams if one.provider_ref.name == provider]
         return tuple(self._use(handle) for handle in handles)
 
     def generation_of(self, provider: str) -> int:

@@ -19,7 +19,7 @@ def proved_handles(cache: Cache, relay: SmtpRelay, plan: Plan) -> frozenset[str]
         for one in cache.providers_of(relay)
         if (seen := cache.resource(Key("UpstreamProvider", *one.metadata.key))) and proves(with_status(seen), revision)
     }
-    return frozenset(one.name for one in relay.spec.upstreams if one.provider_ref.name in proved)
+    return frozenset(one.handle for one in relay.spec.upstreams if one.provider_ref.name in proved)
 
 
 def with_status(seen: Seen) -> UpstreamProvider:
