@@ -61,7 +61,7 @@ def _planned(facts: ProviderFacts, jitter: float) -> float:
         return 0
     proved = max((one.last_delivery for one in facts.reports), default=0)
     interval = facts.view.provider.spec.probe.interval
-    return max(tried, proved) + interval * (1 + JITTER * jitter)
+    return max(tried, proved) + interval + interval * JITTER * jitter
 
 
 def _allowed(facts: ProviderFacts) -> float:

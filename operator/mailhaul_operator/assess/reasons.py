@@ -258,3 +258,8 @@ def reason_of(word: str) -> Reason:
         return Reason(str(word))
     except ValueError:
         return Reason.NOT_APPLIED
+
+
+def table() -> list[str]:
+    """Give the rows of docs/status.md: reason, meaning, usual remedy."""
+    return [f"| `{one.value}` | {one.meaning} | {one.remedy or '-'} |" for one in Reason]
