@@ -78,6 +78,7 @@ class Listeners:
                 self._opened[name].listener.replace_certificate(running.secrets.certificates.get(name))
             elif reason := await self._open(spec):
                 reasons.append(reason)
+        self._opened = {name: self._opened[name] for name in wanted if name in self._opened}
         return tuple(reasons)
 
     def drain(self, *, draining: bool) -> None:
