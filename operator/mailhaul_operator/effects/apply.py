@@ -86,6 +86,8 @@ class Applier:
         if is_going(live):
             self._note_going(live, applied)
             return False
+        if holder:
+            self.known.put(live)
         return True
 
     def _note_going(self, live: Body, applied: Applied) -> None:
@@ -99,7 +101,6 @@ class Applier:
 
     async def _write(self, desired: Mapping[str, Any], live: Body | None, applied: Applied) -> None:
         if live is not None:
-            self.known.put(live)
             if not differs(desired, live):
                 return
             desired = await self._possible(desired, live, applied)
@@ -154,5 +155,6 @@ def _note(refusal: Refused, desired: Mapping[str, Any], applied: Applied) -> Non
 
 def _is_of_kubernetes(finalizer: str) -> bool:
     """Whether a finalizer is set and removed by Kubernetes itself."""
-    domain = finalizer.partition("/")[0] if "/" in finalizer else ""
-    return finalizer in {"orphan", "foregroundDeletion"} or domain.endswith("kubernetes.io")
+    domain, slash, _ = finalizer.partition("/")
+    theirs = domain == "kubernetes.io" or domain.endswith(".kubernetes.io")
+    return finalizer in {"orphan", "foregroundDeletion"} or (slash != "" and theirs)

@@ -12,15 +12,19 @@ from mailhaul_operator.wire.kinds import Body
 from mailhaul_operator.wire.objects import metadata
 
 _DROPPED = ("managedFields", "selfLink")
+_UNREAD = {"Pod": ("spec",)}
+"""Members of kinds that nobody asks for: of a pod only what it is labelled, whose it is and how it is."""
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def packed(body: Mapping[str, Any]) -> bytes:
-    """Give an object without managed fields and kubectl's copy of it, as JSON."""
+    """Give an object without managed fields, kubectl's copy of it and what nobody asks for, as JSON."""
     kept = {name: value for name, value in metadata(body).items() if name not in _DROPPED}
     if _LAST_APPLIED in (kept.get("annotations") or {}):
         kept["annotations"] = {name: text for name, text in kept["annotations"].items() if name != _LAST_APPLIED}
-    return json.dumps({**body, "metadata": kept}, separators=(",", ":"), ensure_ascii=False).encode()
+    unread = _UNREAD.get(str(body.get("kind", "")), ())
+    rest = {name: value for name, value in body.items() if name not in unread}
+    return json.dumps({**rest, "metadata": kept}, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def unpacked(text: bytes) -> Body:

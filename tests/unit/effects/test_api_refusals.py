@@ -16,6 +16,7 @@ CANARY = "canary-password"
         (403, Refusal.FORBIDDEN, False),
         (404, Refusal.NOT_FOUND, False),
         (409, Refusal.CONFLICT, True),
+        (410, Refusal.CONFLICT, True),
         (413, Refusal.TOO_LARGE, False),
         (422, Refusal.INVALID, False),
         (429, Refusal.UNAVAILABLE, True),
