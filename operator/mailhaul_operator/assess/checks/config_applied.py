@@ -18,6 +18,10 @@ from mailhaul_operator.plan.findings import Reason as Found
 CONFIG_APPLIED: Final = "ConfigApplied"
 SILENCE: Final = 120.0
 """Seconds without an answer after which a replica counts as unreachable."""
+SETTLING: Final = 15.0
+"""Seconds of a pod in which what keeps it from running may pass by itself."""
+START: Final = 600.0
+"""Seconds that a start may take, with a slow image and a slow volume."""
 ELSEWHERE: Final = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.SENDER_DOMAIN_NOT_SENDABLE}
 """Findings of a relay that `UpstreamsReady` tells."""
 HARMLESS: Final = {Found.SRS_SECRET_MISSING}
@@ -62,7 +66,7 @@ def _mender(finding: Finding, findings: list[Finding]) -> Mender:
 def _replicas(facts: RelayFacts) -> Iterator[Cause]:
     for pod in facts.staying:
         if pod.trouble and not pod.trouble.startswith(_WAITING):
-            yield _trouble(pod)
+            yield _trouble(pod, facts.view.now - pod.created)
         elif isinstance(pod.report, Silence) and _is_lost(facts, pod):
             why = Reason.REPLICA_UNREACHABLE
             yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
@@ -81,12 +85,14 @@ def _is_lost(facts: RelayFacts, pod: PodView) -> bool:
     return isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE
 
 
-def _trouble(pod: PodView) -> Cause:
+def _trouble(pod: PodView, age: float) -> Cause:
+    """What keeps the container from running; in a pod's first seconds (a volume is being bound) that is no news yet."""
     word = pod.trouble.partition(":")[0]
     reason = Reason.IMAGE_PULL_FAILED if word in _PULL else Reason.CONTAINER_FAILING
     if word == "Unschedulable":
         reason = Reason.POD_UNSCHEDULABLE
-    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy)
+    mender = Mender.ROLLOUT if age < SETTLING else Mender.OTHER
+    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy, mender=mender)
 
 
 def _pending(facts: RelayFacts) -> Iterator[Cause]:
@@ -95,7 +101,8 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
     started = sum(isinstance(one.report, RelayReport) or one.ready for one in newest)
     if view.plan.config is None:
         return
-    if started < view.relay.spec.replicas or not view.workload.observed:
+    given_up = sum(_has_given_up(facts, one) for one in newest)
+    if started + given_up < view.relay.spec.replicas or not view.workload.observed:
         words = f"replicas that have started: {started} of {view.relay.spec.replicas}"
         yield Cause(Reason.PODS_STARTING, words, mender=Mender.ROLLOUT, blocks=not facts.reports)
     for pod in newest:
@@ -105,6 +112,15 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
         elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged and not _is_lost(facts, pod):
             words = f"replica {pod.name} has not told yet what it runs"
             yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
+
+
+def _has_given_up(facts: RelayFacts, pod: PodView) -> bool:
+    """Whether a pod that has not started is no matter of waiting: in trouble, or silent for longer than starts take."""
+    if pod.ready or isinstance(pod.report, RelayReport):
+        return False
+    age = facts.view.now - pod.created
+    in_trouble = bool(pod.trouble) and not pod.trouble.startswith(_WAITING) and age >= SETTLING
+    return in_trouble or (_is_lost(facts, pod) and age >= START)
 
 
 def _awaits(pod: str, report: RelayReport) -> Cause:

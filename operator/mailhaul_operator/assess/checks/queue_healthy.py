@@ -1,11 +1,12 @@
 """`QueueHealthy`: is there room, can every record be read, is nothing held? Dead letters are told too. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from mailhaul_contract.report import RelayReport
 from mailhaul_operator.assess.causes import Cause, Mender
-from mailhaul_operator.assess.drafts import FALSE, TRUE, Draft, draft
+from mailhaul_operator.assess.drafts import TRUE, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.words import counted, messages_are, remedy_of
@@ -18,18 +19,21 @@ NEAR: Final = 0.8
 def queue_healthy(facts: RelayFacts) -> Aspect:
     """Judge the queues of all replicas."""
     causes = tuple(cause for pod, report in facts.reports for cause in _of_replica(facts, pod, report))
-    blocks = bool(facts.reports) and all(not one.accepting for _, one in facts.reports)
-    known = [_blocking(one) if blocks and one.reason is Reason.NOT_ACCEPTING else one for one in causes]
+    known = [_blocking(facts, one) if one.reason is Reason.NOT_ACCEPTING else one for one in causes]
     bad = next((one for one in known if one.reason is not Reason.DEAD_LETTERS), None)
     if bad:
-        return Aspect(draft(QUEUE_HEALTHY, FALSE, bad), tuple(known))
+        return Aspect(failing(QUEUE_HEALTHY, bad), tuple(known))
     if known:
         return Aspect(draft(QUEUE_HEALTHY, TRUE, known[0]), tuple(known))
     return Aspect(Draft(QUEUE_HEALTHY, TRUE, Reason.QUEUE_MOVES, Reason.QUEUE_MOVES.meaning))
 
 
-def _blocking(cause: Cause) -> Cause:
-    return Cause(cause.reason, cause.fact, cause.remedy, cause.field)
+def _blocking(facts: RelayFacts, cause: Cause) -> Cause:
+    """That a replica takes no mail blocks when no other does; one that has no configuration yet is still starting."""
+    if any(one.accepting for _, one in facts.reports):
+        return cause
+    loads = any(one.digest != facts.view.plan.digest and not one.refused_config for _, one in facts.reports)
+    return replace(cause, mender=Mender.ROLLOUT if loads else Mender.OTHER, blocks=True)
 
 
 def _told(reason: Reason, fact: str, remedy: str = "", field: str = "") -> Cause:
