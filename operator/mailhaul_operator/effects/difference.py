@@ -43,8 +43,12 @@ def differs(desired: Mapping[str, Any], live: Mapping[str, Any]) -> bool:
 
 
 def difference(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str:
-    """Give the path of the first field that is not as desired, such as `spec.replicas`; "" when there is none."""
-    return next(_fields(desired, live, ""), "") or ("data" if strangers(desired, live) else "")
+    """Give the path of the first field that is not as desired, such as `spec.replicas`; "" when there is none.
+
+    The version does not count: an ExternalSecret may be watched in another than that in which it is applied.
+    """
+    wanted = {name: value for name, value in desired.items() if name != "apiVersion"}
+    return next(_fields(wanted, live, ""), "") or ("data" if strangers(desired, live) else "")
 
 
 def strangers(desired: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str, ...]:

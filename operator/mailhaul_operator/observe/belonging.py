@@ -43,3 +43,10 @@ def leads_to(model: Resource | None) -> tuple[Key, ...]:
         namespace = model.metadata.namespace
         return tuple(Key("UpstreamProvider", namespace, one.provider_ref.name) for one in model.spec.upstreams)
     return (Key("SmtpRelay", *model.relay),) if isinstance(model, MailAlias) else ()
+
+
+def is_made(body: Mapping[str, Any]) -> bool:
+    """Whether this is an object that the operator made: its controller is a resource of ours. Labels do not tell:
+    External Secrets copies those of an ExternalSecret to the Secret that it makes.
+    """
+    return controller(body).get("kind") in OWN

@@ -3,6 +3,7 @@
 import pytest
 from tests.support.cluster_objects import NAMESPACE, alias, made, provider, relay, resource
 
+from mailhaul_operator.observe.belonging import is_made
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.plan.naming import external_secret
@@ -144,3 +145,10 @@ def test_every_reference_of_a_resource_is_followed(cache: Cache) -> None:
         ("Secret", external_secret("own")),
         ("ConfigMap", "ca"),
     }
+
+
+def test_a_secret_that_external_secrets_made_with_our_labels_is_not_our_own() -> None:
+    body = made("Secret", external_secret("main"), "one")
+    assert is_made(body)
+    body["metadata"]["ownerReferences"] = [{"kind": "ExternalSecret", "name": "main", "uid": "1", "controller": True}]
+    assert not is_made(body)
