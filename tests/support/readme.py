@@ -6,6 +6,7 @@ The words after a block's language say what it is; a reader sees none of this:
     ```sh              commands to run, in the folder of the files; `mailhaul up ...` goes to the background
     ```text            what the commands just above print; `…` stands for anything, figures and times may differ
     ```text NAME       the same for output that a test of that name makes
+    ```sh cluster      commands to run where there is a cluster, and ```text cluster what they print
 
 Commands begin in an empty folder, as if it were the clone. Ports 2525 and 9090 are replaced by those that were free.
 """

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mailhaul_operator.api.moments import moment
 from mailhaul_operator.cluster.inventory import ready_pod, token
 from mailhaul_operator.cluster.kube import Kube, Object
 from mailhaul_operator.cluster.where import Where
 
 INTERVAL: Final = 0.5
-ENDED: Final = frozenset({"delivered", "dead"})
+ENDED: Final = frozenset({"delivered", "dead", "dropped"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,30 @@ def _spoken(line: Object) -> str:
 
 
 def _outcome(message: Object) -> str:
-    attempts = message.get("attempts", [])
-    last = attempts[-1] if attempts else {}
-    words = f"by {last.get('upstream')}: {last.get('reply', '')}" if last else "not tried yet"
-    remedy = f"; {last['remedy']}" if last.get("remedy") else ""
-    later = f"; next attempt {message['nextAttempt']}" if message.get("nextAttempt") else ""
-    return f"{message.get('state', 'unknown')} {words}{remedy}{later}"
+    """The last words on it: the newest attempt with the reply and remedy of each recipient, or what it waits for."""
+    state = str(message.get("state", "unknown"))
+    attempts = message.get("attempts") or []
+    if attempts:
+        last = attempts[-1]
+        words = "; ".join(_answer(one) for one in last.get("outcomes", []))
+        told = f"{state} by {last.get('upstream')}: {words}"
+    else:
+        waits = "; ".join(one["text"] for one in message.get("recipients", []) if one.get("text"))
+        told = f"{state}, not tried yet" + (f": {waits}" if waits else "")
+    following = message.get("nextAttempt") or 0
+    return told + (f"; next attempt {moment(following).isoformat()}" if following else "")
+
+
+def _answer(outcome: Object) -> str:
+    remedy = f" ({outcome['remedy']})" if outcome.get("remedy") else ""
+    return f"{outcome.get('address')} {outcome.get('verdict')}, {_words(outcome.get('reply')) or 'no reply'}{remedy}"
+
+
+def _words(reply: object) -> str:
+    """A reply in the provider's words, whether it is text or has parts."""
+    if isinstance(reply, dict):
+        return " ".join(str(reply[part]) for part in ("code", "enhanced", "text") if reply.get(part))
+    return str(reply or "")
 
 
 def _say(line: str) -> None:

@@ -9,7 +9,12 @@ from mailhaul_operator.cluster.kube import Kube
 from mailhaul_operator.cluster.send_test import Follower, Order
 
 SENT = {"id": "abc", "accepted": True, "transcript": [{"from": "server", "line": "250 2.0.0 abc"}]}
-TRIED = {"upstream": "main", "reply": "535 5.7.8 no", "remedy": "correct the Secret"}
+TO = "a@example.net"
+TRIED = {
+    "upstream": "main",
+    "outcomes": [{"address": TO, "verdict": "hold", "reply": "535 5.7.8 no", "remedy": "correct the Secret"}],
+}
+GOOD = {"upstream": "main", "outcomes": [{"address": TO, "verdict": "delivered", "reply": "250 2.0.0 Ok"}]}
 
 
 class Pod:
@@ -33,19 +38,28 @@ def _run(pod: Pod, order: Order, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[
 
 def test_it_ends_with_the_providers_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     line = {"from": "server", "line": "250 2.0.0 Ok: taken"}
-    done = {"state": "delivered", "attempts": [{"upstream": "main", "reply": "250 2.0.0 Ok"}], "transcript": [line]}
+    done = {"state": "delivered", "attempts": [GOOD], "transcript": [line]}
     pod = Pod(SENT, {"state": "queued", "attempts": []}, done)
     result, said = _run(pod, Order("smtp/relay", ("a@example.net",)), monkeypatch)
     assert result["state"] == "delivered"
-    assert said[-2:] == ["    server: 250 2.0.0 Ok: taken", "delivered by main: 250 2.0.0 Ok"]
+    assert said[-2:] == ["    server: 250 2.0.0 Ok: taken", "delivered by main: a@example.net delivered, 250 2.0.0 Ok"]
     assert pod.asked[0] == ("/v1/send-test", {"to": ["a@example.net"]})
 
 
 def test_mail_that_waits_is_told_with_the_remedy_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = {"state": "held", "attempts": [TRIED], "nextAttempt": "2026-11-21T10:00:00Z"}
+    held = {"state": "held", "attempts": [TRIED], "nextAttempt": 1_800_000_000}
     result, said = _run(Pod(SENT, held), Order("relay", ("a@example.net",), seconds=0), monkeypatch)
     assert result["state"] == "held"
-    assert said[-1] == "held by main: 535 5.7.8 no; correct the Secret; next attempt 2026-11-21T10:00:00Z"
+    words = (
+        "held by main: a@example.net hold, 535 5.7.8 no (correct the Secret); next attempt 2027-01-15T08:00:00+00:00"
+    )
+    assert said[-1] == words
+
+
+def test_mail_that_was_not_tried_says_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = {"state": "held", "attempts": [], "recipients": [{"address": TO, "text": "upstream main is out, auth"}]}
+    _, said = _run(Pod(SENT, waiting), Order("relay", (TO,), seconds=0), monkeypatch)
+    assert said[-1] == "held, not tried yet: upstream main is out, auth"
 
 
 def test_a_relay_that_refuses_it_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
