@@ -22,13 +22,21 @@ def orders(pods: Iterable[PodView], wanted: int) -> dict[str, bool]:
     return told
 
 
-def holding(pods: Iterable[PodView], before: Iterable[PodView], wanted: int, replicas: int) -> frozenset[int]:
-    """Give the ordinals of `replicas` that are above the wanted ones and may hold mail.
+def emptied(pods: Iterable[PodView], before: Iterable[PodView], wanted: int) -> frozenset[int]:
+    """Give the ordinals of leaving replicas that take no new mail and hold none.
 
-    One that is empty must have been so in the pass `before` too: a message that was under way when the order came is
-    accepted between two reports.
+    Such a one must have been so in the pass `before` too: a message that was under way when the order came is accepted
+    between two reports.
     """
-    return frozenset(range(wanted, replicas)) - (_empty(pods) & _empty(before))
+    return frozenset(one for one in _empty(pods) & _empty(before) if one >= wanted)
+
+
+def holding(empty: frozenset[int], wanted: int, replicas: int) -> frozenset[int]:
+    """Give the ordinals of a workload of `replicas` that are above the wanted ones and may hold mail.
+
+    To be asked with the wish of this moment: when the last pass ran, these replicas may not have been leaving yet.
+    """
+    return frozenset(range(wanted, replicas)) - empty
 
 
 def held(pods: Iterable[PodView], wanted: int) -> dict[str, int]:
@@ -37,8 +45,13 @@ def held(pods: Iterable[PodView], wanted: int) -> dict[str, int]:
     return {one.name: _messages(one.report) for one in leaving if isinstance(one.report, RelayReport)}
 
 
-def _empty(pods: Iterable[PodView]) -> set[int | None]:
-    return {one.ordinal for one in pods if isinstance(one.report, RelayReport) and _is_empty(one.report)}
+def _empty(pods: Iterable[PodView]) -> frozenset[int]:
+    there = [(one.ordinal, one.report) for one in pods]
+    return frozenset(
+        ordinal
+        for ordinal, report in there
+        if ordinal is not None and isinstance(report, RelayReport) and _is_empty(report)
+    )
 
 
 def _is_empty(report: RelayReport) -> bool:

@@ -21,7 +21,7 @@ from mailhaul_operator.wire.key import Key
 @dataclass(frozen=True, slots=True)
 class RelayPass:
     """One pass over a relay: what was planned from what, and what its pods then reported. `ready` is False only when
-    its Ready condition is; `holding` are the leaving replicas that may hold mail.
+    its Ready condition is; `emptied` are the replicas, by ordinal, that take no new mail and hold none.
     """
 
     snapshot: Snapshot = field(repr=False)
@@ -29,7 +29,7 @@ class RelayPass:
     objects: tuple[Manifest, ...] = field(repr=False)
     pods: tuple[PodView, ...] = ()
     ready: bool = True
-    holding: frozenset[int] = frozenset()
+    emptied: frozenset[int] = frozenset()
 
     @property
     def relay(self) -> SmtpRelay:

@@ -39,7 +39,9 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
         return None
     if not isinstance(seen.model, SmtpRelay):
         return await tell_invalid(world, seen)
-    gathered = await world.gatherer.gather(key, await _facts(world, seen.model), _last(world, key), world.clock())
+    gathered = await world.gatherer.gather(
+        key, await _facts(world, seen.model), _last(world, seen.model), world.clock()
+    )
     if gathered is None or isinstance(gathered, Refused):
         return FAILED
 
@@ -48,14 +50,15 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
     await world.nudges.nudge(key, _as_last_seen(world, key, gathered.pods), _target(made))
     pods = await _ask(world, key, gathered.pods, made)
     await _drain(made, pods)
-    made = replace(made, pods=pods, holding=_holding(world, key, gathered, pods))
+    made = replace(made, pods=pods, emptied=_emptied(world, key, pods, seen.model))
     view = _view(world, seen, gathered, made, applied)
     status = assess_relay(view)
     told = await tell(world, seen, view.relay.status, status)
 
     ready = all((one.type, one.status) != ("Ready", "False") for one in status.conditions)
     world.want(world.memory.remember(key, replace(made, ready=ready)))
-    return min(told, _again(made, applied, status, world.chance()))
+    shrinks = gathered.workload.wanted > made.relay.spec.replicas
+    return min(told, BUSY if shrinks else _again(made, applied, status, world.chance()))
 
 
 def _forget(world: World, key: Key) -> None:
@@ -73,13 +76,14 @@ async def _facts(world: World, relay: SmtpRelay) -> Facts:
     return await world.facts.wanted(wants=missing or relay.spec.monitoring.service_monitor)
 
 
-def _last(world: World, key: Key) -> LastPass:
+def _last(world: World, relay: SmtpRelay) -> LastPass:
     """What the last pass knew. After a restart nobody knows who holds mail, so the workload is not made smaller."""
+    key = Key("SmtpRelay", *relay.metadata.key)
     last = world.memory.last(key)
-    if last is None:
-        workload = world.cache.get("StatefulSet", key.namespace, key.name) or {}
-        return LastPass(holding=frozenset(range((workload.get("spec") or {}).get("replicas", 0))))
-    return LastPass(last.holding, last.proved(), urgent=last.is_urgent)
+    workload = world.cache.get("StatefulSet", key.namespace, key.name) or {}
+    replicas = (workload.get("spec") or {}).get("replicas", 0)
+    holding = draining.holding(last.emptied if last else frozenset(), relay.spec.replicas, replicas)
+    return LastPass(holding, last.proved(), urgent=last.is_urgent) if last else LastPass(holding)
 
 
 async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
@@ -114,10 +118,9 @@ async def _drain(made: RelayPass, pods: tuple[PodView, ...]) -> None:
     await asyncio.gather(*(post_drain(by_name[name], drains, made.token) for name, drains in orders.items()))
 
 
-def _holding(world: World, key: Key, gathered: Gathered, pods: tuple[PodView, ...]) -> frozenset[int]:
-    last, relay = world.memory.last(key), gathered.snapshot.relay
-    before = last.pods if last else ()
-    return draining.holding(pods, before, relay.spec.replicas, gathered.workload.wanted)
+def _emptied(world: World, key: Key, pods: tuple[PodView, ...], relay: SmtpRelay) -> frozenset[int]:
+    last = world.memory.last(key)
+    return draining.emptied(pods, last.pods if last else (), relay.spec.replicas)
 
 
 def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied: Applied) -> RelayView:
@@ -141,7 +144,7 @@ def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied
 def _again(made: RelayPass, applied: Applied, status: SmtpRelayStatus, chance: float) -> float:
     if applied.failures:
         return FAILED
-    if applied.changed or applied.waiting or made.holding or (made.pods and made.is_busy):
+    if applied.changed or applied.waiting or (made.pods and made.is_busy):
         return BUSY
     if any((one.type, one.status) == ("Reconciling", "True") for one in status.conditions) and made.pods:
         return BUSY

@@ -4,14 +4,16 @@ A process that was frozen or cut off wakes in the middle of a pass; what it woul
 loop has had time to notice. Reads go on. The refusal is one that passes by itself: nobody is told of it.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from mailhaul_operator.effects.api import Api
 from mailhaul_operator.wire.kinds import Body, Kind
 from mailhaul_operator.wire.refused import Refusal, Refused
 
-_NOT_OURS = Refused(Refusal.UNAVAILABLE, "this operator does not hold the lease, so it writes nothing")
+READS: Final = frozenset({"get", "list", "discover"})
+"""Verbs that change nothing; every other one needs the lease."""
+_NOT_OURS: Final = Refused(Refusal.UNAVAILABLE, "this operator does not hold the lease, so it writes nothing")
 
 
 class LeasedApi(Api):
@@ -19,20 +21,7 @@ class LeasedApi(Api):
 
     may_write: Callable[[], bool] = staticmethod(lambda: False)
 
-    async def apply(self, body: Mapping[str, Any]) -> Body | Refused:
-        """As `Api.apply`, with the lease."""
-        return await super().apply(body) if self.may_write() else _NOT_OURS
-
-    async def create(self, body: Mapping[str, Any]) -> Body | Refused:
-        """As `Api.create`, with the lease."""
-        return await super().create(body) if self.may_write() else _NOT_OURS
-
-    async def delete(self, body: Mapping[str, Any], *, orphan: bool = False) -> Body | Refused:
-        """As `Api.delete`, with the lease."""
-        return await super().delete(body, orphan=orphan) if self.may_write() else _NOT_OURS
-
-    async def patch(
-        self, kind: Kind, key: tuple[str, str], patch: Mapping[str, Any], subresource: str = ""
-    ) -> Body | Refused:
-        """As `Api.patch`, with the lease."""
-        return await super().patch(kind, key, patch, subresource) if self.may_write() else _NOT_OURS
+    async def _request(self, verb: str, kind: Kind, path: str, **options: Any) -> Body | Refused:  # noqa: ANN401
+        if verb not in READS and not self.may_write():
+            return _NOT_OURS
+        return await super()._request(verb, kind, path, **options)

@@ -50,7 +50,7 @@ async def run(settings: Settings) -> int:
     try:
         return await Operator(settings, api, lease_api).run()
     except OSError as error:
-        LOG.error("a port cannot be bound: %s; name others by --health-port and --metrics-port", error)  # noqa: TRY400
+        LOG.error("a port cannot be bound: %s; name others by --health-port and --metrics-port", error)
         return 1
     finally:
         await api.close()
