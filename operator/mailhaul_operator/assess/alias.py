@@ -7,6 +7,7 @@ stays accepted. Pure.
 from collections.abc import Iterable
 
 from mailhaul_operator.api.mailalias import AliasCount, MailAliasStatus
+from mailhaul_operator.assess.bounds import count
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding
 from mailhaul_operator.assess.drafts import FALSE, READY, TRUE, UNKNOWN, Draft, Stamp, draft, failing
 from mailhaul_operator.assess.progress import progress
@@ -33,8 +34,8 @@ def assess_alias(view: AliasView) -> MailAliasStatus:
     return MailAliasStatus(
         observed_generation=max(0, alias.metadata.generation),
         resolved=tuple(sorted(dict.fromkeys(view.resolved)))[:MOST_RESOLVED],
-        forwarded=known.forwarded if silent else AliasCount(total=view.forwarded),
-        failed=known.failed if silent else AliasCount(total=view.failed),
+        forwarded=known.forwarded if silent else AliasCount(total=count(view.forwarded)),
+        failed=known.failed if silent else AliasCount(total=count(view.failed)),
         conditions=stamp.write((ready, accepted, conflicted, *progress(under_way, ready, stamp))),
     )
 

@@ -6,11 +6,15 @@ causes here. Pure.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from mailhaul_operator.assess.reasons import Reason, reason_of
 from mailhaul_operator.assess.view import Obstacle
 from mailhaul_operator.assess.words import MOST, tidy
 from mailhaul_operator.plan.findings import Finding, ObjectRef
+
+LONGEST_REMEDY: Final = 600
+"""Characters of field and remedy."""
 
 
 class Mender(StrEnum):
@@ -48,9 +52,10 @@ class Cause:
         """The fact, where to look and what to do, on one line."""
         where = f" [{self.field}]" if self.field else ""
         remedy = f". Remedy: {self.remedy.rstrip('.')}." if self.remedy else "."
-        after = tidy(where + remedy)
+        after = tidy(where + remedy, LONGEST_REMEDY)
         # The remedy is kept whole: a provider's words give way.
-        return tidy(self.fact).rstrip(".")[: max(200, MOST - len(after) - 1)] + " " * bool(where) + after
+        fact = tidy(self.fact, MOST - len(after) - 1).rstrip(".")
+        return fact + " " * bool(where) + after
 
 
 def of_finding(finding: Finding, owner: ObjectRef, *, mender: Mender = Mender.OTHER, blocks: bool = True) -> Cause:

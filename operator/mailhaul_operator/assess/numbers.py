@@ -16,6 +16,7 @@ from mailhaul_operator.api.relay_status import (
     SmtpRelayStatus,
     TotalStatus,
 )
+from mailhaul_operator.assess.bounds import code, count, handle, known_time
 from mailhaul_operator.assess.facts import RelayFacts
 from mailhaul_operator.assess.words import remedy_of, tidy
 from mailhaul_operator.plan.naming import RELAY
@@ -74,14 +75,14 @@ def _config(facts: RelayFacts) -> ConfigStatus | None:
 
 def _sums(reports: list[RelayReport]) -> SmtpRelayStatus:
     queues = [one.queue for one in reports]
-    oldest = min((one.oldest for one in queues if one.oldest), default=0.0)
+    oldest = min((known for one in queues if (known := known_time(one.oldest))), default=0.0)
     return SmtpRelayStatus(
         queue=QueueStatus(
-            queued=sum(one.queued for one in queues),
-            deferred=sum(one.deferred for one in queues),
-            held=sum(one.held for one in queues),
-            dead=sum(one.dead for one in queues),
-            waiting=sum(one.queued + one.deferred + one.held for one in queues),
+            queued=_sum(one.queued for one in queues),
+            deferred=_sum(one.deferred for one in queues),
+            held=_sum(one.held for one in queues),
+            dead=_sum(one.dead for one in queues),
+            waiting=_sum(one.queued + one.deferred + one.held for one in queues),
             oldest_time=moment(oldest) if oldest else None,
         ),
         delivered=_total((one.delivered, one.delivered_last_day) for one in reports),
@@ -89,30 +90,36 @@ def _sums(reports: list[RelayReport]) -> SmtpRelayStatus:
     )
 
 
+def _sum(numbers: Iterable[int]) -> int:
+    return count(sum(count(one) for one in numbers))
+
+
 def _total(pairs: Iterable[tuple[int, int]]) -> TotalStatus:
     totals, days = zip(*pairs, strict=True)
-    return TotalStatus(total=sum(totals), last_day=sum(days))
+    return TotalStatus(total=_sum(totals), last_day=_sum(days))
 
 
 def _last_delivery(reports: list[RelayReport], known: LastDelivery | None) -> LastDelivery | None:
-    last = max(reports, key=lambda one: one.last_delivery, default=None)
-    if last is None or not last.last_delivery or not last.last_delivery_upstream:
+    last = max(reports, key=lambda one: known_time(one.last_delivery), default=None)
+    time = known_time(last.last_delivery) if last else 0.0
+    upstream = handle(last.last_delivery_upstream) if last else ""
+    if not time or not upstream or (known and epoch(known.time) >= int(time)):
         return known
-    if known and epoch(known.time) >= int(last.last_delivery):
-        return known
-    return LastDelivery(time=moment(last.last_delivery), upstream=last.last_delivery_upstream)
+    return LastDelivery(time=moment(time), upstream=upstream)
 
 
 def _last_error(reports: list[RelayReport], known: LastError | None) -> LastError | None:
-    told = [one for one in reports if one.last_error and one.last_error_upstream]
-    last = max(told, key=lambda one: one.last_error.time if one.last_error else 0, default=None)
-    error = last.last_error if last else None
-    if last is None or error is None or (known and epoch(known.time) >= int(error.time)):
+    told = [(one.last_error, handle(one.last_error_upstream)) for one in reports if one.last_error]
+    named = [(error, upstream) for error, upstream in told if upstream and known_time(error.time)]
+    if not named:
+        return known
+    error, upstream = max(named, key=lambda one: one[0].time)
+    if known and epoch(known.time) >= int(error.time):
         return known
     return LastError(
         time=moment(error.time),
-        upstream=last.last_error_upstream,
-        code=error.code if 0 <= error.code <= 599 else 0,
+        upstream=upstream,
+        code=code(error.code),
         text=tidy(" ".join(part for part in (error.enhanced, error.text) if part) or error.fault),
         remedy=tidy(remedy_of(error.fault, error)),
     )

@@ -11,6 +11,7 @@ from mailhaul_contract.report import BreakerState, ProbeStage, UpstreamReport
 from mailhaul_operator.api.moments import epoch, moment
 from mailhaul_operator.api.provider_status import LastProbe, LastReply, ProviderRelayStatus, UpstreamProviderStatus
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.assess.bounds import code, known_time
 from mailhaul_operator.assess.causes import Cause, Mender
 from mailhaul_operator.assess.drafts import FALSE, READY, TRUE, UNKNOWN, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect
@@ -44,7 +45,7 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
     ready = _ready(facts, drafts, causes)
     return UpstreamProviderStatus(
         observed_generation=max(0, view.provider.metadata.generation),
-        endpoint=facts.endpoint or _configured(view.provider),
+        endpoint=tidy(facts.endpoint or _configured(view.provider), 320),
         breaker=_worst(facts.reports) if facts.reports else facts.status.breaker if facts.known_since else None,
         last_probe=_last_probe(facts),
         last_reply=_last_reply(facts),
@@ -145,7 +146,8 @@ def _relay(used: UsedBy) -> ProviderRelayStatus:
 def _last_probe(facts: ProviderFacts) -> LastProbe | None:
     """The newest that a relay with the present settings reports, else the one that is known."""
     known = facts.status.last_probe
-    made = [(report.probe.time, used) for used in facts.used if used.settled for report in used.reports if report.probe]
+    told = [(report.probe, used) for used in facts.used if used.settled for report in used.reports if report.probe]
+    made = [(probe.time, used) for probe, used in told if known_time(probe.time)]
     if not made:
         return known
     time, used = max(made, key=lambda one: one[0])
@@ -165,12 +167,12 @@ def _last_reply(facts: ProviderFacts) -> LastReply | None:
     said = [one.last_reply for one in facts.reports if one.last_reply]
     said += [one.credential_reply for one in facts.reports if one.credential_reply]
     said += [stage.reply for one in facts.reports if one.probe for stage in one.probe.stages if stage.reply]
-    last = max(said, key=lambda one: one.time, default=None)
+    last = max((one for one in said if known_time(one.time)), key=lambda one: one.time, default=None)
     if last is None or (known and epoch(known.time) >= int(last.time)):
         return known
     return LastReply(
         time=moment(last.time),
-        code=last.code if 0 <= last.code <= 599 else 0,
+        code=code(last.code),
         text=tidy(" ".join(part for part in (last.enhanced, last.text) if part)),
         stage=tidy(last.stage, 32),
         remedy=tidy(last.remedy),

@@ -7,6 +7,7 @@ from typing import Final
 
 from mailhaul_contract.report import RelayReport, UpstreamReport
 from mailhaul_operator.api.moments import moment
+from mailhaul_operator.assess.bounds import known_time
 from mailhaul_operator.assess.causes import Cause, Mender
 from mailhaul_operator.assess.checks.upstreams_ready import upstreams_ready
 from mailhaul_operator.assess.drafts import FALSE, TRUE, UNKNOWN, Draft, draft
@@ -82,7 +83,8 @@ def _stale(facts: RelayFacts) -> Iterator[Cause]:
 def _waits(facts: RelayFacts, pod: str, report: RelayReport, waiting: int) -> Cause:
     error, reason = report.last_error, Reason.NOT_DELIVERING
     said = f"; {report.last_error_upstream or 'the relay'} said: {reply_words(error)}" if error else ""
-    oldest = f"since {moment(report.queue.oldest):%Y-%m-%dT%H:%M:%SZ} at most" if report.queue.oldest else ""
+    since = known_time(report.queue.oldest)
+    oldest = f"since {moment(since):%Y-%m-%dT%H:%M:%SZ} at most" if since else ""
     words = f"{messages_are(waiting)} waiting in {pod} {oldest}".rstrip() + f", and none leaves{said}"
     remedy = remedy_of(error.fault, error) if error else reason.remedy
     provider = next((one.provider for one in report.upstreams if one.name == report.last_error_upstream), "")
