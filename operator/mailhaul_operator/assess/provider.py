@@ -26,7 +26,7 @@ from mailhaul_operator.assess.provider_stages import (
     tls_verified,
 )
 from mailhaul_operator.assess.reasons import Reason
-from mailhaul_operator.assess.view import ProviderView, UsedBy
+from mailhaul_operator.assess.view import ProviderView
 from mailhaul_operator.assess.ways import REASONS
 from mailhaul_operator.assess.words import tidy
 
@@ -49,7 +49,7 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
         breaker=_worst(facts.reports) if facts.reports else facts.status.breaker if facts.known_since else None,
         last_probe=_last_probe(facts),
         last_reply=_last_reply(facts),
-        relays=tuple(_relay(one) for one in facts.used[:MOST_RELAYS]),
+        relays=_relays(facts),
         conditions=facts.stamp.write((ready, *drafts, *progress(causes, ready, facts.stamp))),
     )
 
@@ -139,8 +139,15 @@ def _worst(reports: Sequence[UpstreamReport]) -> BreakerState:
     return max((one.breaker for one in reports), key=BREAKERS.index, default=BreakerState.CLOSED)
 
 
-def _relay(used: UsedBy) -> ProviderRelayStatus:
-    return ProviderRelayStatus(namespace=used.namespace, name=used.relay, breaker=_worst(used.reports))
+def _relays(facts: ProviderFacts) -> tuple[ProviderRelayStatus, ...]:
+    """Each relay once, with the worst breaker of all its replicas."""
+    reports: dict[tuple[str, str], list[UpstreamReport]] = {}
+    for one in facts.used:
+        reports.setdefault((one.namespace, one.relay), []).extend(one.reports)
+    return tuple(
+        ProviderRelayStatus(namespace=namespace, name=name, breaker=_worst(seen))
+        for (namespace, name), seen in list(reports.items())[:MOST_RELAYS]
+    )
 
 
 def _last_probe(facts: ProviderFacts) -> LastProbe | None:
