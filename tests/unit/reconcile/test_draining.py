@@ -6,7 +6,6 @@ from mailhaul_contract.report import QueueReport, RelayReport
 from mailhaul_operator.assess.view import PodView, Silence
 from mailhaul_operator.reconcile.draining import emptied, held, holding, orders
 
-
 NO_MAIL = QueueReport()
 
 
