@@ -28,6 +28,9 @@ setup: $(READY) ## venv, and the programs that tests run against, from Debian wh
 demo: $(READY) ## See mail arrive while a provider fails in five ways
 	@env -u KUBECONFIG $(BIN)/python -m tests.support.demo
 
+demo-cluster: setup ## The same in Kubernetes: chart, relay, a pod that sends (MAILHAUL_E2E_CLUSTER=, else Docker)
+	@$(BIN)/python -m tests.support.e2e.demo
+
 format: $(READY) ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -64,4 +67,4 @@ clean: ## Remove everything that these targets made
 	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv setup demo format generate check test bench image lock clean
+.PHONY: help venv setup demo demo-cluster format generate check test bench image lock clean
