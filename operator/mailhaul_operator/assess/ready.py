@@ -34,8 +34,9 @@ def _as_before(facts: RelayFacts) -> Draft:
 
 
 def _good(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
-    proved = sorted({way.report.name for ways in facts.ways for way in ways if way.fault is None})
-    through = f"through {', '.join(proved)}" if proved else ""
+    open_ = [way for ways in facts.ways for way in ways if way.fault is None]
+    names = sorted({way.report.name for way in [one for one in open_ if one.proved] or open_})
+    through = f"through {', '.join(names)}" if names else ""
     worry = next((one for one in causes if not one.blocks and one.mender is Mender.NOBODY), None)
     also = f"; also {worry.reason}: {worry.message}" if worry else ""
     if facts.ever_delivered:

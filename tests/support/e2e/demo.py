@@ -1,4 +1,4 @@
-"""`python -m tests.support.e2e.demo`, called by `make demo-cluster`: from nothing to a delivered mail in a real cluster.
+"""`python -m tests.support.e2e.demo`, called by `make demo-cluster`: from nothing to a delivered mail in a cluster.
 
 Takes the cluster as the e2e tests do (tests/support/cluster.py). Does what a user does, step by step, and shows the
 commands and what they print; then takes away what it made. Exit code 0 when the mail arrived, 1 with words when not.
@@ -62,9 +62,9 @@ def _relay(cluster: Cluster, stage: Stage) -> None:
     _show(stage.ask("apply", "-f", str(EXAMPLE)))
     took = stage.wait_condition("smtprelay/smtp-relay", "Ready", "True")
     _say(
-        f"   The relay is Ready after {took:.1f} s. Its first provider does not exist (127.0.0.1:2600), and status says so;"
+        f"   The relay is Ready after {took:.1f} s. Its first provider does not exist (127.0.0.1:2600): status says so,"
     )
-    _say("   its second, the relay's own inbox, takes the mail meanwhile.")
+    _say("   and its second, the relay's own inbox, takes the mail meanwhile.")
     _show(stage.ask("get", "relays,upstreams,aliases"))
 
 
@@ -79,7 +79,7 @@ def _mail(stage: Stage) -> None:
             _say(f"   {subject!r} to {', '.join(mail.recipients)}: {code} {words}")
     _say("5. $ mailhaul send-test -n smtp --relay smtp-relay --to user@example.net")
     _show(_mailhaul(stage, "send-test", "-n", NAMESPACE, "--relay", "smtp-relay", "--to", "user@example.net"))
-    stage.until(lambda: _delivered(stage) >= 3, 30, lambda: f"{_delivered(stage)} of 3 delivered")
+    stage.until(lambda: _delivered(stage) > 0, 30, lambda: "the status tells of no delivery")
     _say("6. $ mailhaul status -n smtp")
     _show(_mailhaul(stage, "status", "-n", NAMESPACE))
 
