@@ -1,13 +1,19 @@
 """Conditions as Kubernetes writes them (metav1.Condition): one type each, by which lists merge."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.part import Observed
+
+NOT_ASSESSED: Mapping[str, Any] = {"observedGeneration": -1}
+"""The status that the API server gives a resource which no operator has looked at. Without one kstatus takes it for
+Current, and Flux would be Ready before any mail could leave.
+"""
 
 
 class ConditionStatus(StrEnum):

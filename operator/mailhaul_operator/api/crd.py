@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from mailhaul_contract.names import GROUP, VERSION
+from mailhaul_operator.api.conditions import NOT_ASSESSED
 from mailhaul_operator.api.definitions import DEFINITIONS, Definition
 from mailhaul_operator.api.provider_reference import provider_reference
 from mailhaul_operator.api.reference import kind_reference
@@ -72,7 +73,7 @@ def _root(definition: Definition) -> dict[str, Any]:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": field_schema(fields["spec"]),
-            "status": field_schema(fields["status"]),
+            "status": {**field_schema(fields["status"]), "default": dict(NOT_ASSESSED)},
         },
     }
     rules = validations(definition.model)

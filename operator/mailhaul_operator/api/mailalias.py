@@ -96,8 +96,8 @@ class AliasCount(Observed):
 class MailAliasStatus(Observed):
     """What is so, measured. Written by the operator."""
 
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """The generation that was assessed last."""
+    observed_generation: Annotated[int, Field(ge=-1)] = 0
+    """The generation that was assessed last; -1 before the first time."""
     resolved: Annotated[tuple[Annotated[str, Field(max_length=320)], ...], Field(max_length=256)] = ()
     """The mailboxes to which its mail goes in the end, the first 256."""
     forwarded: AliasCount | None = None

@@ -58,8 +58,8 @@ class LastReply(Observed):
 class UpstreamProviderStatus(Observed):
     """What is so, measured. Written by the operator."""
 
-    observed_generation: Annotated[int, Field(ge=0)] = 0
-    """The generation that was assessed last."""
+    observed_generation: Annotated[int, Field(ge=-1)] = 0
+    """The generation that was assessed last; -1 before the first time."""
     endpoint: Annotated[str, Field(max_length=320)] = ""
     """Host and port in use, the profile's where spec names none."""
     breaker: BreakerState | None = None

@@ -75,8 +75,8 @@ class LastError(Observed):
 class SmtpRelayStatus(Observed):
     """What is so, measured. Written by the operator."""
 
-    observed_generation: Count = 0
-    """The generation that was assessed last."""
+    observed_generation: Annotated[int, Field(ge=-1)] = 0
+    """The generation that was assessed last; -1 before the first time."""
     replicas: Count = 0
     """Number of replicas that exist."""
     ready_replicas: Count = 0

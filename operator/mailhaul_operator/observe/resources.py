@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mailhaul_contract.refusals import Refusal, refusals
+from mailhaul_operator.api.conditions import NOT_ASSESSED
 from mailhaul_operator.api.mailalias import MailAlias
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
@@ -46,9 +47,9 @@ class Seen:
 
     @property
     def status(self) -> Body:
-        """Its status as it was seen last; empty when it has none."""
+        """Its status as it was seen last; empty when it has none but the API server's, which says that it has none."""
         found = unpacked(self._rest).get("status")
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) and found != NOT_ASSESSED else {}
 
 
 def seen(body: Mapping[str, Any]) -> Seen:

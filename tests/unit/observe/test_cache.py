@@ -66,6 +66,14 @@ def test_a_change_of_status_alone_is_about_the_resource_alone(cache: Cache) -> N
     assert seen.status == {"replicas": 1}
 
 
+def test_the_status_of_what_nobody_has_assessed_yet_is_none(cache: Cache) -> None:
+    cache.put({**relay("one", "main", version=2), "status": {"observedGeneration": -1}})
+    seen = cache.resource(RELAY)
+    assert seen is not None
+    assert seen.version == 2
+    assert seen.status == {}
+
+
 def test_what_is_gone_is_forgotten_everywhere(cache: Cache) -> None:
     assert cache.remove(made("Service", "one", "one")) == {RELAY}
     assert cache.owned("SmtpRelay-one") == ()
