@@ -6,7 +6,20 @@ from pathlib import Path
 from tests.support.repository import REPOSITORY, files, python_files, tree
 
 VAGUE = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "misc", "stuff"}
-TOP = {"operator", "relay", "crds", "charts", "deploy", "examples", "docs", "tests", "bench", "requirements", ".ci", ".github"}
+TOP = {
+    "operator",
+    "relay",
+    "crds",
+    "charts",
+    "deploy",
+    "examples",
+    "docs",
+    "tests",
+    "bench",
+    "requirements",
+    ".ci",
+    ".github",
+}
 
 
 def test_operator_and_relay_are_plain_folders() -> None:
