@@ -46,6 +46,8 @@ class Courier:
         rounds = Round(message, self._running(), self.clock(), self._chance)
         try:
             for _ in range(MAX_ROUNDS):
+                # Nobody wakes mail that is in work, so it sees a change by itself.
+                rounds.follow(self._running())
                 batches = [] if self.stopping else rounds.next_batches(self._ways.views, self.clock())
                 if not batches:
                     break

@@ -66,6 +66,12 @@ class Round:
         self._tried: dict[int, frozenset[str]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
 
+    def follow(self, running: Running) -> None:
+        """Go on under another configuration: what was tried and refused before it is worth another attempt."""
+        if running is not self._running:
+            self._running = running
+            self._tried.clear()
+
     def next_batches(self, views: Views, now: float) -> list[Batch]:
         """Route what is still open; what has no upstream now is settled to wait. Empty when the round is over."""
         groups: dict[_Group, list[int]] = {}

@@ -8,6 +8,7 @@ from tests.support.queueing import (
     DELIVERED,
     LOST_AFTER_DOT,
     REFUSED_CONNECTION,
+    REFUSED_FROM,
     WRONG_PASSWORD,
     Desk,
     mail,
@@ -44,6 +45,27 @@ async def test_a_changed_secret_is_tried_at_once_and_held_mail_leaves() -> None:
     desk.waker.wake()
     await asyncio.sleep(0.01)
     assert await desk.again("m1") is None
+
+
+async def test_mail_that_was_in_work_when_a_refused_from_was_mended_is_sent_as_mended() -> None:
+    desk = Desk(upstreams=[upstream("a", connections={"max": 1})])
+    go = asyncio.Event()
+
+    async def refuse_late() -> tuple[object, ...]:
+        await go.wait()
+        return (REFUSED_FROM,)
+
+    desk.script("a", refuse_late)
+    for name in ("under-way", "in-line"):
+        await desk.queue.accept(mail(name))
+    await asyncio.sleep(0.01)
+    verified = {"domains": ["verified.example"], "rewrite_from": "app@verified.example"}
+    assert desk.reconfigure(upstreams=[upstream("a", connections={"max": 1}, senders=verified)])
+    go.set()
+    for name in ("under-way", "in-line"):
+        await desk.settled(name)
+    assert desk.spool.messages == {}
+    assert [one.from_domain for one in desk.transport("a").taken] == ["verified.example"] * 2
 
 
 async def test_an_unchanged_upstream_keeps_its_connections_and_breaker_over_a_reload() -> None:
