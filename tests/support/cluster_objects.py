@@ -90,6 +90,15 @@ class FakeServer:
         found = (body for key, body in self.objects.items() if key[0] == kind.kind and namespace in {"", key[1]})
         return self.failure or tuple(one for one in found if not label or labels(one).get(label) == value)
 
+    async def apply(self, body: Mapping[str, Any]) -> Body | Refused:
+        """Take an object as it is given."""
+        return dict(body)
+
+    async def apply_absent(self, body: Mapping[str, Any]) -> Body | Refused:
+        """Apply an object that is not there yet."""
+        there = self._key(dict(body)) in self.objects
+        return Refused(Refusal.CONFLICT, "the object has been modified") if there else await self.apply(body)
+
     @staticmethod
     def _key(body: Body) -> tuple[str, str, str]:
         return body["kind"], body["metadata"].get("namespace", ""), body["metadata"]["name"]

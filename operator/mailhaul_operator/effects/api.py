@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
@@ -35,6 +37,12 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _STEPS = "application/json-patch+json"
 _LOST = (aiohttp.ClientError, OSError, ConfigException, ValueError)
+
+
+def proxy_of(host: str) -> str | None:
+    """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`) names for the URL of an API server, if any."""
+    parts = urlsplit(host)
+    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
 
 
 class _NoDiscovery:
@@ -65,6 +73,9 @@ class Api:
         else:
             await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
         configuration.connection_pool_maxsize = CONNECTIONS
+        # Left to itself, aiohttp reads the environment and looks for a .netrc in a thread, for every request.
+        configuration.client_session_kwargs = {"trust_env": False}
+        configuration.proxy = configuration.proxy or proxy_of(configuration.host)
         client = ApiClient(configuration)
         client.user_agent = f"{MANAGER}-operator"
         return cls(client, await DynamicClient(client, discoverer=_NoDiscovery))
@@ -102,6 +113,13 @@ class Api:
         kind, (namespace, name) = kind_of(body), name_of(body)
         options = {"content_type": _APPLY, "field_manager": MANAGER, "force_conflicts": True}
         return await self._request("apply", kind, kind.path(namespace, name), body=dict(body), **options)
+
+    async def apply_absent(self, body: Mapping[str, Any]) -> Body | Refused:
+        """Apply an object only while there is none of its name; `Conflict` when there is one, whosever it is.
+
+        It names a version that no object has (the first of a cluster is larger), so nothing that is there fits.
+        """
+        return await self.apply({**body, "metadata": {**body["metadata"], "resourceVersion": "1"}})
 
     async def create(self, body: Mapping[str, Any]) -> Body | Refused:
         """Create an object that must not be there yet."""

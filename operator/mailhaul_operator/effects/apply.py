@@ -1,8 +1,9 @@
 """Makes the objects of a resource so: what differs is applied, nothing else is touched, and obstacles are told.
 
-Called by `reconcile` with the plan's manifests in their order. An object that is not remembered is read first: one
-whose label was stripped is not in the watch. One without our controller ownerReference is never applied to, unless it
-is annotated for adoption. Failures are values: obstacles need somebody to act, `failures` pass by themselves.
+Called by `reconcile` with the plan's manifests in their order. An object that is not remembered is made only if it is
+not there, else it is read: one whose label was stripped is not in the watch. One without our controller ownerReference
+is never applied to, unless it is annotated for adoption. Failures are values: obstacles need somebody to act,
+`failures` pass by themselves.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -58,21 +59,17 @@ class Applier:
         return applied
 
     async def _apply(self, desired: Mapping[str, Any], owner: Owner, applied: Applied) -> None:
-        live = await self._live(desired)
+        live: Body | Refused | None = self.known.get(kind_of(desired).kind, *name_of(desired))
+        if live is None:
+            made = await self.api.apply_absent(desired)
+            if not isinstance(made, Refused) or made.kind is not Refusal.CONFLICT:
+                self._take(made, desired, applied)
+                return
+            live = await self.api.get(kind_of(desired), *name_of(desired))
         if isinstance(live, Refused):
             _note(live, desired, applied)
-        elif live is None or self._is_free(live, owner, applied):
+        elif self._is_free(live, owner, applied):
             await self._write(desired, live, applied)
-
-    async def _live(self, desired: Mapping[str, Any]) -> Body | Refused | None:
-        kind, key = kind_of(desired), name_of(desired)
-        known = self.known.get(kind.kind, *key)
-        if known is not None:
-            return known
-        read = await self.api.get(kind, *key)
-        if isinstance(read, Refused) and read.kind is Refusal.NOT_FOUND:
-            return None
-        return read
 
     def _is_free(self, live: Body, owner: Owner, applied: Applied) -> bool:
         """Whether the object is ours to change now."""
@@ -99,22 +96,30 @@ class Applier:
         else:
             applied.waiting += 1
 
-    async def _write(self, desired: Mapping[str, Any], live: Body | None, applied: Applied) -> None:
-        if live is not None:
-            if not differs(desired, live):
-                return
-            desired = await self._possible(desired, live, applied)
-            if not differs(desired, live):
-                return
-            if cannot_be_changed(desired, live):
-                await self._make_way(live, applied)
-                return
+    async def _write(self, desired: Mapping[str, Any], live: Body, applied: Applied) -> None:
+        if not differs(desired, live):
+            return
+        desired = await self._possible(desired, live, applied)
+        if not differs(desired, live):
+            return
+        if cannot_be_changed(desired, live):
+            await self._make_way(live, applied)
+            return
         answer = await self.api.apply(desired)
+        if isinstance(answer, Refused) and answer.kind is Refusal.INVALID:
+            answer = await self._overwrite(desired, answer)
         left = () if isinstance(answer, Refused) else strangers(desired, answer)
         if left:
             patch = {"data": dict.fromkeys(left)}
             answer = await self.api.patch(kind_of(desired), name_of(desired), patch)
         self._take(answer, desired, applied)
+
+    async def _overwrite(self, desired: Mapping[str, Any], refusal: Refused) -> Body | Refused:
+        """Set every list to what it should be. An apply merges lists by key, so a port that somebody renumbered stays
+        beside ours under the same name, and the API server takes neither. The first refusal counts if this is no help.
+        """
+        patched = await self.api.patch(kind_of(desired), name_of(desired), desired)
+        return refusal if isinstance(patched, Refused) else await self.api.apply(desired)
 
     async def _possible(self, desired: Mapping[str, Any], live: Body, applied: Applied) -> Mapping[str, Any]:
         """Give what of the object can be had: volumes that cannot grow stay, and all else is applied."""

@@ -61,4 +61,38 @@ def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
     settings.queueing.exit_timeout = 0.5
     settings.process.ultimate_exiting_timeout = 20
     settings.execution.max_workers = 1
+    settings.persistence.diffbase_storage = _NoDiffs()
+    settings.persistence.progress_storage = _NoProgress()
     return settings
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Compares nothing: kopf copies every object twice for its own change detection, which nobody here asks for."""
+
+    def build(self, **_: object) -> kopf.BodyEssence:
+        return {}
+
+    def fetch(self, **_: object) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: object) -> None:
+        """Keep nothing."""
+
+
+class _NoProgress(kopf.ProgressStorage):
+    """Remembers nothing of handlers: those of events have no progress."""
+
+    def fetch(self, **_: object) -> kopf.ProgressRecord | None:
+        return None
+
+    def store(self, **_: object) -> None:
+        """Keep nothing."""
+
+    def purge(self, **_: object) -> None:
+        """There is nothing."""
+
+    def touch(self, **_: object) -> None:
+        """Write nothing."""
+
+    def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
+        return essence

@@ -103,8 +103,15 @@ async def test_what_passes_by_itself_is_no_obstacle(kind: Refusal, reasons: list
     assert not applied.complete
 
 
-async def test_nothing_is_applied_to_what_could_not_be_read() -> None:
+async def test_what_is_not_there_is_made_without_being_read() -> None:
     server = WritingServer()
+    applied = await apply(server)
+    assert (server.applied, applied.changed) == (["Service one"], 1)
+    assert not server.reads
+
+
+async def test_nothing_is_applied_to_what_could_not_be_read() -> None:
+    server = WritingServer(live())
     server.failure = Refused(Refusal.TIMEOUT, "no answer")
     applied = await apply(server)
     assert (server.applied, applied.failures) == ([], [server.failure])
