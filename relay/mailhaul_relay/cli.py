@@ -14,11 +14,13 @@ GRACE = 20.0
 def relay(arguments: list[str]) -> int:
     """`mailhaul relay serve ...`: run one relay until SIGTERM. Exit code 0 after a clean stop, 1 when it cannot run."""
     options = _relay_parser().parse_args(arguments)
-    from mailhaul_relay.app.options import Addresses, Directories  # noqa: PLC0415 - `--help` should not load the relay
+    from mailhaul_relay.app.gateways import gateways  # noqa: PLC0415 - `--help` should not load the relay
+    from mailhaul_relay.app.options import Addresses, Directories  # noqa: PLC0415
     from mailhaul_relay.app.process import serve  # noqa: PLC0415
 
     http_host, http_port = options.http_bind
-    addresses = Addresses(options.bind, http_host, http_port, frozenset(options.node_address), options.open_inbox)
+    nodes = frozenset(options.node_address)
+    addresses = Addresses(options.bind, http_host, http_port, nodes and nodes | gateways(), options.open_inbox)
     directories = Directories(options.config, options.secrets, options.spool, options.ready_file)
     return serve(directories, addresses, options.grace)
 
@@ -53,7 +55,7 @@ def _relay_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="IP",
-        help="an address of this node: never a client's own",
+        help="an address of this node: never a client's own; next hops of this host's routes are then counted too",
     )
     serve.add_argument(
         "--open-inbox", action="store_true", help="show the capture inbox without a token (loopback only)"
