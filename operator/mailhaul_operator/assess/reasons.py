@@ -86,8 +86,7 @@ class Reason(StrEnum):
     CLIENT_IDENTITY_LOST = (
         "ClientIdentityLost",
         "Connections come from a node's address, not from their client: they are not trusted.",
-        "set spec.service.externalTrafficPolicy to Local, let such clients authenticate, or trust all behind that address"
-        " by naming it (/32 or /128) in spec.clients.allowedNetworks",
+        "keep their address (externalTrafficPolicy Local), let them log in, or name that host in allowedNetworks",
     )
 
     # Upstreams and delivery
