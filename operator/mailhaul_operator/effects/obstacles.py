@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mailhaul_operator.assess.view import Obstacle
-from mailhaul_operator.plan.naming import ADOPT
-from mailhaul_operator.wire.objects import Owner, controller, name_of
+from mailhaul_operator.plan.naming import ADOPT, MANAGED_BY, MANAGER
+from mailhaul_operator.wire.objects import Owner, controller, labels, name_of
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 
@@ -20,7 +20,8 @@ def title(body: Mapping[str, Any]) -> str:
 def name_taken(live: Mapping[str, Any], owner: Owner) -> Obstacle:
     """An object with the name that we need is somebody else's."""
     holder = controller(live)
-    whose = f"belongs to {holder.get('kind', '')} {holder.get('name', '')}" if holder else "was not made by Mailhaul"
+    unowned = "has lost its ownerReference" if labels(live).get(MANAGED_BY) == MANAGER else "was not made by Mailhaul"
+    whose = f"belongs to {holder.get('kind', '')} {holder.get('name', '')}" if holder else unowned
     remedy = (
         f"rename the {owner.kind}, or delete the object"
         if holder

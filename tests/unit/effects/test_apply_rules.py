@@ -30,6 +30,9 @@ class WritingServer(FakeServer):
         self.applied.append(f"{body['kind']} {body['metadata']['name']}")
         return dict(body)
 
+    async def patch(self, *_: object) -> Body | Refused:
+        return self.refusal or Refused(Refusal.NOT_FOUND, "nothing is patched here")
+
 
 async def apply(server: WritingServer, now: float = NOON) -> Applied:
     desired = made("Service", "one", "one", spec={"type": "ClusterIP"})
