@@ -17,7 +17,7 @@ REPEATED = Refused(Refusal.INVALID, 'spec.ports[1].name: Duplicate value: "smtp"
 
 
 class MergingServer(FakeServer):
-    """Merges the ports of an apply by number, and refuses a name that is there twice; a `stubborn` one takes no patch."""
+    """Merges the ports of an apply by number, and refuses a name that is there twice; if `stubborn`, takes no patch."""
 
     def __init__(self, *objects: Body, stubborn: bool = False) -> None:
         super().__init__(*objects)
