@@ -24,6 +24,7 @@ from mailhaul_contract.config import Upstream
 from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Verdict
 from mailhaul_relay.model.transmission import Transmission
+from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.pool import SmtpTransport
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
@@ -45,7 +46,7 @@ async def own(port: int, size: int, sessions: int) -> AsyncIterator[list[Send]]:
         "name": "sink", "provider": "sink", "host": "127.0.0.1", "port": port, "tls": {"mode": "None"},
         "connections": {"max": sessions, "messagesPerConnection": 100_000},
     })  # fmt: skip
-    transport = SmtpTransport(upstream, None, "bench.example.com", Tally(), Log())
+    transport = SmtpTransport(upstream, Logins(None), "bench.example.com", Tally(), Log())
     body = body_of(size)
     message = Transmission("id", SENDER, (RECIPIENT,), HEAD, Body(len(body), body), "example.com")
 

@@ -24,7 +24,7 @@ async def write_status(
     """
     if old == new:
         return None
-    steps = [
+    steps: list[Mapping[str, Any]] = [
         {"op": "test", "path": "/metadata/uid", "value": resource.uid},
         {"op": "add", "path": "/status", "value": dict(new)},
     ]
