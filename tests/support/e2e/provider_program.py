@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import asdict, dataclass, field, replace
 from email import message_from_bytes
+from email.utils import parseaddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,13 +24,16 @@ from aiosmtpd.smtp import SMTP, AuthenticatorType, AuthResult, Envelope, LoginPa
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How the provider answers. Empty replies mean: as a good server. `delay` is in seconds before the last reply."""
+    """How the provider answers. Empty replies mean: as a good server. `delay` is in seconds before the last reply.
+    `verified` is the only From domain that it takes, said after the final dot as SES does; empty means any.
+    """
 
     password: str = ""
     mail: str = ""
     rcpt: str = ""
     end: str = ""
     greeting: str = ""
+    verified: str = ""
     delay: float = 0
 
 
@@ -74,6 +78,9 @@ class Provider:
             return behaviour.end
         content = envelope.original_content or b""
         message = message_from_bytes(content)
+        author = parseaddr(str(message["from"]))[1]
+        if behaviour.verified and not author.endswith(f"@{behaviour.verified}"):
+            return f"554 Message rejected: Email address is not verified. The identities failed the check: {author}"
         mail = {
             "time": time.time(),
             "from": envelope.mail_from,
@@ -135,9 +142,18 @@ class Door(BaseHTTPRequestHandler):
             self._answer(json.dumps(found).encode())
 
     def do_POST(self) -> None:
-        given = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        given = json.loads(self._body())
         STATE.behaviour = replace(Behaviour(), **given)
         self._answer(b"{}")
+
+    def _body(self) -> bytes:
+        """What was posted; the API server's proxy passes it on in chunks."""
+        if self.headers["content-length"]:
+            return self.rfile.read(int(self.headers["content-length"]))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size + 2)[:size]
+        return body
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)

@@ -18,11 +18,12 @@ from tests.support.cluster import Answer, Cluster
 PYTHON = "/opt/mailhaul/bin/python"
 PROGRAM = Path(__file__).with_name("provider_program.py")
 SEND = """
-import json, smtplib, sys
+import json, smtplib, sys, time
 job = json.load(sys.stdin)
 answers = []
 connection = None
 for number in range(job["count"]):
+    time.sleep(job["pause"])
     text = f"{job['subject']} {number}"
     try:
         if connection is None:
@@ -57,13 +58,14 @@ class Sent:
 
 @dataclass(frozen=True)
 class Mail:
-    """What an app sends: `count` mails with numbered subjects, over one connection."""
+    """What an app sends: `count` mails with numbered subjects, over one connection, each after a pause in seconds."""
 
     subject: str
     sender: str = "app@example.com"
     recipients: Sequence[str] = ("user@example.net",)
     count: int = 1
     timeout: int = 30
+    pause: float = 0
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,10 @@ class Stage:
         """`kubectl get -o json`."""
         return self.cluster.get(*what, "-n", self.namespace)
 
+    def exists(self, what: str) -> bool:
+        """Whether there is a resource like `pod/app`."""
+        return self.kubectl("get", what).code == 0
+
     def condition(self, what: str, type_: str) -> dict[str, str]:
         """A condition of a resource like `smtprelay/relay`; empty when it has none yet."""
         found = self.kubectl("get", what, "-o", "json")
@@ -99,6 +105,11 @@ class Stage:
             return {}
         conditions = json.loads(found.out).get("status", {}).get("conditions", [])
         return next((dict(one) for one in conditions if one["type"] == type_), {})
+
+    def identity(self, pod: str) -> tuple[str, int]:
+        """What a restart of a pod, or of its container, changes."""
+        found = self.get("pod", pod)
+        return str(found["metadata"]["uid"]), int(found["status"]["containerStatuses"][0]["restartCount"])
 
     def wait_condition(self, what: str, type_: str, wanted: str, reason: str = "", seconds: float = 60) -> float:
         """Wait for `True`, `False` or `Unknown` (and a reason); gives the seconds that it took."""
@@ -156,6 +167,7 @@ class Stage:
             "subject": mail.subject,
             "count": mail.count,
             "timeout": mail.timeout,
+            "pause": mail.pause,
         }
         said = self.ask("exec", "-i", app, "--", PYTHON, "-c", SEND, stdin=json.dumps(job))
         return Sent(tuple((subject, code, words) for subject, code, words in json.loads(said)))

@@ -1,0 +1,28 @@
+"""What the kstatus program, and so Flux and `helm --wait`, concludes from resources as they are."""
+
+import json
+import shutil
+import subprocess
+
+import pytest
+from tests.support.e2e.stage import Stage
+
+SECONDS = 60
+
+
+def concluded(stage: Stage, *resources: str) -> str:
+    """Current, InProgress or Failed: the worst of the resources (`smtprelay/relay`)."""
+    said = conclusions(stage, *resources)
+    return max(said.values(), key=("Current", "InProgress", "Failed").index)
+
+
+def conclusions(stage: Stage, *resources: str) -> dict[str, str]:
+    """What it concludes for each, by kind and name."""
+    path = stage.cluster.environment["PATH"]
+    program = shutil.which("kstatus", path=path)
+    if program is None:
+        pytest.skip("needs the kstatus program on the cluster's PATH")
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [stage.get(one) for one in resources]})
+    done = subprocess.run([program], input=listed, capture_output=True, text=True, timeout=SECONDS, check=True)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return {f"{kind}/{name}": conclusion for kind, name, conclusion, *_ in lines}
