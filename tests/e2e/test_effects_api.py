@@ -4,6 +4,7 @@ import base64
 import datetime
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -132,9 +133,12 @@ async def test_what_is_there_is_not_made_again_and_what_is_gone_not_deleted(rela
     assert not isinstance(await relay.api.delete(first), Refused)
 
 
-async def test_served_versions_are_those_of_the_group(relay: World) -> None:
-    assert await relay.api.served_versions("mailhaul.dev") == ("v1alpha1",)
-    assert await relay.api.served_versions("absent.example.com") == ()
+async def test_a_kind_is_served_in_the_version_in_which_it_is(relay: World) -> None:
+    ours = KINDS["SmtpRelay"]
+    assert await relay.api.serves(ours) is True
+    assert await relay.api.serves(ours.in_version("v7")) is False
+    assert await relay.api.serves(replace(ours, plural="absent")) is False
+    assert await relay.api.serves(KINDS["PrometheusRule"]) is False
 
 
 async def test_values_of_a_refused_secret_are_in_no_message(relay: World) -> None:

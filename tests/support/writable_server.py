@@ -58,9 +58,10 @@ class WritableServer(FakeServer):
             return Refused(Refusal.NOT_FOUND, "gone")
         return self._write("status", {**found, "status": steps[-1]["value"]})
 
-    async def served_versions(self, group: str) -> tuple[str, ...]:
-        """Give what `versions` says."""
-        return self.versions.get(group, ())
+    async def serves(self, kind: Kind) -> bool:
+        """Whether `versions` has the version of its group."""
+        group, _, version = kind.api_version.rpartition("/")
+        return version in self.versions.get(group, ())
 
     def status(self, kind: str, name: str, namespace: str = "smtp") -> Any:  # noqa: ANN401 - any status
         """Give the status of a resource."""

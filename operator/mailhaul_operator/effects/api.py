@@ -149,15 +149,12 @@ class Api:
         path = kind.path(*key, subresource)
         return await self._request("patch", kind, path, body=list(steps), content_type=_STEPS, field_manager=MANAGER)
 
-    async def served_versions(self, group: str) -> tuple[str, ...] | Refused:
-        """Give the versions of an API group, the preferred one first; none when the group is not served."""
-        kind = Kind(group, "APIGroup", "", namespaced=False)
-        answer = await self._request("discover", kind, f"/apis/{group}")
+    async def serves(self, kind: Kind) -> bool | Refused:
+        """Whether a kind is served in its version. That its group is tells nothing: other kinds of it may be."""
+        answer = await self._request("discover", kind, f"/apis/{kind.api_version}")
         if isinstance(answer, Refused):
-            return () if answer.kind is Refusal.NOT_FOUND else answer
-        preferred = (answer.get("preferredVersion") or {}).get("version", "")
-        versions = [str(one.get("version", "")) for one in answer.get("versions") or ()]
-        return tuple(sorted(versions, key=lambda version: version != preferred))
+            return False if answer.kind is Refusal.NOT_FOUND else answer
+        return any(one.get("name") == kind.plural for one in answer.get("resources") or ())
 
     async def _request(self, verb: str, kind: Kind, path: str, **options: Any) -> Body | Refused:  # noqa: ANN401
         self.requests[verb, kind.kind] += 1

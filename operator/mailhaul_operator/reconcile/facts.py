@@ -9,21 +9,20 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mailhaul_operator.plan.snapshot import Facts
-from mailhaul_operator.wire.kinds import EXTERNAL_SECRETS_GROUP
+from mailhaul_operator.wire.kinds import KINDS, Kind
 from mailhaul_operator.wire.refused import Refused
 
 AGE = 30.0
 """Seconds for which an answer is believed."""
-MONITORING_GROUP = "monitoring.coreos.com"
 _KNOWN_VERSIONS = ("v1", "v1beta1")
 """Those in which an ExternalSecret can be written, the better first."""
 
 
 class Discovery(Protocol):
-    """Tells which versions of a group are served; `effects.api.Api` does."""
+    """Tells what is served; `effects.api.Api` does."""
 
-    async def served_versions(self, group: str) -> tuple[str, ...] | Refused:
-        """Give the versions, none when the group is not served."""
+    async def serves(self, kind: Kind) -> bool | Refused:
+        """Whether a kind is served in its version."""
 
 
 @dataclass(slots=True)
@@ -44,10 +43,22 @@ class ClusterFacts:
     async def look(self) -> None:
         """Ask the API server."""
         self._looked = self.clock()
-        external = await self.api.served_versions(EXTERNAL_SECRETS_GROUP)
-        monitoring = await self.api.served_versions(MONITORING_GROUP)
+        external = await self._external_secrets()
+        monitors = await self.api.serves(KINDS["ServiceMonitor"])
         if not isinstance(external, Refused):
-            version = next((one for one in _KNOWN_VERSIONS if one in external), "")
-            self.now = replace(self.now, external_secrets=version)
-        if not isinstance(monitoring, Refused):
-            self.now = replace(self.now, service_monitors="v1" in monitoring)
+            self.now = replace(self.now, external_secrets=external)
+        if not isinstance(monitors, Refused):
+            self.now = replace(self.now, service_monitors=monitors)
+
+    def doubt(self) -> None:
+        """Take notice that what was believed to be served is not: the next that `wanted` it asks anew."""
+        self._looked = float("-inf")
+
+    async def _external_secrets(self) -> str | Refused:
+        for version in _KNOWN_VERSIONS:
+            served = await self.api.serves(KINDS["ExternalSecret"].in_version(version))
+            if isinstance(served, Refused):
+                return served
+            if served:
+                return version
+        return ""

@@ -55,6 +55,8 @@ async def _apply(world: World, seen: Seen, provider: UpstreamProvider) -> Applie
     facts = await world.facts.wanted(wants=wants)
     manifest = external_secret(provider, facts)
     applied = await world.applier.apply((manifest,) if manifest else (), seen.owner)
+    if any(one.reason == "KindNotServed" for one in applied.obstacles):
+        world.facts.doubt()
     if not wants:
         # With nothing desired `prune` keeps everything: name what could not be there to say that all of it may go.
         nothing = {"kind": "", "metadata": {}}

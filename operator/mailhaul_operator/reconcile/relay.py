@@ -72,8 +72,7 @@ def _forget(world: World, key: Key) -> None:
 
 async def _facts(world: World, relay: SmtpRelay) -> Facts:
     external = any(one.spec.auth.external_secret is not None for one in world.cache.providers_of(relay))
-    missing = external and not world.facts.now.external_secrets
-    return await world.facts.wanted(wants=missing or relay.spec.monitoring.service_monitor)
+    return await world.facts.wanted(wants=external or relay.spec.monitoring.service_monitor)
 
 
 def _last(world: World, relay: SmtpRelay) -> LastPass:

@@ -17,7 +17,7 @@ KEY = ("smtp", "one")
 CALLS: Mapping[str, tuple[Any, ...]] = {
     "get": (KINDS["Service"], *KEY),
     "list_all": (KINDS["Service"],),
-    "served_versions": ("apps",),
+    "serves": (KINDS["Service"],),
     "apply": (SERVICE,),
     "apply_absent": (SERVICE,),
     "create": (SERVICE,),
@@ -25,7 +25,7 @@ CALLS: Mapping[str, tuple[Any, ...]] = {
     "patch": (KINDS["Service"], KEY, {}),
     "patch_steps": (KINDS["Service"], KEY, []),
 }
-READS = {"get", "list_all", "served_versions"}
+READS = {"get", "list_all", "serves"}
 
 
 class Answer:
