@@ -27,7 +27,8 @@ def assess_alias(view: AliasView) -> MailAliasStatus:
     known = alias.status or MailAliasStatus()
     stamp = Stamp(view.now, alias.metadata.generation, known.conditions)
     faults = tuple(_faults(view))
-    under_way = (*faults, *_under_way(view))
+    # What the plan refuses is not on its way to anybody.
+    under_way = faults or tuple(_under_way(view))
     ready = _ready(view, under_way)
     accepted, conflicted = _accepted(view, faults), _conflicted(view)
     silent = not view.applied and not view.forwarded and not view.failed
