@@ -10,14 +10,12 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
-from bench.measure import ProcessTree
+from bench.operator_process import Running, operator
 
 from mailhaul_contract.names import API_VERSION
 from mailhaul_operator.effects.api import Api
@@ -98,23 +96,6 @@ async def apply_all(api: Api, bodies: Sequence[Body]) -> None:
     await asyncio.gather(*map(one, bodies))
 
 
-@asynccontextmanager
-async def operator(arguments: Sequence[str]) -> AsyncIterator[int]:
-    """Run the operator; its process id. It is stopped as a pod is."""
-    command = [sys.executable, "-m", "mailhaul_contract.console", "operator", *arguments]
-    with TemporaryFile() as log:
-        process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
-        try:
-            yield process.pid
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            code = await asyncio.wait_for(process.wait(), 60)
-            if code != 0:
-                log.seek(0)
-                sys.stderr.write(f"bench: the operator ended with {code}\n{log.read().decode()[-2000:]}\n")
-
-
 async def until(holds: Callable[[], Awaitable[bool]], interval: float) -> float:
     """Wait until something holds; the seconds that it took."""
     began = time.monotonic()
@@ -125,10 +106,16 @@ async def until(holds: Callable[[], Awaitable[bool]], interval: float) -> float:
     return time.monotonic() - began
 
 
-def all_current(api: Api) -> Callable[[], Awaitable[bool]]:
-    """Whether every relay and alias was assessed at its generation, and every relay has its configuration."""
+def all_current(api: Api, running: Running) -> Callable[[], Awaitable[bool]]:
+    """Whether every relay and alias was assessed at its generation, and every relay has its configuration.
+
+    The API server is asked only once nothing waits in the operator, for lists of it all take time of both.
+    """
 
     async def holds() -> bool:
+        told = await running.told()
+        if told.waiting or not told.passes:
+            return False
         for kind in (KINDS["MailAlias"], KINDS["SmtpRelay"]):
             found = await api.list_all(kind)
             if isinstance(found, Refused) or not all(map(_current, found)):
@@ -163,32 +150,83 @@ async def measure(options: argparse.Namespace) -> list[Figure]:
     """The whole measurement."""
     size = Size(options.relays, options.aliases)
     arguments = [f"--kubeconfig={options.kubeconfig}", f"--image={options.image}", "--lease-namespace=default"]
-    arguments += ["--lease-name=mailhaul-bench", "--metrics-port=0", "--health-port=0", "--log-level=warning"]
     api = await Api.open(options.kubeconfig)
-    figures: list[Figure] = []
     try:
-        async with operator(arguments) as process:
+        async with operator(arguments) as idle:
             await asyncio.sleep(15)
-            figures.append(Figure("memory with no resources, idle", ProcessTree(process).pss(), 90, "MiB"))
+            figures = [Figure("memory with no resources, idle", idle.memory(), 90, "MiB")]
         _say(f"applying {size.relays} relays and {size.aliases} aliases")
         bodies = resources(size)
         spaces = [body for body in bodies if body["kind"] == "Namespace"]
         await apply_all(api, spaces)
         await apply_all(api, [body for body in bodies if body not in spaces])
-        async with operator(arguments) as process:
-            took = await until(all_current(api), 1)
-            figures.append(Figure("start to all current, nothing made before", took, 60, "s"))
-            figures.append(Figure("memory then", ProcessTree(process).pss(), 200, "MiB"))
-            await asyncio.sleep(10)
-            changes = [await one_change(api) for _ in range(5)]
-            figures.append(Figure("one change among them live (slowest of 5)", max(changes), 2, "s"))
-            await asyncio.sleep(30)
-            figures.append(Figure("memory after", ProcessTree(process).pss(), 200, "MiB"))
+        async with operator(arguments) as first:
+            figures += await _first_start(api, first)
+        async with operator(arguments) as second:
+            figures += await _restart(second, len(bodies) - len(spaces))
         return figures
     finally:
         for number in range(NAMESPACES):
             await api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{number}"}})
         await api.close()
+
+
+async def _first_start(api: Api, running: Running) -> list[Figure]:
+    """Everything is to be made; a change is made while the backlog is long, and more once all is quiet."""
+    overtaking = asyncio.create_task(_in_the_crowd(api, running))
+    took = await until(all_current(api, running), 1)
+    figures = [
+        Figure("start to all current, nothing made before", took, 60, "s"),
+        Figure("CPU of the operator until then", running.cpu(), 45, "s"),
+        Figure("memory then", running.memory(), 200, "MiB"),
+        Figure("one change live in the middle of that start", await overtaking, 2, "s"),
+    ]
+    await asyncio.sleep(15)
+    changes = [await one_change(api) for _ in range(5)]
+    figures.append(Figure("one change among them live (slowest of 5)", max(changes), 2, "s"))
+    before, spent = await running.told(), running.cpu()
+    await asyncio.sleep(30)
+    after = await running.told()
+    _say(f"requests of the first start: {_by_verb(after.requests)}; passes: {dict(after.passes)}")
+    return [
+        *figures,
+        Figure("memory after", running.memory(), 200, "MiB"),
+        Figure("writes in 30 quiet seconds", after.writes - before.writes, 0, ""),
+        Figure("CPU in 30 quiet seconds, share of a core", (running.cpu() - spent) / 30 * 100, 10, "%"),
+    ]
+
+
+async def _in_the_crowd(api: Api, running: Running) -> float:
+    """Change a relay once a tenth of the relays has had a pass."""
+    await until(lambda: _has_begun(running), 0.2)
+    return await one_change(api)
+
+
+async def _has_begun(running: Running) -> bool:
+    return (await running.told()).passes.get("SmtpRelay", 0) > 100
+
+
+async def _restart(running: Running, resources: int) -> list[Figure]:
+    """Everything is as it should be."""
+
+    async def quiet() -> bool:
+        told = await running.told()
+        return sum(told.passes.values()) >= resources and told.waiting == 0
+
+    took = await until(quiet, 0.5)
+    await asyncio.sleep(5)
+    told = await running.told()
+    _say(f"requests of the restart: {_by_verb(told.requests)}; passes: {dict(told.passes)}")
+    return [
+        Figure("restart to quiet, all made before", took, 30, "s"),
+        Figure("CPU of the operator until then", running.cpu(), 25, "s"),
+        Figure("writes of the restart", told.writes, 0, ""),
+        Figure("memory of the restarted", running.memory(), 200, "MiB"),
+    ]
+
+
+def _by_verb(requests: Mapping[tuple[str, str], int]) -> str:
+    return ", ".join(f"{verb} {kind} {count}" for (verb, kind), count in sorted(requests.items()))
 
 
 def _say(text: str) -> None:

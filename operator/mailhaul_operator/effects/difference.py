@@ -53,7 +53,7 @@ def difference(desired: Mapping[str, Any], live: Mapping[str, Any]) -> str:
 
 def strangers(desired: Mapping[str, Any], live: Mapping[str, Any]) -> tuple[str, ...]:
     """Give the keys in the `data` of a live ConfigMap or Secret that are not ours. An apply leaves them there."""
-    if desired.get("kind") not in DATA:
+    if str(desired.get("kind")) not in DATA:
         return ()
     return tuple(sorted(set(live.get("data") or ()) - set(desired.get("data") or ())))
 

@@ -86,6 +86,10 @@ class Cache:
         """Give the objects whose controller has this uid, in a stable order."""
         return tuple(unpacked(self._objects[key].text) for key in sorted(self._by_owner.of(uid)))
 
+    def versions(self, uid: str) -> frozenset[tuple[Key, int]]:
+        """Give which objects, in which versions, have a controller with this uid."""
+        return frozenset((key, self._objects[key].version) for key in self._by_owner.of(uid))
+
     def pods(self, relay: Key) -> tuple[Body, ...]:
         """Give the pods that carry a relay's label, by name."""
         keys = sorted(key for key in self._by_resource.of(relay) if key.kind == "Pod")
@@ -154,7 +158,7 @@ class Cache:
         uid = metadata(body).get("uid", "")
         if known is not None and known.uid == uid and known.version >= version > 0:
             return NOTHING
-        one = seen(body)
+        one = seen(body, known)
         same = known is not None and (known.uid, known.generation, known.going) == (uid, one.generation, one.going)
         touched = self._forget_resource(key)
         self._resources[key] = one

@@ -5,7 +5,7 @@ operator. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.manifests.kinds import OWN
 from mailhaul_operator.observe.references import Reference, references
-from mailhaul_operator.observe.trimming import packed_resource, unpacked
+from mailhaul_operator.observe.trimming import packed_resource, trimmed, unpacked
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import Body
 from mailhaul_operator.wire.objects import Owner, is_going, metadata, name_of, version_of
@@ -52,25 +52,42 @@ class Seen:
         return found if isinstance(found, dict) and found != NOT_ASSESSED else {}
 
 
-def seen(body: Mapping[str, Any]) -> Seen:
-    """Parse a resource of ours. Only its spec and metadata are judged: a status is the operator's own."""
-    kind: str = body["kind"]
+def seen(body: Mapping[str, Any], before: Seen | None = None) -> Seen:
+    """Parse a resource of ours; of the one seen `before` nothing is parsed again if only its status is new.
+
+    Only spec and metadata are judged: a status is the operator's own.
+    """
     found = metadata(body)
-    judged = {name: value for name, value in body.items() if name != "status"}
-    model: Resource | None = None
-    refused: tuple[Refusal, ...] = ()
-    try:
-        model = OWN[kind].from_json(judged)
-    except ValidationError as error:
-        refused = refusals(error)[:MAX_REFUSALS]
-    return Seen(
-        key=Key(kind, *name_of(body)),
+    one = Seen(
+        key=Key(body["kind"], *name_of(body)),
         uid=found.get("uid", ""),
         generation=found.get("generation", 0),
         version=version_of(body),
         going=is_going(body),
-        model=model,
-        refused=refused,
-        named=references(model) if model is not None else frozenset(),
+        model=None,
+        refused=(),
+        named=frozenset(),
         _rest=packed_resource(body),
     )
+    if before is not None and _is_same(before, one, found):
+        return replace(one, model=before.model, refused=before.refused, named=before.named)
+    return _parsed(one, body)
+
+
+def _is_same(before: Seen, now: Seen, found: Mapping[str, Any]) -> bool:
+    """Whether a parsed resource has the spec and the metadata that it had."""
+    if before.model is None or not now.generation or (before.uid, before.generation) != (now.uid, now.generation):
+        return False
+    known, kept = before.model.metadata, trimmed(found)
+    return dict(known.labels) == (kept.get("labels") or {}) and dict(known.annotations) == (
+        kept.get("annotations") or {}
+    )
+
+
+def _parsed(one: Seen, body: Mapping[str, Any]) -> Seen:
+    judged = {name: value for name, value in body.items() if name != "status"}
+    try:
+        model = OWN[one.key.kind].from_json({**judged, "metadata": trimmed(metadata(body))})
+    except ValidationError as error:
+        return replace(one, refused=refusals(error)[:MAX_REFUSALS])
+    return replace(one, model=model, named=references(model))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from mailhaul_operator.api.inputs import ConfigMap, Secret
 from mailhaul_operator.observe.references import Reference
-from mailhaul_operator.wire.kinds import KINDS
+from mailhaul_operator.wire.kinds import KINDS, Body
 from mailhaul_operator.wire.objects import name_of, version_of
 from mailhaul_operator.wire.refused import Reader, Refusal, Refused
 
@@ -84,6 +84,14 @@ class SecretReader:
         reference = Reference(str(body.get("kind", "")), *name_of(body))
         self._answers.pop(reference, None)
         return reference
+
+    def heads(self, kind: str) -> tuple[Body, ...]:
+        """Give kind and metadata (namespace, name, uid) of what a watch brought; of other namespaces nothing."""
+        there = [one.holder for ref, one in self._answers.items() if ref.kind == kind and self.knows_all(ref.namespace)]
+        found = [one.metadata for one in there if one is not None]
+        return tuple(
+            {"kind": kind, "metadata": {"namespace": one.namespace, "name": one.name, "uid": one.uid}} for one in found
+        )
 
     def drop_unused(self) -> None:
         """Forget what nobody asked for in the last hour, but for what a watch brought. Call it now and then."""

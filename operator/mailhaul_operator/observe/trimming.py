@@ -19,12 +19,18 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 def packed(body: Mapping[str, Any]) -> bytes:
     """Give an object without managed fields, kubectl's copy of it and what nobody asks for, as JSON."""
-    kept = {name: value for name, value in metadata(body).items() if name not in _DROPPED}
-    if _LAST_APPLIED in (kept.get("annotations") or {}):
-        kept["annotations"] = {name: text for name, text in kept["annotations"].items() if name != _LAST_APPLIED}
     unread = _UNREAD.get(str(body.get("kind", "")), ())
     rest = {name: value for name, value in body.items() if name not in unread}
-    return json.dumps({**rest, "metadata": kept}, separators=(",", ":"), ensure_ascii=False).encode()
+    kept = {**rest, "metadata": trimmed(metadata(body))}
+    return json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def trimmed(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Give metadata without managed fields and kubectl's copy of the object."""
+    kept = {name: value for name, value in found.items() if name not in _DROPPED}
+    if _LAST_APPLIED in (kept.get("annotations") or {}):
+        kept["annotations"] = {name: text for name, text in kept["annotations"].items() if name != _LAST_APPLIED}
+    return kept
 
 
 def unpacked(text: bytes) -> Body:

@@ -13,7 +13,7 @@ from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.assess.view import PodView, UsedBy
 from mailhaul_operator.plan.findings import Finding, ObjectRef
-from mailhaul_operator.plan.snapshot import Manifest, Plan, Snapshot
+from mailhaul_operator.plan.snapshot import Plan, Snapshot
 from mailhaul_operator.reconcile.forwarding import Forwarding, Outline
 from mailhaul_operator.wire.key import Key
 
@@ -26,7 +26,6 @@ class RelayPass:
 
     snapshot: Snapshot = field(repr=False)
     plan: Plan
-    objects: tuple[Manifest, ...] = field(repr=False)
     pods: tuple[PodView, ...] = ()
     ready: bool = True
     emptied: frozenset[int] = frozenset()
@@ -122,6 +121,12 @@ class Memory:
         self._passes: dict[Key, RelayPass] = {}
         self._outlines: dict[Key, Outline] = {}
         self._forwarding: dict[Key, Mapping[ObjectRef, Forwarding]] = {}
+        self._running: set[Key] = set()
+
+    @property
+    def running(self) -> int:
+        """How many relays have pods."""
+        return len(self._running)
 
     def last(self, relay: Key) -> RelayPass | None:
         """Give the last pass over a relay."""
@@ -136,6 +141,7 @@ class Memory:
         aliases_there = one.snapshot.resources.aliases
         now = outline.forwarding(aliases_there, one.reports, applied=one.applied, ready=one.ready)
         self._passes[relay], self._forwarding[relay] = one, now
+        (self._running.add if one.pods else self._running.discard)(relay)
         aliases = {alias for alias in {*known, *now} if known.get(alias) != now.get(alias)}
         return _changed_providers(before, one) | {Key(*alias_key(alias)) for alias in aliases}
 
@@ -143,6 +149,7 @@ class Memory:
         """Drop a relay that is gone; gives the providers and aliases to which it is news."""
         before, known = self._passes.pop(relay, None), self._forwarding.pop(relay, {})
         self._outlines.pop(relay, None)
+        self._running.discard(relay)
         return _changed_providers(before, None) | {Key(*alias_key(alias)) for alias in known}
 
     def uses(self, relays: Iterable[Key], provider: UpstreamProvider) -> tuple[UsedBy, ...]:

@@ -10,6 +10,10 @@ FAILED = 1.0
 """The API server could not be asked or did not take a write, for a cause that passes by itself."""
 STEADY = 5.0
 """Pods run: what they report is looked at."""
+STEADY_AT_MOST = 60.0
+"""The same, of very many relays."""
+LOOKS = 20.0
+"""So many relays with pods are looked at in a second, so that a large cluster costs the operator a tenth of a core."""
 WAITING = 5.0
 """Nothing runs, and something else has to come first: a provider, a Secret, a relay."""
 RESYNC = 600.0
@@ -21,9 +25,19 @@ def resync(chance: float) -> float:
     return RESYNC * (0.8 + 0.4 * chance)
 
 
-def after_status(conditions: Sequence[Condition], chance: float) -> float:
-    """Give it for a resource of which nothing runs: sooner while its conditions may yet change with time alone."""
+def steady(relays: int) -> float:
+    """Give the time of the next look at the pods of one of so many relays."""
+    return min(STEADY_AT_MOST, max(STEADY, relays / LOOKS))
+
+
+def after_status(conditions: Sequence[Condition], now: float, chance: float) -> float:
+    """Give it for a resource of which nothing runs: sooner while its conditions may yet change with time alone, and
+    ever later the longer nothing has turned, for what mends it is an edge, mostly. `now` in epoch seconds.
+    """
     by = {one.type: one.status for one in conditions}
-    if by.get("Reconciling") is ConditionStatus.TRUE or by.get("Ready") is not ConditionStatus.TRUE:
-        return WAITING if "Stalled" not in by else RESYNC / 10
-    return resync(chance)
+    if by.get("Reconciling") is not ConditionStatus.TRUE and by.get("Ready") is ConditionStatus.TRUE:
+        return resync(chance)
+    if "Stalled" in by:
+        return resync(chance) / 10
+    turned = max((one.last_transition_time.timestamp() for one in conditions), default=now)
+    return max(WAITING, min(RESYNC, (now - turned) / 4))

@@ -19,3 +19,8 @@ PASSES: Mapping[str, Callable[[World, Key], Awaitable[float | None]]] = {
 def work(world: World) -> Work:
     """Give the function that makes the pass of any key."""
     return lambda key: PASSES[key.kind](world, key)
+
+
+def rank(key: Key) -> int:
+    """Order passes that no edge made due: relays first, for what they find is what the others tell."""
+    return tuple(PASSES).index(key.kind)

@@ -6,7 +6,6 @@ changes (an alias that ends, a credential that is kept for a day) is seen within
 
 from dataclasses import replace
 
-from mailhaul_operator.plan.objects import objects
 from mailhaul_operator.plan.relay_config import plan
 from mailhaul_operator.plan.snapshot import Snapshot
 from mailhaul_operator.reconcile.memory import RelayPass
@@ -16,13 +15,15 @@ KEPT = 30.0
 
 
 def planned(before: RelayPass | None, snapshot: Snapshot) -> RelayPass:
-    """Give plan and objects for a snapshot; those of the pass before when nothing has changed since."""
-    if before is not None and _is_equal(before.snapshot, snapshot):
+    """Give the plan for a snapshot; that of the pass before when nothing has changed since."""
+    if before is None or not _is_equal(before.snapshot, snapshot):
+        return RelayPass(snapshot, plan(snapshot))
+    if 0 <= snapshot.now - before.snapshot.now < KEPT:
         return before
     made = plan(snapshot)
-    return RelayPass(snapshot, made, objects(snapshot, made))
+    return replace(before, snapshot=snapshot) if made == before.plan else RelayPass(snapshot, made)
 
 
 def _is_equal(before: Snapshot, now: Snapshot) -> bool:
     """Whether only time and chance differ. Resources are compared by identity first, so this is quick."""
-    return 0 <= now.now - before.now < KEPT and replace(now, fresh=before.fresh, now=before.now) == before
+    return replace(now, fresh=before.fresh, now=before.now) == before

@@ -46,7 +46,7 @@ async def reconcile_provider(world: World, key: Key) -> float | None:
         world.queue.add_after(awaited, BUSY)
     if applied.failures:
         return FAILED
-    return min(told, probed, BUSY if awaited else after_status(status.conditions, world.chance()))
+    return min(told, probed, BUSY if awaited else after_status(status.conditions, view.now, world.chance()))
 
 
 async def _apply(world: World, seen: Seen, provider: UpstreamProvider) -> Applied:

@@ -18,11 +18,12 @@ from mailhaul_operator.effects.pods import post_drain
 from mailhaul_operator.effects.prune import prune
 from mailhaul_operator.observe.gather import Gathered, LastPass
 from mailhaul_operator.observe.resources import Seen
+from mailhaul_operator.plan.objects import objects
 from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.reconcile import draining
 from mailhaul_operator.reconcile.memory import RelayPass
 from mailhaul_operator.reconcile.nudging import Target
-from mailhaul_operator.reconcile.pace import BUSY, FAILED, STEADY, after_status
+from mailhaul_operator.reconcile.pace import BUSY, FAILED, WAITING, after_status, steady
 from mailhaul_operator.reconcile.planning import planned
 from mailhaul_operator.reconcile.proof import proved_handles
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
@@ -58,7 +59,7 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
     ready = all((one.type, one.status) != ("Ready", "False") for one in status.conditions)
     world.want(world.memory.remember(key, replace(made, ready=ready)))
     shrinks = gathered.workload.wanted > made.relay.spec.replicas
-    return min(told, BUSY if shrinks else _again(made, applied, status, world.chance()))
+    return min(told, BUSY if shrinks else _again(world, made, applied, status))
 
 
 def _forget(world: World, key: Key) -> None:
@@ -66,6 +67,7 @@ def _forget(world: World, key: Key) -> None:
     world.reporters.forget(key)
     world.gatherer.forget(key)
     world.nudges.forget(key)
+    world.settled.forget(key)
     world.written.pop(key, None)
     world.want(world.memory.forget(key))
 
@@ -86,11 +88,18 @@ def _last(world: World, relay: SmtpRelay) -> LastPass:
 
 
 async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
-    applied = await world.applier.apply(made.objects, gathered.owner)
+    key, uid = Key("SmtpRelay", *made.relay.metadata.key), gathered.owner.uid
+    versions = world.cache.versions(uid)
+    if world.settled.holds(key, made.plan, versions):
+        return Applied()
+    desired = objects(made.snapshot, made.plan)
+    applied = await world.applier.apply(desired, gathered.owner)
     if applied.complete:
-        gone, refusals = await prune(world.api, world.cache, made.objects, gathered.owner)
+        gone, refusals = await prune(world.api, world.cache, desired, gathered.owner)
         applied.changed += gone
         applied.failures += refusals
+    if applied.complete and not applied.changed:
+        world.settled.note(key, made.plan, versions)
     return applied
 
 
@@ -140,7 +149,7 @@ def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied
     )
 
 
-def _again(made: RelayPass, applied: Applied, status: SmtpRelayStatus, chance: float) -> float:
+def _again(world: World, made: RelayPass, applied: Applied, status: SmtpRelayStatus) -> float:
     if applied.failures:
         return FAILED
     if applied.changed or applied.waiting or (made.pods and made.is_busy):
@@ -148,5 +157,7 @@ def _again(made: RelayPass, applied: Applied, status: SmtpRelayStatus, chance: f
     if any((one.type, one.status) == ("Reconciling", "True") for one in status.conditions) and made.pods:
         return BUSY
     if made.pods:
-        return STEADY
-    return after_status(status.conditions, chance)
+        return steady(world.memory.running)
+    if made.plan.config is None and "Stalled" not in {one.type for one in status.conditions}:
+        return WAITING
+    return after_status(status.conditions, world.clock(), world.chance())

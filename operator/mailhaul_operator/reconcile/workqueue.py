@@ -1,20 +1,25 @@
 """Which resource is looked at next: every key once, one pass a key at a time, later ones at their time.
 
-`handlers` add keys for edges; a pass says when it wants to come again; `serve` runs the queue. Like client-go's work
-queue it knows nothing of resources. Time is the event loop's, chance is given, so tests run it in virtual time.
-A pass that raises or takes too long is tried again, ever later; it never ends the queue.
+`handlers` add keys for edges; a pass says when it wants to come again; `serve` runs the queue. Somebody waits for what
+an edge brings, so edges overtake the backlog of a start or a resync, and so does what their passes want in turn; every
+fourth pass is that of the key that has waited longest, so nothing starves (`waiting`). Time is the event loop's, chance
+is given, so tests run it in virtual time. A pass that raises or takes too long is tried again, ever later; it never
+ends the queue.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from random import random
 
+from mailhaul_operator.reconcile.waiting import EDGE, Rank, Waiting
 from mailhaul_operator.wire.key import Key
 
 Work = Callable[[Key], Awaitable[float | None]]
 """One pass. Gives the seconds after which it wants to come again; None when the resource is gone."""
+_HURRIED: ContextVar[bool] = ContextVar("hurried", default=True)
+"""Whether what is wanted here is an edge: outside of passes always, within one when that was due by an edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Pace:
     `first` and `most` bound the delay after failures, which doubles each time.
     """
 
-    workers: int = 8
+    workers: int = 16
     settle: float = 0.05
     first: float = 0.5
     most: float = 60
@@ -45,7 +50,7 @@ class Pace:
 
 
 class WorkQueue:
-    """Runs passes, at most `pace.workers` at once, in the order in which keys became due."""
+    """Runs passes, at most `pace.workers` at once. `rank` orders keys that no edge made due, small ones first."""
 
     def __init__(
         self,
@@ -53,11 +58,12 @@ class WorkQueue:
         ended: Callable[[Turn], None] = lambda _: None,
         pace: Pace = Pace(),
         chance: Callable[[], float] = random,
+        rank: Rank = lambda _: 0,
     ) -> None:
         self._work, self._ended, self._pace, self._chance = work, ended, pace, chance
         self._timers: dict[Key, asyncio.TimerHandle] = {}
-        self._ready: deque[Key] = deque()
-        self._waiting: set[Key] = set()
+        self._hurried: set[Key] = set()
+        self._waiting = Waiting(rank)
         self._running: dict[Key, float] = {}
         self._again: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
@@ -66,7 +72,7 @@ class WorkQueue:
     @property
     def depth(self) -> int:
         """How many keys are due and wait for a worker."""
-        return len(self._ready)
+        return len(self._waiting)
 
     def longest_running(self) -> float:
         """Give for how many seconds the oldest pass has been running; 0 when none is."""
@@ -74,6 +80,9 @@ class WorkQueue:
 
     def add(self, key: Key) -> None:
         """Want a pass as soon as what came with this edge is here too."""
+        if _HURRIED.get():
+            self._hurried.add(key)
+            self._waiting.hurry(key)
         self.add_after(key, self._pace.settle)
 
     def add_after(self, key: Key, delay: float) -> None:
@@ -104,20 +113,19 @@ class WorkQueue:
 
     def _due(self, key: Key) -> None:
         del self._timers[key]
-        self._waiting.add(key)
-        self._ready.append(key)
+        self._waiting.add(key, EDGE if key in self._hurried else None)
         self._filled.release()
 
     async def _worker(self) -> None:
         while True:
             await self._filled.acquire()
-            key = self._ready.popleft()
-            self._waiting.remove(key)
-            await self._turn(key)
+            await self._turn(self._waiting.take())
 
     async def _turn(self, key: Key) -> None:
         loop = asyncio.get_running_loop()
         begun = self._running[key] = loop.time()
+        _HURRIED.set(key in self._hurried)
+        self._hurried.discard(key)
         error: Exception | None = None
         later: float | None = None
         try:

@@ -10,21 +10,25 @@ from typing import Any, Protocol
 
 from mailhaul_operator.effects.api import Api
 from mailhaul_operator.effects.apply import Applier
+from mailhaul_operator.observe.belonging import is_made
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.observe.gather import Gatherer
 from mailhaul_operator.observe.namespaces import Namespaces
 from mailhaul_operator.observe.reports import Reporters
 from mailhaul_operator.observe.secrets import SecretReader
-from mailhaul_operator.plan.naming import MANAGED_BY, MANAGER
 from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.reconcile.facts import ClusterFacts
 from mailhaul_operator.reconcile.memory import Memory
 from mailhaul_operator.reconcile.nudging import Nudges
 from mailhaul_operator.reconcile.probes import Probes
 from mailhaul_operator.reconcile.scope import OWN
+from mailhaul_operator.reconcile.settled import Settled
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import Body
-from mailhaul_operator.wire.objects import labels
+from mailhaul_operator.wire.objects import name_of
+
+SETTLE = 0.05
+"""Seconds that a change of an object waits for those that come with it."""
 
 
 class Wishes(Protocol):
@@ -59,14 +63,23 @@ class World:
         self.applier = Applier(api, self.cache, clock)
         self.reporters = Reporters()
         self.memory = Memory()
+        self.settled = Settled()
         self.probes = Probes(self.memory)
         self.written: dict[Key, float] = {}
         self.nudges = Nudges(api, clock)
         self.facts = ClusterFacts(api, facts, clock)
 
     def seen(self, body: dict[str, Any]) -> None:
-        """Take an object as it is now: remember it, and want a pass for whatever it is about."""
-        self.want(self.put(body))
+        """Take an object as it is now: remember it, and want a pass for whatever it is about.
+
+        Most of what happens to objects that were made is Kubernetes at work on them, and nobody waits for an answer.
+        """
+        keys = self.put(body)
+        if body.get("kind") in OWN or _is_foreign(body):
+            self.want(keys)
+            return
+        for key in keys:
+            self.queue.add_after(key, SETTLE)
 
     def gone(self, body: dict[str, Any]) -> None:
         """Take notice that an object was deleted, or left the selection."""
@@ -76,23 +89,28 @@ class World:
         """Remember an object; gives the keys that it is about."""
         if _is_foreign(body):
             changed = self.holders.put(body)
-            return self.cache.naming(changed) if changed else frozenset()
+            return self._lost(body) | (self.cache.naming(changed) if changed else frozenset())
         return self.cache.put(body)
 
     def remove(self, body: dict[str, Any]) -> frozenset[Key]:
         """Forget an object; gives the keys that it was about."""
         if _is_foreign(body):
-            return self.cache.naming(self.holders.remove(body))
+            return self._lost(body) | self.cache.naming(self.holders.remove(body))
         return self.cache.remove(body)
 
     def heads(self, kind: str) -> tuple[Body, ...]:
         """Give kind and metadata of every object of a kind that is remembered."""
-        return self.cache.heads(kind)
+        return self.cache.heads(kind) + self.holders.heads(kind)
 
     def want(self, keys: frozenset[Key]) -> None:
         """Want a pass for each of these."""
         for key in keys:
             self.queue.add(key)
+
+    def _lost(self, body: dict[str, Any]) -> frozenset[Key]:
+        """Forget a Secret that was ours: it has lost its ownerReference, or all that is known of it now is its name."""
+        known = self.cache.get("Secret", *name_of(body))
+        return self.cache.remove(body) if known is not None else frozenset()
 
     def own(self) -> tuple[Key, ...]:
         """Give every resource of ours."""
@@ -100,5 +118,5 @@ class World:
 
 
 def _is_foreign(body: dict[str, Any]) -> bool:
-    """Whether it is a Secret that a user made."""
-    return body.get("kind") == "Secret" and labels(body).get(MANAGED_BY) != MANAGER
+    """Whether it is a Secret that somebody else made."""
+    return body.get("kind") == "Secret" and not is_made(body)

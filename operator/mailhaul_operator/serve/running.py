@@ -16,7 +16,7 @@ from kubernetes.aio.config import ConfigException
 
 from mailhaul_operator.effects.api import Api
 from mailhaul_operator.reconcile.listing import Listing, ListingError
-from mailhaul_operator.reconcile.passes import work
+from mailhaul_operator.reconcile.passes import rank, work
 from mailhaul_operator.reconcile.scope import watched
 from mailhaul_operator.reconcile.workqueue import Turn, WorkQueue
 from mailhaul_operator.reconcile.world import Who, World
@@ -68,7 +68,7 @@ class Operator:
         self._metrics = Metrics()
         who = Who(settings.identity, settings.namespaces)
         self._world = World(api, settings.facts(), who, time.time)
-        self._queue = WorkQueue(work(self._world), self._ended)
+        self._queue = WorkQueue(work(self._world), self._ended, rank=rank)
         self._world.queue = self._queue
         self._stop = asyncio.Event()
         self._stop_kopf = asyncio.Event()
@@ -134,7 +134,7 @@ class Operator:
                 await asyncio.sleep(RETRY)
         self._world.holders.synced = True
         for key in self._world.own():
-            self._queue.add(key)
+            self._queue.add_after(key, 0)
 
     async def _watch(self) -> None:
         ready = asyncio.Event()

@@ -130,7 +130,9 @@ async def test_labels_of_namespaces_are_read_only_for_a_selector(scene: Scene) -
     assert (await scene.gathered()).snapshot.resources.namespaces == ()
     consent = {"from": "Selector", "selector": {"matchLabels": {"mail": "yes"}}}
     spec = {"aliases": {"domains": [{"name": "example.com", "namespaces": consent}]}}
-    scene.cache.put(relay("one", "main", version=2, spec=spec))
+    changed = relay("one", "main", version=2, spec=spec)
+    changed["metadata"]["generation"] = 2
+    scene.cache.put(changed)
     (namespace,) = (await scene.gathered()).snapshot.resources.namespaces
     assert namespace.metadata.labels["mail"] == "yes"
     await scene.gathered()

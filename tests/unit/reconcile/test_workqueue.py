@@ -114,6 +114,66 @@ async def test_a_key_that_never_rests_starves_nobody() -> None:
     assert [key for _, key in passes.begun[:4]] == [A, B, C, A]
 
 
+async def test_an_edge_overtakes_the_backlog_and_so_does_what_its_pass_wants() -> None:
+    begun: list[str] = []
+
+    async def work(key: Key) -> float | None:
+        begun.append(key.name)
+        await asyncio.sleep(1)
+        if key.name == "edited":
+            queue.add(Key("MailAlias", "mail", "of-edited"))
+        elif key.kind == "SmtpRelay":
+            queue.add(Key("MailAlias", "mail", "of-all"))
+        return None
+
+    async with running(work, pace=Pace(workers=1, settle=0)) as queue:
+        for number in range(10):
+            queue.add_after(Key("SmtpRelay", "mail", str(number)), 0)
+        await asyncio.sleep(1.5)
+        queue.add(Key("SmtpRelay", "mail", "edited"))
+        await asyncio.sleep(20)
+    assert begun[2] == "edited"
+    assert begun[4] == "of-edited", "the fourth is that which waited longest"
+    assert begun[-1] == "of-all"
+
+
+async def test_an_edge_on_a_key_that_waits_already_hurries_it() -> None:
+    passes = Passes(seconds=1)
+    async with running(passes, pace=Pace(workers=1, settle=0)) as queue:
+        for number in range(10):
+            queue.add_after(Key("SmtpRelay", "mail", str(number)), 0)
+        await asyncio.sleep(0.5)
+        queue.add(Key("SmtpRelay", "mail", "9"))
+        await asyncio.sleep(20)
+    names = [key.name for _, key in passes.begun]
+    assert names.index("9") == 1
+    assert len(names) == 10
+
+
+async def test_edges_without_end_do_not_starve_the_rest() -> None:
+    passes = Passes(seconds=1)
+    async with running(passes, pace=Pace(workers=1, settle=0)) as queue:
+        queue.add_after(Key("MailAlias", "mail", "last"), 0)
+        for number in range(20):
+            queue.add(Key("SmtpRelay", "mail", f"{number}"))
+        await asyncio.sleep(4.5)
+    assert "last" in [key.name for _, key in passes.begun]
+
+
+async def test_what_no_edge_made_due_goes_by_its_rank() -> None:
+    passes = Passes(seconds=1)
+    queue = WorkQueue(passes, pace=Pace(workers=1), rank=lambda key: key.kind == "MailAlias")
+    task = asyncio.create_task(queue.run())
+    for kind in ("MailAlias", "SmtpRelay"):
+        for number in range(3):
+            queue.add_after(Key(kind, "mail", str(number)), 0)
+    await asyncio.sleep(7)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert [key.kind for _, key in passes.begun][:3] == ["SmtpRelay"] * 3
+
+
 async def test_failures_are_told_and_tried_again_ever_later() -> None:
     begun: list[float] = []
     turns: list[Turn] = []

@@ -1,0 +1,56 @@
+"""When a pass comes again: soon while something turns, ever later while nothing does, and never all at once."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from mailhaul_operator.api.conditions import Condition, ConditionStatus
+from mailhaul_operator.reconcile.pace import (
+    LOOKS,
+    RESYNC,
+    STEADY,
+    STEADY_AT_MOST,
+    WAITING,
+    after_status,
+    resync,
+    steady,
+)
+
+NOON = 1_795_262_400.0
+
+
+def conditions(**status: bool) -> list[Condition]:
+    """Conditions that turned at noon."""
+    at = datetime.fromtimestamp(NOON, UTC)
+    return [
+        Condition(
+            type=name,
+            status=ConditionStatus.TRUE if one else ConditionStatus.FALSE,
+            last_transition_time=at,
+            reason="R",
+            message="m",
+        )
+        for name, one in status.items()
+    ]
+
+
+def test_a_resync_has_jitter() -> None:
+    assert resync(0) == pytest.approx(0.8 * RESYNC)
+    assert resync(0.999) == pytest.approx(1.2 * RESYNC, rel=0.01)
+
+
+def test_what_is_ready_waits_for_the_resync_and_what_is_stalled_for_less() -> None:
+    assert after_status(conditions(Ready=True), NOON + 1e6, 0.5) == RESYNC
+    assert after_status(conditions(Ready=False, Stalled=True), NOON + 1e6, 0.5) == RESYNC / 10
+
+
+@pytest.mark.parametrize(("age", "wait"), [(0, WAITING), (20, WAITING), (100, 25), (1000, 250), (1e6, RESYNC)])
+def test_what_is_not_ready_is_looked_at_ever_later_while_nothing_turns(age: float, wait: float) -> None:
+    assert after_status(conditions(Ready=False), NOON + age, 0) == wait
+    assert after_status(conditions(Ready=True, Reconciling=True), NOON + age, 0) == wait
+
+
+def test_pods_are_asked_at_a_rate_that_many_relays_do_not_raise() -> None:
+    assert steady(1) == STEADY
+    assert steady(200) == 200 / LOOKS == 10
+    assert steady(100_000) == STEADY_AT_MOST
