@@ -4,7 +4,7 @@
 
 {{- define "mailhaul.selector" -}}
 app.kubernetes.io/name: mailhaul-operator
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "mailhaul.labels" -}}

@@ -1,12 +1,12 @@
-{{/* What the operator does in a namespace that it serves. No wildcard, no `patch` of pods, and no list of Secrets
-     but in namespaces that were listed by name. */}}
+{{/* What the operator does in a namespace that it serves, and no more (tests/meta/test_rights.py). No wildcard, no
+     `patch` of pods, and no list of Secrets but in namespaces that were listed by name. */}}
 {{- define "mailhaul.rules" -}}
 - apiGroups: [mailhaul.dev]
   resources: [smtprelays, upstreamproviders, mailaliases]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [mailhaul.dev]
   resources: [smtprelays/status, upstreamproviders/status, mailaliases/status]
-  verbs: [get, patch]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [configmaps, services, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
@@ -15,13 +15,13 @@
   verbs: {{ if .Values.namespaces }}[get, list, watch, create, patch]{{ else }}[get, create, patch]{{ end }}
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [""]
   resources: [pods/status]   # an annotation there makes the kubelet look at its mounts; it cannot change an image
   verbs: [patch]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]   # to grow them
-  verbs: [get, list, patch]
+  verbs: [list, patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

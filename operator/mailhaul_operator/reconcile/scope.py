@@ -35,4 +35,5 @@ def watched(namespaces: tuple[str, ...], external_secrets: str) -> tuple[Watched
     assert external.api_version.startswith(EXTERNAL_SECRETS_GROUP)
     version = external_secrets or external.api_version.partition("/")[2]
     kinds.append(Watched(external.in_version(version), SELECTOR, optional=True))
+    kinds.append(Watched(KINDS["ServiceMonitor"], SELECTOR, optional=True))
     return tuple(kinds)
