@@ -18,10 +18,15 @@ AWAITED = 15.0
 """Seconds for which the answer to an order is looked for every second."""
 
 
+_Settings = tuple[int, frozenset[str]]
+"""Generation of the provider, and the revisions of the Secrets that are in use with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     when: float
     relay: Key
+    settings: _Settings
 
 
 @dataclass(slots=True)
@@ -33,14 +38,16 @@ class Probes:
 
     async def order(self, provider: Key, view: ProviderView) -> float:
         """Order a probe if one is due; gives the seconds until the next look."""
-        asked = self._asked.get(provider)
-        when, jitter = asked.when if asked else 0, crc32(str(provider).encode()) / 2**32
+        asked, settings = self._asked.get(provider), _settings(view)
+        # An order for other settings is no reason to wait with these.
+        when = asked.when if asked and asked.settings == settings else 0
+        jitter = crc32(str(provider).encode()) / 2**32
         order = due(view, jitter, when)
         if order is None:
             wait = next_look(view, jitter, when)
             return inf if wait is None else max(1.0, wait)
         relay = Key("SmtpRelay", order.namespace, order.relay)
-        self._asked[provider] = _Asked(view.now, relay)
+        self._asked[provider] = _Asked(view.now, relay, settings)
         last = self.memory.last(relay)
         pod = _pod(last, order.pod)
         if last is not None and pod is not None:
@@ -59,6 +66,10 @@ class Probes:
     def forget(self, provider: Key) -> None:
         """Forget a provider that is gone."""
         self._asked.pop(provider, None)
+
+
+def _settings(view: ProviderView) -> _Settings:
+    return view.provider.metadata.generation, frozenset(one.revision for one in view.used_by if one.settled)
 
 
 def _pod(last: RelayPass | None, name: str) -> PodView | None:
