@@ -16,9 +16,11 @@ from mailhaul_operator.assess.view import PodView, RelayView
 from mailhaul_operator.effects.apply import Applied
 from mailhaul_operator.effects.pods import post_drain
 from mailhaul_operator.effects.prune import prune
+from mailhaul_operator.effects.strays import take_back
 from mailhaul_operator.observe.gather import Gathered, LastPass
 from mailhaul_operator.observe.resources import Seen
 from mailhaul_operator.plan.objects import objects
+from mailhaul_operator.plan.pod import persistent
 from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.reconcile import draining
 from mailhaul_operator.reconcile.memory import RelayPass
@@ -48,6 +50,8 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
 
     made = planned(world.memory.last(key), gathered.snapshot)
     applied = await _apply(world, gathered, made)
+    if persistent(gathered.snapshot):
+        await take_back(world.api, key, gathered.workload, gathered.pods)
     await world.nudges.nudge(key, _as_last_seen(world, key, gathered.pods), _target(made))
     pods = await _ask(world, key, gathered.pods, made)
     await _drain(made, pods)
