@@ -81,7 +81,8 @@ class CredentialState(StrEnum):
 
 class UpstreamReport(Reported):
     """One upstream. `refused_senders` are the From domains that it refuses now. `credential_reply` is the reply that
-    refused the current credential.
+    refused the current credential. `last_delivery` may be with settings or a credential of before; `last_accepted` is
+    when it last took a message with those that run now, 0 when it has not yet.
     """
 
     name: str
@@ -99,6 +100,7 @@ class UpstreamReport(Reported):
     failed: int = 0
     unknown: int = 0
     last_delivery: float = 0
+    last_accepted: float = 0
     last_reply: ReplyReport | None = None
     credential: CredentialState = CredentialState.UNPROVED
     credential_reply: ReplyReport | None = None

@@ -26,6 +26,7 @@ class FakeUpstream:
     credential: CredentialState = CredentialState.UNPROVED
     credential_reply: ReplyReport | None = None
     probe: ProbeReport | None = None
+    last_accepted: float = 0.0
 
 
 def relay_config(**changes: Any) -> RelayConfig:  # noqa: ANN401 - any part of the configuration

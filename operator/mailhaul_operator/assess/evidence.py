@@ -1,9 +1,10 @@
 """What relays have seen of a provider, stage by stage: each sighting with its time, and the newest of a stage wins.
 
-Sources: probes, deliveries, the breaker, the state of the credential, the From domains that are refused. A report's
-probe, breaker and credential are of the settings that run; its last delivery and last reply may be of those before, so
-they count only from `since` on, when the present settings are known to have been in force. A probe can show only that a
-From is refused; that it is taken shows with an accepted message. Made from reports, used by `provider`. Pure.
+Sources: probes, messages, the breaker, the state of the credential, the From domains that are refused. A report's
+probe, breaker, credential and last accepted message are of the settings that run; its last delivery and last reply may
+be of those before, so they count only from `since` on, when the present settings are known to have been in force. A
+probe can show only that a From is refused; that it is taken shows with an accepted message. Made from reports, used by
+`provider`. Pure.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,8 @@ def newest(stage: ProbeStage, reports: Iterable[UpstreamReport], since: float | 
 
 
 def _sightings(report: UpstreamReport, since: float | None) -> Iterator[Sighting]:
+    if report.last_accepted:
+        yield from (Sighting(stage, report.last_accepted, True) for stage in _ORDER)
     yield from _probed(report, since or 0)
     yield from _broken(report)
     yield from _credential(report)

@@ -68,6 +68,8 @@ class ProviderFacts:
     @property
     def delivered(self) -> bool:
         """Whether a message was taken with the present settings."""
+        if any(one.last_accepted for one in self.reports):
+            return True
         since = self.since
         return since is not None and any(one.last_delivery >= max(since, 1) for one in self.reports)
 

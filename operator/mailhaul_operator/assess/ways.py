@@ -109,7 +109,7 @@ class Judge:
         settings = next((one for one in self.settings if one.name == report.name), None)
         if report.name in self.proved or (settings and settings.kind is UpstreamKind.CAPTURE):
             return True
-        if report.probe and report.probe.stages:
+        if report.last_accepted or (report.probe and report.probe.stages):
             return True
         # The last delivery may have been with other settings: it proves nothing.
         return report.credential is not CredentialState.UNPROVED

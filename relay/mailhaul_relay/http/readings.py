@@ -56,6 +56,10 @@ class UpstreamState(Protocol):
         """What refused the current credential."""
 
     @property
+    def last_accepted(self) -> float:
+        """When it last took a message with the settings and the credential that run now."""
+
+    @property
     def probe(self) -> ProbeReport | None:
         """What the last probe found."""
 

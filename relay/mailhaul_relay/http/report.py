@@ -89,6 +89,7 @@ def _upstream(upstream: Upstream, tally: UpstreamTally, state: UpstreamState | N
             "credential": state.credential,
             "credential_reply": state.credential_reply,
             "probe": state.probe,
+            "last_accepted": state.last_accepted,
         }
     )
 

@@ -36,6 +36,8 @@ class Way:
         self.current = CLOSED
         self.refusals = SenderRefusals()
         self.on_trial = False
+        self.last_accepted = 0.0
+        """When it last took a message; a changed upstream is another way, so with the present settings."""
 
     def serves(self, upstream: Upstream, credential: Credential | None, hostname: str) -> bool:
         """Whether it is made of exactly this, with this current credential; else a new one is needed."""

@@ -152,9 +152,12 @@ class Ways:
         task.add_done_callback(self._retiring.pop)
 
     def _observe(self, way: Way, transmission: Transmission, delivery: Delivery) -> None:
+        now = self._clock()
+        if any(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
+            way.last_accepted = now
         if way.is_calm and all(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
             return
-        telling, now = _telling(delivery.outcomes), self._clock()
+        telling = _telling(delivery.outcomes)
         before, domain = way.current, transmission.from_domain
         was_refused = domain in way.refusals.domains
         way.current = after(before, telling, now, self._chance())

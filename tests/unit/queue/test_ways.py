@@ -78,6 +78,25 @@ async def test_an_unchanged_upstream_keeps_its_connections_and_breaker_over_a_re
     assert desk.ways.states()[0].breaker is BreakerState.OPEN
 
 
+async def test_a_message_taken_is_no_proof_of_settings_that_came_later() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    go = asyncio.Event()
+
+    async def take_late() -> tuple[object, ...]:
+        await go.wait()
+        return (DELIVERED,)
+
+    desk.script("a", take_late)
+    await desk.queue.accept(mail("m1"))
+    await asyncio.sleep(0.01)
+    assert desk.reconfigure(secrets=NEW, **ONLY_A)
+    go.set()
+    await desk.settled("m1")
+    assert desk.ways.states()[0].last_accepted == 0
+    await desk.send(mail("m2"))
+    assert desk.ways.states()[0].last_accepted == desk.clock()
+
+
 async def test_a_removed_upstream_is_closed_once_it_is_idle() -> None:
     desk = Desk()
     removed = desk.transport("b")
