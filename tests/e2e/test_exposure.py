@@ -51,7 +51,7 @@ def node(release: Release) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("kind", ["LoadBalancer", "NodePort"])
 def test_an_exposed_relay_must_name_the_networks_of_its_clients(stage: Stage, kind: str) -> None:
-    refused = {
+    refused: dict[str, dict[str, object]] = {
         "clients.allowedNetworks": {"service": {"type": kind}},
         "open relay": {"service": {"type": kind}, "clients": {"allowedNetworks": ["0.0.0.0/0"]}},
         "externalTrafficPolicy Cluster hides clients": {
