@@ -3,6 +3,8 @@
 Each is the newest sighting of its stage; a stage behind one that failed is not known. Used by `provider`. Pure.
 """
 
+from dataclasses import replace
+
 from mailhaul_contract.config import AuthMechanism, TlsMode, TlsVerify
 from mailhaul_contract.report import CredentialState, ProbeStage
 from mailhaul_operator.api.profiles import profile
@@ -46,7 +48,7 @@ def _credential_missing(facts: ProviderFacts) -> Cause | None:
     """It blocks unless the relays go on with the last good one."""
     found = [one for one in _errors(facts) if not one.field.startswith("spec.tls")]
     if facts.view.external:
-        cause = of_obstacle(facts.view.external)
+        cause = replace(of_obstacle(facts.view.external), field="spec.auth.externalSecret")
     elif found:
         cause = of_finding(found[0], facts.owner)
     else:
