@@ -51,6 +51,10 @@ test: setup ## Everything that this machine can run; ends with what was skipped 
 bench: setup ## Compare with Debian's Postfix (BENCH_REPS=5, BENCH_CASES="4k:20:conn ..."); bench/README.md
 	@$(BIN)/python -m bench --reps $(BENCH_REPS) --work $(BENCH_WORK) $(foreach case,$(BENCH_CASES),--case $(case))
 
+bench-operator: $(READY) ## Measure the operator at an API server that nobody else needs (KUBECONFIG=FILE); bench/README.md
+	@$(BIN)/python -m bench.operator_scale
+	@$(BIN)/python -m bench.operator_polling
+
 image: ## Build both images with docker, podman or buildah (IMAGE_TOOL=, BASE_IMAGE=, IMAGE_TAG=)
 	@test -n "$(IMAGE_TOOL)" || { echo "mailhaul: install docker, podman or buildah, or name one: make image IMAGE_TOOL=..." >&2; exit 1; }
 	$(IMAGE_TOOL) build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --target relay -t localhost/mailhaul-relay:$(IMAGE_TAG) .
@@ -67,4 +71,4 @@ clean: ## Remove everything that these targets made
 	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv setup demo demo-cluster format generate check test bench image lock clean
+.PHONY: help venv setup demo demo-cluster format generate check test bench bench-operator image lock clean

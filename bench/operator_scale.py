@@ -8,6 +8,7 @@ end. Prints one table; exit code 1 when a figure is over its bound, 2 when nothi
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,6 +41,12 @@ class Figure:
     def __str__(self) -> str:
         verdict = "ok" if self.value <= self.bound else "OVER"
         return f"| {self.name} | {self.value:.1f} {self.unit} | {self.bound:g} {self.unit} | {verdict} |"
+
+    @staticmethod
+    def table(figures: "Sequence[Figure]") -> int:
+        """Print them; gives the exit code."""
+        sys.stdout.write("| what | measured | bound | |\n|---|---|---|---|\n" + "".join(f"{one}\n" for one in figures))
+        return 0 if all(one.value <= one.bound for one in figures) else 1
 
 
 @dataclass(frozen=True)
@@ -146,29 +153,43 @@ async def one_change(api: Api) -> float:
     return await until(holds, 0.02)
 
 
-async def measure(options: argparse.Namespace) -> list[Figure]:
+async def measure(chosen: argparse.Namespace) -> list[Figure]:
     """The whole measurement."""
-    size = Size(options.relays, options.aliases)
-    arguments = [f"--kubeconfig={options.kubeconfig}", f"--image={options.image}", "--lease-namespace=default"]
-    api = await Api.open(options.kubeconfig)
+    size = Size(chosen.relays, chosen.aliases)
+    api = await Api.open(chosen.kubeconfig)
     try:
-        async with operator(arguments) as idle:
+        async with operator(arguments(chosen)) as idle:
             await asyncio.sleep(15)
             figures = [Figure("memory with no resources, idle", idle.memory(), 90, "MiB")]
         _say(f"applying {size.relays} relays and {size.aliases} aliases")
         bodies = resources(size)
-        spaces = [body for body in bodies if body["kind"] == "Namespace"]
-        await apply_all(api, spaces)
-        await apply_all(api, [body for body in bodies if body not in spaces])
-        async with operator(arguments) as first:
+        await make(api, bodies)
+        async with operator(arguments(chosen)) as first:
             figures += await _first_start(api, first)
-        async with operator(arguments) as second:
-            figures += await _restart(second, len(bodies) - len(spaces))
+        async with operator(arguments(chosen)) as second:
+            figures += await _restart(second, len(bodies) - NAMESPACES)
         return figures
     finally:
-        for number in range(NAMESPACES):
-            await api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{number}"}})
+        await delete_all(api)
         await api.close()
+
+
+async def make(api: Api, bodies: Sequence[Body]) -> None:
+    """Apply resources, their namespaces first."""
+    spaces = [body for body in bodies if body["kind"] == "Namespace"]
+    await apply_all(api, spaces)
+    await apply_all(api, [body for body in bodies if body["kind"] != "Namespace"])
+
+
+async def delete_all(api: Api) -> None:
+    """Delete the namespaces with all that is in them; nobody waits for it."""
+    for number in range(NAMESPACES):
+        await api.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"scale-{number}"}})
+
+
+def arguments(chosen: argparse.Namespace) -> list[str]:
+    """Give what the operator is started with."""
+    return [f"--kubeconfig={chosen.kubeconfig}", f"--image={chosen.image}", "--lease-namespace=default"]
 
 
 async def _first_start(api: Api, running: Running) -> list[Figure]:
@@ -233,17 +254,21 @@ def _say(text: str) -> None:
     sys.stderr.write(f"bench: {text}\n")
 
 
+def options(description: str, relays: int, aliases: int) -> argparse.Namespace:
+    """Give the arguments of the command; these numbers are the defaults."""
+    parser = argparse.ArgumentParser(description=description)
+    known = os.environ.get("KUBECONFIG", "")
+    parser.add_argument("--kubeconfig", type=Path, default=known or None, required=not known, metavar="FILE")
+    parser.add_argument("--image", default="mailhaul-relay:bench", help="of relays, which have no pods here")
+    parser.add_argument("--relays", type=int, default=relays)
+    parser.add_argument("--aliases", type=int, default=aliases)
+    return parser.parse_args()
+
+
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.operator_scale", description=__doc__)
-    parser.add_argument("--kubeconfig", type=Path, required=True, metavar="FILE")
-    parser.add_argument("--image", default="mailhaul-relay:bench", help="of relays, which have no pods here")
-    parser.add_argument("--relays", type=int, default=1000)
-    parser.add_argument("--aliases", type=int, default=5000)
-    options = parser.parse_args()
-    figures = asyncio.run(measure(options))
-    sys.stdout.write("| what | measured | bound | |\n|---|---|---|---|\n" + "".join(f"{one}\n" for one in figures))
-    return 0 if all(one.value <= one.bound for one in figures) else 1
+    chosen = options(__doc__ or "", relays=1000, aliases=5000)
+    return Figure.table(asyncio.run(measure(chosen)))
 
 
 if __name__ == "__main__":
