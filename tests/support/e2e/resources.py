@@ -6,14 +6,16 @@ Used by the tests with a stage. Values are plain dicts, for a test may want to s
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests.support.e2e.canaries import remember
+
 API = "mailhaul.dev/v1alpha1"
 USER = "mailer"
 Resource = dict[str, Any]
 
 
 def secret(name: str, password: str, username: str = USER) -> Resource:
-    """A credential."""
-    data = {"username": username, "password": password}
+    """A credential; its password is looked for where it must not be (`canaries`)."""
+    data = {"username": username, "password": remember(password)}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}
 
 

@@ -1,0 +1,114 @@
+"""Item 13: whether a credential that was used can be read anywhere but in a Secret.
+
+What is looked for: every value of every Secret of the namespaces that are searched, as it is then, and every password
+that tests made (`remember`). Where: what Mailhaul makes and writes, which is its resources with their statuses, the
+objects that it made for them, all ConfigMaps and Events, the logs of relays and of the operator, and their metrics.
+Stages are searched when their module ends; a test with a namespace of its own calls `search` before it goes.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from tests.support.cluster import Cluster
+
+LEAST = 8
+"""Shorter values (`wrong`, `first`) are words of any text."""
+PUBLIC = ("username", ".host", "tls.crt", "ca.crt", "revision", "since")
+"""Ends of the keys that hold no secret."""
+MADE = ("services", "serviceaccounts", "statefulsets", "deployments", "controllerrevisions", "pods")
+TOLD = ("smtprelays", "upstreamproviders", "mailaliases", "configmaps", "events", "events.events.k8s.io")
+OURS = "app.kubernetes.io/managed-by=mailhaul"
+RELAYS = "app.kubernetes.io/name=mailhaul-relay"
+OPERATOR = "app.kubernetes.io/name=mailhaul-operator"
+
+
+@dataclass
+class Searched:
+    """What this session looked for, and through."""
+
+    values: set[str] = field(default_factory=set)
+    namespaces: set[str] = field(default_factory=set)
+    characters: int = 0
+
+
+SEARCHED = Searched()
+
+
+def remember(value: str) -> str:
+    """Take note of a secret, so that it is looked for from now on; gives it back."""
+    if len(value) >= LEAST:
+        SEARCHED.values.add(value)
+    return value
+
+
+@lru_cache(maxsize=4096)
+def forms(value: str) -> Mapping[str, str]:
+    """The value as it may stand in a text, each form by its name."""
+    raw = value.encode()
+    found = {"plain": value, "JSON": json.dumps(value)[1:-1], "URL": quote(value, safe=""), "hex": raw.hex()}
+    found["repr"] = repr(raw)[2:-1]
+    found["SHA-256"] = hashlib.sha256(raw).hexdigest()
+    for before in range(3):
+        # The characters at both ends depend on what stands beside the value.
+        encoded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        whole = (before + len(raw)) % 3 == 0
+        found[f"base64 at {before}"] = encoded[(0, 2, 3)[before] : None if whole else -1]
+    return found
+
+
+def leaks(text: str, values: Iterable[str]) -> Iterator[str]:
+    """Name the forms in which a text holds one of the values, with what stands before it, and never the value."""
+    for value in values:
+        for form, written in forms(value).items():
+            at = text.find(written)
+            if at >= 0:
+                yield f"{form} form of a secret of {len(value)} characters after {text[max(0, at - 80) : at]!r}"
+
+
+def search(cluster: Cluster, namespace: str, operator: str) -> list[str]:
+    """Look through a namespace, and through the operator's log and metrics; gives every place that holds a secret."""
+    SEARCHED.values |= set(_secrets(cluster, namespace))
+    SEARCHED.namespaces.add(namespace)
+    found = []
+    programs = (*_programs(cluster, namespace, RELAYS), *_programs(cluster, operator, OPERATOR))
+    for place, text in (*_objects(cluster, namespace), *programs):
+        SEARCHED.characters += len(text)
+        found += [f"{place}: {leak}" for leak in leaks(text, SEARCHED.values)]
+    return found
+
+
+def _secrets(cluster: Cluster, namespace: str) -> Iterator[str]:
+    for secret in cluster.get("secrets", "-n", namespace)["items"]:
+        for key, encoded in (secret.get("data") or {}).items():
+            value = base64.b64decode(encoded).decode("utf-8", "replace").strip()
+            if not key.endswith(PUBLIC) and len(value) >= LEAST:
+                yield value
+
+
+def _objects(cluster: Cluster, namespace: str) -> Iterator[tuple[str, str]]:
+    for words in ((",".join(TOLD),), (",".join(MADE), "-l", OURS)):
+        for one in cluster.get(*words, "-n", namespace)["items"]:
+            yield f"{namespace} {_name(one)}", json.dumps(one, ensure_ascii=False)
+
+
+def _name(body: Mapping[str, Any]) -> str:
+    return f"{body['kind']}/{body['metadata']['name']}"
+
+
+def _programs(cluster: Cluster, namespace: str, selector: str) -> Iterator[tuple[str, str]]:
+    for pod in cluster.get("pods", "-n", namespace, "-l", selector)["items"]:
+        name = pod["metadata"]["name"]
+        yield f"log of {name}", cluster.kubectl("logs", "-n", namespace, name, "--tail=-1").out
+        if any(one.get("restartCount") for one in pod["status"].get("containerStatuses", ())):
+            yield (
+                f"earlier log of {name}",
+                cluster.kubectl("logs", "-n", namespace, name, "--tail=-1", "--previous").out,
+            )
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}:9090/proxy/metrics"
+        yield f"metrics of {name}", cluster.kubectl("get", "--raw", path).out
