@@ -21,6 +21,8 @@ from mailhaul_operator.plan.snapshot import Manifest
 
 _MARK: Final = "\ue000"
 """Begins a mark; the number of the value follows. Of a private use, so no template has it."""
+_PLAIN: Final = (str, int, bool, type(None))
+"""Types whose values are what JSON makes of them."""
 _VALUES: Final = "values of this object"
 """Where the values are collected; with blanks, so no template can name it."""
 TEXTS: Final = 128
@@ -33,8 +35,8 @@ def _mark(context: Context, value: object) -> str:
     if isinstance(value, StrictUndefined):
         str(value)
     values = context[_VALUES]
-    values.append(json.dumps(value, allow_nan=False))
-    return json.dumps(f"{_MARK}{len(values) - 1}")
+    values.append(value if type(value) in _PLAIN else json.loads(json.dumps(value, allow_nan=False)))
+    return f'"{_MARK}{len(values) - 1}"'
 
 
 _TEMPLATES: Final = Environment(
@@ -51,7 +53,7 @@ _TEMPLATES.globals.clear()  # one of them is called `namespace` and would stand 
 
 def render(template: str, values: dict[str, Any]) -> Manifest:
     """Fill `manifests/<template>.yaml.j2` and give the object."""
-    aside: list[str] = []
+    aside: list[Any] = []
     text = _TEMPLATES.get_template(f"{template}.yaml.j2").render({**values, _VALUES: aside})
     manifest = _filled(_parsed(text), aside)
     if not isinstance(manifest, dict):
@@ -65,10 +67,10 @@ def _parsed(text: str) -> Any:  # noqa: ANN401 - any YAML
     return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
-def _filled(tree: Any, aside: Sequence[str]) -> Any:  # noqa: ANN401 - any YAML
+def _filled(tree: Any, aside: Sequence[Any]) -> Any:  # noqa: ANN401 - any YAML
     """Give a copy of a parsed text with the values for their marks."""
     if isinstance(tree, str):
-        return json.loads(aside[int(tree[1:])]) if tree.startswith(_MARK) else tree
+        return aside[int(tree[1:])] if tree.startswith(_MARK) else tree
     if isinstance(tree, dict):
         return {_filled(name, aside): _filled(one, aside) for name, one in tree.items()}
     return [_filled(one, aside) for one in tree] if isinstance(tree, list) else tree

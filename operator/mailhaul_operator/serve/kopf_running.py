@@ -8,8 +8,10 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from mailhaul_operator.handlers import Sink, register
 from mailhaul_operator.reconcile.scope import Watched
@@ -43,6 +45,7 @@ async def watch(
         standalone=True,
         clusterwide=not namespaces,
         namespaces=namespaces,
+        memories=_NoMemories(),
         stop_flag=stop,
         ready_flag=ready,
     )
@@ -56,14 +59,21 @@ def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.client_timeout = WATCH_SECONDS + 30
     settings.watching.connect_timeout = 10
-    settings.watching.chunk_size = 500
-    settings.queueing.idle_timeout = 0.5
+    settings.watching.chunk_size = 100
+    settings.queueing.idle_timeout = 0.05  # the task of an object ends so soon, and thousands are seen at the start
     settings.queueing.exit_timeout = 0.5
     settings.process.ultimate_exiting_timeout = 20
     settings.execution.max_workers = 1
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()
     return settings
+
+
+class _NoMemories(ResourceMemories):
+    """Keeps nothing of an object between two events: of a thousand relays that would be 20 MiB that nobody reads."""
+
+    async def recall(self, raw_body: kopf.RawBody, **options: Any) -> ResourceMemory:  # noqa: ANN401 - kopf's own
+        return await super().recall(raw_body, **{**options, "ephemeral": True})
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
