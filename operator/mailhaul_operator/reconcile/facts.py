@@ -12,7 +12,7 @@ from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.wire.kinds import KINDS, Kind
 from mailhaul_operator.wire.refused import Refused
 
-AGE = 30.0
+AGE = 10.0
 """Seconds for which an answer is believed."""
 _KNOWN_VERSIONS = ("v1", "v1beta1")
 """Those in which an ExternalSecret can be written, the better first."""
