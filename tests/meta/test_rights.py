@@ -20,6 +20,7 @@ READ_AND_PATCHED = {
     ("mailhaul.dev", "smtprelays/status"): {"patch"},
     ("mailhaul.dev", "upstreamproviders/status"): {"patch"},
     ("mailhaul.dev", "mailaliases/status"): {"patch"},
+    ("", "pods"): {"get"},
     ("", "pods/status"): {"patch"},
     ("", "persistentvolumeclaims"): {"list", "patch"},
     ("", "namespaces"): {"get"},
@@ -29,7 +30,7 @@ READ_AND_PATCHED = {
     ("coordination.k8s.io", "leases"): {"create", "get", "patch"},
     ("apiextensions.k8s.io", "customresourcedefinitions"): {"list", "watch"},
 }
-"""Beside what is watched and made: the statuses, the nudge, volumes that grow, and reads of `observe` and kopf."""
+"""Beside what is watched and made: the statuses, the nudge, replicas without labels, volumes that grow, and reads of `observe` and kopf."""
 
 
 def _used(namespaces: tuple[str, ...]) -> Rights:

@@ -14,8 +14,8 @@
   resources: [secrets]
   verbs: {{ if .Values.namespaces }}[get, list, watch, create, patch]{{ else }}[get, create, patch]{{ end }}
 - apiGroups: [""]
-  resources: [pods]
-  verbs: [list, watch]
+  resources: [pods]   # get: a replica that lost its labels is in no list
+  verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [pods/status]   # an annotation there makes the kubelet look at its mounts; it cannot change an image
   verbs: [patch]
