@@ -4,6 +4,7 @@ import base64
 import json
 
 import pytest
+from tests.support.e2e.canaries import search
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import Mail, Stage
 from tests.support.repository import REPOSITORY
@@ -31,6 +32,7 @@ def test_the_quick_start_leads_to_a_delivered_mail(release: Release) -> None:
         stage.until(lambda: "quick start 0" in _inbox(stage), 20, lambda: _inbox(stage))
         print(f"Ready {took:.1f} s after the apply")
         print(stage.ask("get", "smtprelays,upstreams,aliases"))
+        assert search(release.cluster, NAMESPACE, release.namespace) == []
     finally:
         release.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from tests.support.certificates import Authority
 from tests.support.e2e import addons
+from tests.support.e2e.canaries import search
 from tests.support.e2e.images import built
 from tests.support.e2e.load import doubled, load, lost
 from tests.support.e2e.reader import Reader
@@ -78,6 +79,7 @@ def scene(release: Release, stage: Stage, tmp_path_factory: pytest.TempPathFacto
         smtp.apply(_config_map("providers", {"ca.crt": authority.pem}))
         smtp.ask("rollout", "status", "deployment/smtp-relay", "--timeout=120s")
         yield Scene(smtp, stage, mailtrap, resend, authority.pem)
+        assert search(release.cluster, NAMESPACE, release.namespace) == []
     finally:
         release.cluster.kubectl("delete", "clustersecretstore", "onepassword-connect", "--ignore-not-found")
         release.cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")

@@ -19,7 +19,7 @@ from tests.support.cluster import Cluster
 
 LEAST = 8
 """Shorter values (`wrong`, `first`) are words of any text."""
-PUBLIC = ("username", ".host", "tls.crt", "ca.crt", "revision", "since")
+PUBLIC = ("username", "user", "host", "tls.crt", "ca.crt", "revision", "since")
 """Ends of the keys that hold no secret."""
 MADE = ("services", "serviceaccounts", "statefulsets", "deployments", "controllerrevisions", "pods")
 TOLD = ("smtprelays", "upstreamproviders", "mailaliases", "configmaps", "events", "events.events.k8s.io")
@@ -87,7 +87,7 @@ def _secrets(cluster: Cluster, namespace: str) -> Iterator[str]:
     for secret in cluster.get("secrets", "-n", namespace)["items"]:
         for key, encoded in (secret.get("data") or {}).items():
             value = base64.b64decode(encoded).decode("utf-8", "replace").strip()
-            if not key.endswith(PUBLIC) and len(value) >= LEAST:
+            if not key.lower().endswith(PUBLIC) and len(value) >= LEAST:
                 yield value
 
 
