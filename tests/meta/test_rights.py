@@ -30,7 +30,7 @@ READ_AND_PATCHED = {
     ("coordination.k8s.io", "leases"): {"create", "get", "patch"},
     ("apiextensions.k8s.io", "customresourcedefinitions"): {"list", "watch"},
 }
-"""Beside what is watched and made: the statuses, the nudge, replicas without labels, volumes that grow, and reads of `observe` and kopf."""
+"""Beside what is watched and made: statuses, the nudge, pods without labels, volumes that grow, reads of others."""
 
 
 def _used(namespaces: tuple[str, ...]) -> Rights:
