@@ -2,7 +2,8 @@
 
 `http` asks (the operator decides when), `app` owns it and stops it. What a probe finds is kept with its `Way`, so that
 a changed upstream or credential forgets it. A login of a probe counts as one of mail: it proves or refuses the
-credential and keeps to the same times. Failures are findings; an error of ours is logged and is no finding.
+credential, keeps to the same times, and goes on with the previous credential where mail would. Failures are findings;
+an error of ours is logged and is no finding.
 """
 
 import asyncio
@@ -93,6 +94,7 @@ class Prober:
         login = Login(way.logins.current, barred[0] if barred else None)
         try:
             findings = await self._run(way.upstream, way.hostname, login)
+            previous = await self._by_previous(way, findings)
         except Exception as error:  # noqa: BLE001 - an error of ours must not pass for the upstream's
             self._log.event("internal-error", level="error", where="probe", kind=type(error).__name__)
             return
@@ -100,7 +102,8 @@ class Prober:
             way.on_trial = way.on_trial and not on_trial
         now = self._clock()
         said_at = barred[1] if barred and findings.outcome is barred[0] else now
-        way.probe = ProbeReport(time=now, stages=_stages(findings, said_at))
+        is_carried = previous is not None and ProbeStage.AUTH in previous.passed
+        way.probe = ProbeReport(time=now, stages=_stages(previous if previous and is_carried else findings, said_at))
         self._log.event(
             "probed",
             level="warning" if findings.outcome else "info",
@@ -111,6 +114,14 @@ class Prober:
         )
         if barred is None:
             self._conclude(way, findings)
+        if previous is not None:
+            way.logins.previous_answered(taken=is_carried)
+
+    async def _by_previous(self, way: Way, findings: Findings) -> Findings | None:
+        """What it finds with the previous credential, when the current one is refused; None if none may be used."""
+        if findings.outcome is None or not is_refusal(findings.outcome) or not way.logins.may_use_previous:
+            return None
+        return await self._run(way.upstream, way.hostname, Login(way.logins.previous))
 
     def _barred(self, way: Way) -> tuple[Outcome, float] | None:
         """The refusal, and when it came, because of which no AUTH may be tried now."""

@@ -70,7 +70,7 @@ class Logins:
             opened = await self._try_current(dial)
             if isinstance(opened, Connection):
                 return opened
-        if self._may_use_previous():
+        if self.may_use_previous:
             connection = await self._try_previous(dial)
             if connection is not None:
                 return connection
@@ -90,12 +90,19 @@ class Logins:
         """The current credential was refused, here or by a probe."""
         self._become(refused(self.standing, outcome, self._clock()))
 
+    def previous_answered(self, *, taken: bool) -> None:
+        """The previous credential was taken or refused by a probe, after the current one was refused."""
+        if self.previous is not None and self.standing.refusal is not None:
+            self._become(previous_taken(self.standing) if taken else previous_refused(self.standing))
+
     def _is_turn_of_current(self) -> bool:
         if not self.standing.is_due(self._clock()):
             return False
-        return not (self._trying and self._may_use_previous())
+        return not (self._trying and self.may_use_previous)
 
-    def _may_use_previous(self) -> bool:
+    @property
+    def may_use_previous(self) -> bool:
+        """Whether there is a previous credential that was not refused since the current one was tried last."""
         return self.previous is not None and not self.standing.previous_refused
 
     async def _try_current(self, dial: Dial) -> Connection | Outcome:

@@ -16,6 +16,7 @@ from mailhaul_relay.smtpout.probe import Findings, Login
 
 OLD = Secrets(revision="r1", credentials={"a": Credential("u", "old-canary")})
 NEW = Secrets(revision="r2", credentials={"a": Credential("u", "new-canary")})
+BOTH = Secrets(revision="r2", credentials=NEW.credentials, previous=OLD.credentials)
 ONLY_A: dict[str, Any] = {"upstreams": [upstream("a", auth="Plain")]}
 REACHED = (ProbeStage.CONNECT, ProbeStage.TLS, ProbeStage.EHLO)
 PASSED = Findings((*REACHED, ProbeStage.AUTH))
@@ -28,6 +29,7 @@ class Lab:
 
     def __init__(self, findings: Findings = PASSED, **config: Any) -> None:  # noqa: ANN401 - fields of RelayConfig
         self.findings = findings
+        self.by_login: dict[Credential | None, Findings] = {}
         self.logins: list[Login] = []
         self.gate: asyncio.Event | None = None
         self.desk = Desk(**({"secrets": OLD} | ONLY_A | config))
@@ -50,7 +52,7 @@ class Lab:
             await self.gate.wait()
         if login.barred is not None:
             return Findings(REACHED, ProbeStage.AUTH, login.barred)
-        return self.findings
+        return self.by_login.get(login.credential, self.findings)
 
 
 def _stages(way: Way) -> dict[ProbeStage, bool]:
@@ -252,3 +254,35 @@ async def test_an_error_of_ours_is_logged_and_is_no_finding() -> None:
     assert lab.way.probe is None
     assert "internal-error" in lab.desk.lines[-1]
     assert "canary" not in lab.desk.lines[-1]
+
+
+async def test_a_probe_goes_on_with_the_previous_credential_as_mail_would() -> None:
+    lab = Lab(REFUSED, secrets=BOTH)
+    lab.by_login[OLD.credentials["a"]] = PASSED
+    await lab.probe()
+    assert [one.credential for one in lab.logins] == [NEW.credentials["a"], OLD.credentials["a"]]
+    assert lab.way.credential is CredentialState.PREVIOUS
+    assert lab.way.credential_reply is not None
+    assert _stages(lab.way)[ProbeStage.AUTH]
+    assert lab.way.breaker is BreakerState.CLOSED
+
+
+async def test_a_later_probe_bars_the_refused_credential_and_proves_the_previous_one_again() -> None:
+    lab = Lab(REFUSED, secrets=BOTH)
+    lab.by_login[OLD.credentials["a"]] = PASSED
+    await lab.probe()
+    lab.desk.clock.now += INTERVAL
+    await lab.probe()
+    assert [one.credential for one in lab.logins if one.barred is None][1:] == [OLD.credentials["a"]] * 2
+    assert lab.way.credential is CredentialState.PREVIOUS
+    assert _stages(lab.way)[ProbeStage.AUTH]
+
+
+async def test_with_both_credentials_refused_the_current_ones_refusal_is_told() -> None:
+    lab = Lab(REFUSED, secrets=BOTH)
+    await lab.probe()
+    assert lab.way.credential is CredentialState.REFUSED
+    assert _stages(lab.way)[ProbeStage.AUTH] is False
+    lab.desk.clock.now += INTERVAL
+    await lab.probe()
+    assert len([one for one in lab.logins if one.barred is None]) == 2
