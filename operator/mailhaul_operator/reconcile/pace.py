@@ -16,6 +16,8 @@ LOOKS = 20.0
 """So many relays with pods are looked at in a second, so that a large cluster costs the operator a tenth of a core."""
 WAITING = 5.0
 """Nothing runs, and something else has to come first: a provider, a Secret, a relay."""
+TURNED = 150.0
+"""Seconds after a condition turned in which another may follow by time alone (`assess.progress.GRACE`)."""
 TOLD = 30.0
 """The same, of an alias: whatever it waits for is told to it, and only its patience ends by itself."""
 RESYNC = 600.0
@@ -33,9 +35,9 @@ def steady(relays: int) -> float:
 
 
 def after_status(conditions: Sequence[Condition], now: float, chance: float, soonest: float = WAITING) -> float:
-    """Give it for a resource of which nothing runs: sooner while its conditions may yet change with time alone, and
-    ever later the longer nothing has turned, for what mends it is an edge, mostly. `now` in epoch seconds, and
-    `soonest` what it is at least, in seconds.
+    """Give it for a resource of which nothing runs: soon after something has turned, ever later then, and once time
+    alone changes nothing more only for its own sake: what mends it is an edge. `now` in epoch seconds, and `soonest`
+    what it is at least, in seconds.
     """
     by = {one.type: one.status for one in conditions}
     if by.get("Reconciling") is not ConditionStatus.TRUE and by.get("Ready") is ConditionStatus.TRUE:
@@ -43,4 +45,5 @@ def after_status(conditions: Sequence[Condition], now: float, chance: float, soo
     if "Stalled" in by:
         return resync(chance) / 10
     turned = max((one.last_transition_time.timestamp() for one in conditions), default=now)
-    return max(soonest, min(RESYNC, (now - turned) / 4))
+    age = now - turned
+    return resync(chance) if age > TURNED else max(soonest, age / 4)

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 import pytest
 
 from mailhaul_operator.api.conditions import Condition, ConditionStatus
+from mailhaul_operator.assess.progress import GRACE
 from mailhaul_operator.reconcile.pace import (
     LOOKS,
     RESYNC,
     STEADY,
     STEADY_AT_MOST,
+    TURNED,
     WAITING,
     after_status,
     resync,
@@ -44,10 +46,14 @@ def test_what_is_ready_waits_for_the_resync_and_what_is_stalled_for_less() -> No
     assert after_status(conditions(Ready=False, Stalled=True), NOON + 1e6, 0.5) == RESYNC / 10
 
 
-@pytest.mark.parametrize(("age", "wait"), [(0, WAITING), (20, WAITING), (100, 25), (1000, 250), (1e6, RESYNC)])
+@pytest.mark.parametrize(("age", "wait"), [(0, WAITING), (20, WAITING), (100, 25), (150, 37.5), (151, RESYNC)])
 def test_what_is_not_ready_is_looked_at_ever_later_while_nothing_turns(age: float, wait: float) -> None:
-    assert after_status(conditions(Ready=False), NOON + age, 0) == wait
-    assert after_status(conditions(Ready=True, Reconciling=True), NOON + age, 0) == wait
+    assert after_status(conditions(Ready=False), NOON + age, 0.5) == wait
+    assert after_status(conditions(Ready=True, Reconciling=True), NOON + age, 0.5) == wait
+
+
+def test_the_grace_of_a_status_ends_before_the_looks_do() -> None:
+    assert TURNED > GRACE + WAITING
 
 
 def test_pods_are_asked_at_a_rate_that_many_relays_do_not_raise() -> None:
