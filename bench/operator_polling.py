@@ -36,8 +36,10 @@ from mailhaul_operator.wire.refused import Refused
 
 NOWHERE = {"bench.mailhaul.dev/absent": "yes"}
 """A label that no node has."""
-SETTLING, MEASURED = 60.0, 60.0
-"""Seconds before the measurement, and of it."""
+MEASURED = 60.0
+"""Seconds of the measurement."""
+STILL = 30.0
+"""Seconds without a write after which everything has been told."""
 
 
 async def listed(api: Api, kind: str) -> dict[tuple[str, str], Body]:
@@ -117,7 +119,7 @@ async def figures(api: Api, running: Running, relays: int, stack: AsyncExitStack
         stack, {address: told[key].model_dump(mode="json", by_alias=True) for key, address in addresses.items()}
     )
     await run_pods(api, addresses)
-    await asyncio.sleep(SETTLING)
+    await _still(running)
     before, spent = await running.told(), running.cpu()
     await asyncio.sleep(MEASURED)
     after, used = await running.told(), running.cpu() - spent
@@ -131,6 +133,15 @@ async def figures(api: Api, running: Running, relays: int, stack: AsyncExitStack
         Figure("writes in that minute", after.writes - before.writes, 0, ""),
         Figure("memory", running.memory(), 200, "MiB"),
     ]
+
+
+async def _still(running: Running) -> None:
+    """Wait until nothing is written any more; for ever it is not waited."""
+    for _ in range(10):
+        before = (await running.told()).writes
+        await asyncio.sleep(STILL)
+        if (await running.told()).writes == before:
+            return
 
 
 async def _relays(api: Api) -> tuple[Body, ...]:
