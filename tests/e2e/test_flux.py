@@ -115,9 +115,15 @@ def test_then_nobody_writes_anything(release: Release, stage: Stage, repository:
     counted = ("get", "smtprelay", "smtp-relay", "-o", f"jsonpath={told}")
     took = stage.until(lambda: stage.ask(*counted) == "10", SETTLED_SECONDS, lambda: stage.ask(*counted))
     print(f"the numbers were written {took:.1f} s after the mail")
+    flips = _readiness(stage)
     before, asked = _all_versions(stage), writes(release)
     time.sleep(QUIET_SECONDS)
-    assert _all_versions(stage) == before
+    if _readiness(stage) != flips:
+        print("a probe of the kubelet failed on this busy machine, which had to be told; once more")
+        flips, before, asked = _readiness(stage), _all_versions(stage), writes(release)
+        time.sleep(QUIET_SECONDS)
+    after = _all_versions(stage)
+    assert after == before, _writers(stage, [one for one in after if after[one] != before.get(one)])
     assert grown(asked, writes(release)) == {}
     print(f"nobody wrote any of {len(before)} objects in {QUIET_SECONDS:.0f} s, with Flux looking every minute")
 
@@ -148,6 +154,21 @@ def test_what_the_folder_drops_is_pruned(stage: Stage, repository: Repository) -
     print(f"what the folder drops is pruned, with what was made for it, {took:.1f} s after the push")
     stage.until(lambda: _ready(stage) == "True", 60, lambda: _words(stage))
     assert stage.condition("upstream/mailtrap", "Ready")["reason"] == "NotInUse"
+
+
+def _readiness(stage: Stage) -> list[str]:
+    """When the readiness of the relay's pod turned last."""
+    conditions = stage.get("pod", "smtp-relay-0")["status"]["conditions"]
+    return [one["lastTransitionTime"] for one in conditions if one["type"] == "Ready"]
+
+
+def _writers(stage: Stage, names: list[str]) -> str:
+    """Who wrote these objects, and when."""
+    told = []
+    for name in names:
+        fields = stage.get(name, "--show-managed-fields")["metadata"]["managedFields"]
+        told += [f"{name}: {one['manager']} {one.get('subresource', '')} at {one.get('time', '')}" for one in fields]
+    return "\n".join(told)
 
 
 def _all_versions(stage: Stage) -> dict[str, str]:
