@@ -1,20 +1,24 @@
 """When a provider is to be probed, and by which pod of which relay: one prober for each credential, rarely.
 
 At once for a new generation or revision of the credentials; else after the interval with jitter, unless a delivery or a
-login has proved the provider meanwhile. Frequent logins are abuse, and a throttled provider is left in peace. The
-caller remembers what it asked for until the report has the answer. Pure.
+login has proved the provider meanwhile. Frequent logins are abuse, and a throttled provider is left in peace; one that
+was not reached, so that no login was made, is looked at again soon, for it may be just starting. The caller remembers
+what it asked for until the report has the answer. Pure.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from mailhaul_contract.report import BreakerState
+from mailhaul_contract.report import BreakerState, ProbeReport, ProbeStage
 from mailhaul_operator.assess.provider_facts import ProviderFacts
 from mailhaul_operator.assess.provider_stages import is_capture
 from mailhaul_operator.assess.view import ProviderView, UsedBy
 
 JITTER: Final = 0.2
 """Of the interval, at most, is added to it."""
+UNREACHED: Final = 60.0
+"""Seconds until a provider is looked at again that a probe did not reach: less than the grace before `Stalled`."""
+BEFORE_LOGIN: Final = frozenset({ProbeStage.CONNECT, ProbeStage.TLS, ProbeStage.EHLO})
 PATIENCE: Final = 60.0
 """Seconds that an answer to an order may take before it is given again."""
 
@@ -60,8 +64,19 @@ def _planned(facts: ProviderFacts, jitter: float) -> float:
     if not tried:
         return 0
     proved = max((one.last_delivery for one in facts.reports), default=0)
+    if _unreached(facts):
+        return tried + UNREACHED
     interval = facts.view.provider.spec.probe.interval
     return max(tried, proved) + interval + interval * JITTER * jitter
+
+
+def _unreached(facts: ProviderFacts) -> bool:
+    """Whether the newest probe ended before its login, and no mail has left since."""
+    probes = [one.probe for one in facts.reports if one.probe]
+    newest: ProbeReport | None = max(probes, key=lambda one: one.time, default=None)
+    if newest is None or any(one.last_delivery > newest.time for one in facts.reports):
+        return False
+    return any(not one.passed and one.stage in BEFORE_LOGIN for one in newest.stages)
 
 
 def _allowed(facts: ProviderFacts) -> float:

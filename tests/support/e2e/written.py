@@ -32,3 +32,9 @@ def versions(stage: Stage) -> dict[str, str]:
     """The resourceVersion of every object of the kinds that the operator makes or writes to, and of its own."""
     found = json.loads(stage.ask("get", ",".join(KINDS), "-o", "json"))["items"]
     return {f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in found}
+
+
+def leads(release: Release, pod: str) -> bool:
+    """Whether a pod of the operator is the one that acts, by its own word."""
+    path = f"/api/v1/namespaces/{release.namespace}/pods/{pod}:8080/proxy/healthz"
+    return release.cluster.kubectl("get", "--raw", path).out.startswith("leading")

@@ -6,7 +6,7 @@ import pytest
 from tests.golden.assess.worlds import T0, provider_view
 
 from mailhaul_contract.report import UpstreamReport
-from mailhaul_operator.assess.probing import PATIENCE, ProbeOrder, due, next_look
+from mailhaul_operator.assess.probing import PATIENCE, UNREACHED, ProbeOrder, due, next_look
 from mailhaul_operator.assess.provider import assess_provider
 from mailhaul_operator.assess.view import ProviderView, UsedBy
 
@@ -78,3 +78,22 @@ def test_the_inbox_and_what_nobody_uses_are_never_probed() -> None:
 def test_a_pod_that_reports_nothing_of_the_upstream_is_no_prober() -> None:
     used = UsedBy("smtp", "smtp-relay", "main", reports=(UpstreamReport(name="main", provider="main"),), reporting=())
     assert due(replace(provider_view({}, T0, None), used_by=(used,)), 0) is None
+
+
+def _ended_at(stage: str, **more: object) -> ProviderView:
+    probe = {"time": 10, "stages": [{"stage": stage, "passed": False}]}
+    return provider_view({"usedBy": [{"pods": [{"probe": probe, **more}]}]}, T0 + 10, None)
+
+
+@pytest.mark.parametrize("stage", ["Connect", "TLS", "EHLO"])
+def test_a_provider_that_was_not_reached_is_looked_at_again_soon_for_that_costs_no_login(stage: str) -> None:
+    assert next_look(_ended_at(stage), 0.5) == pytest.approx(UNREACHED)
+
+
+@pytest.mark.parametrize("stage", ["Auth", "Sender"])
+def test_a_provider_that_refused_a_login_is_not_asked_before_the_interval(stage: str) -> None:
+    assert next_look(_ended_at(stage), 0) == pytest.approx(INTERVAL)
+
+
+def test_a_delivery_after_it_makes_an_unreached_provider_as_good_as_any() -> None:
+    assert next_look(_ended_at("Connect", lastDelivery=11), 0) == pytest.approx(INTERVAL + 1)
