@@ -198,7 +198,7 @@ async def _first_start(api: Api, running: Running) -> list[Figure]:
     took = await until(all_current(api, running), 1)
     figures = [
         Figure("start to all current, nothing made before", took, 60, "s"),
-        Figure("CPU of the operator until then", running.cpu(), 45, "s"),
+        Figure("CPU of the operator until then", running.cpu(), 35, "s"),
         Figure("memory then", running.memory(), 200, "MiB"),
         Figure("one change live in the middle of that start", await overtaking, 2, "s"),
     ]
