@@ -1,6 +1,6 @@
 """Objects as the cache keeps them: without what nobody reads, as compressed JSON. Pure.
 
-A parsed object takes about four times the memory of its text, and that four times as much as when it is compressed; a
+A parsed object takes about four times the memory of its text, and that twice as much as when it is compressed; a
 thousand relays have ten thousand objects. So that is kept, and parsed when it is asked for.
 """
 

@@ -2,8 +2,8 @@
 
 Used by `objects` and `external_secrets`. A value never becomes text that YAML reads: in its place stands a mark, in
 JSON, and once the text is parsed, the mark gives way to the value as JSON has it. So nothing that a resource holds can
-change the structure of an object; and as texts that differ in values alone are equal, each is parsed once, which for a
-thousand relays took more time than all else. Failures are mistakes of our own templates: jinja2's UndefinedError for a
+change the structure of an object; and as texts that differ in values alone are equal, each is parsed once and not for
+each relay. Failures are mistakes of our own templates: jinja2's UndefinedError for a
 name without a value, TypeError or ValueError for a value that JSON does not have, yaml.YAMLError and ValueError for a
 text that is not one mapping.
 """

@@ -70,7 +70,7 @@ def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
 
 
 class _NoMemories(ResourceMemories):
-    """Keeps nothing of an object between two events: of a thousand relays that would be 20 MiB that nobody reads."""
+    """Keeps nothing of an object between two events: nobody here reads what kopf would remember of each."""
 
     async def recall(self, raw_body: kopf.RawBody, **options: Any) -> ResourceMemory:  # noqa: ANN401 - kopf's own
         return await super().recall(raw_body, **{**options, "ephemeral": True})
