@@ -96,15 +96,17 @@ def _trouble(pod: PodView, age: float) -> Cause:
 
 
 def _pending(facts: RelayFacts) -> Iterator[Cause]:
-    """What is on its way. No mail can leave only while no replica has reported."""
+    """What is on its way. No mail can come while the Service sends to no replica: only what the kubelet calls ready
+    counts, for a relay that reports is not reached by apps before that.
+    """
     view, newest = facts.view, [one for one in facts.staying if one.current]
-    started = sum(isinstance(one.report, RelayReport) or one.ready for one in newest)
+    started = sum(one.ready or _says_why_not(one) for one in newest)
     if view.plan.config is None:
         return
     given_up = sum(_has_given_up(facts, one) for one in newest)
     if started + given_up < view.relay.spec.replicas or not view.workload.observed:
         words = f"replicas that have started: {started} of {view.relay.spec.replicas}"
-        yield Cause(Reason.PODS_STARTING, words, mender=Mender.ROLLOUT, blocks=not facts.reports)
+        yield Cause(Reason.PODS_STARTING, words, mender=Mender.ROLLOUT, blocks=not _any_is_reached(facts))
     for pod in newest:
         report = pod.report
         if isinstance(report, RelayReport) and report.digest != view.plan.digest:
@@ -112,6 +114,15 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
         elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged and not _is_lost(facts, pod):
             words = f"replica {pod.name} has not told yet what it runs"
             yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
+
+
+def _any_is_reached(facts: RelayFacts) -> bool:
+    return bool(facts.reports) and any(one.ready or _says_why_not(one) for one in facts.staying)
+
+
+def _says_why_not(pod: PodView) -> bool:
+    """Whether it runs and takes no mail for a reason of its own, which is told elsewhere."""
+    return isinstance(pod.report, RelayReport) and not pod.report.accepting
 
 
 def _has_given_up(facts: RelayFacts, pod: PodView) -> bool:
