@@ -102,6 +102,8 @@ class Relay:
         self.log.redact = running.config.logging.redact_addresses
         # The digest covers the alias tables, which are named in the file by theirs; comparing them takes long.
         before, self._running = self._running, running
+        if self._refused and self._refused.digest != running.digest:
+            self._refused = None  # at once with the digest: a report is never of two configurations
         is_new = (running.digest, running.secrets) != (before.digest, before.secrets)
         if self.ways.apply(running):
             self.waker.wake()
