@@ -111,8 +111,9 @@ def test_a_cluster_that_serves_only_v1beta1(stage: Stage, store: Store, provider
         print(f"v1beta1: the ExternalSecret is there {took:.1f} s after the apply")
     # The controller of this release reads v1, and finds what was written in v1beta1.
     took = stage.wait_condition("upstream/older", "Ready", "True", seconds=120)
+    before = provider.subjects()
     assert stage.send(Mail("by v1beta1"), relay="second").accepted
-    provider.wait_subjects([*provider.subjects(), "by v1beta1 0"])
+    provider.wait_subjects([*before, "by v1beta1 0"])
     print(f"v1beta1: Ready {took:.1f} s after the controller could read it")
 
 
