@@ -56,9 +56,16 @@ def world(stage: Stage) -> Iterator[Stage]:
     for relay in ("kept", "passing"):
         stage.wait_condition(f"smtprelay/{relay}", "Ready", "True", seconds=90)
     stage.wait_condition("mailalias/sales", "Ready", "True", seconds=30)
+    stage.until(
+        lambda: _nothing_goes(stage), 90, lambda: "namespaces of earlier tests are still going, with their relays"
+    )
     time.sleep(5)
     yield stage
     stage.ask("delete", "smtprelays,upstreams,aliases", "--all")
+
+
+def _nothing_goes(stage: Stage) -> bool:
+    return all(one["status"]["phase"] == "Active" for one in stage.cluster.get("namespaces")["items"])
 
 
 def versions(stage: Stage) -> dict[str, str]:

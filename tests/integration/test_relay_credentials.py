@@ -203,7 +203,7 @@ async def test_a_probe_proves_a_new_password_before_any_mail_and_sends_none(tmp_
         await stage.upstream(lambda one: one["probe"] is None, "r3")
         assert (await stage.relay.post(PROBE)).status == 202
         known = await stage.upstream(lambda one: one["probe"] is not None)
-        assert (known["probe"]["stages"][-1]["stage"], known["credential"]) == ("Auth", "Refused")
+        assert (known["probe"]["stages"][-1]["stage"], known["credential"]) == ("Auth", "Previous")
         assert known["breaker"] == "Closed"
         await stage.relay.submit(MAIL)
         known = await stage.upstream(lambda one: one["delivered"] == 1)
