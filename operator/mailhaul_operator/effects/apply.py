@@ -16,6 +16,7 @@ from mailhaul_operator.effects.api import Api
 from mailhaul_operator.effects.difference import differs, strangers
 from mailhaul_operator.effects.immutable import CLAIMS, cannot_be_changed, with_claims_of
 from mailhaul_operator.effects.known import Known
+from mailhaul_operator.effects.ports import with_port_names_of
 from mailhaul_operator.effects.volumes import grow
 from mailhaul_operator.plan.naming import ADOPT
 from mailhaul_operator.wire.kinds import Body, kind_of
@@ -97,6 +98,7 @@ class Applier:
             applied.waiting += 1
 
     async def _write(self, desired: Mapping[str, Any], live: Body, applied: Applied) -> None:
+        desired = with_port_names_of(live, desired)
         if not differs(desired, live):
             return
         desired = await self._possible(desired, live, applied)
