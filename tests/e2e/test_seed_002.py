@@ -87,6 +87,8 @@ def scene(release: Release, stage: Stage, tmp_path_factory: pytest.TempPathFacto
 
 def test_the_seed_is_taken_over_with_its_address_and_settings(scene: Scene, release: Release, tmp_path: Path) -> None:
     address = scene.address()
+    # The seed's own pod has no readiness probe: it is "available" before its Postfix listens.
+    scene.outside.until(lambda: _sent(scene, {**_grafana(), "subject": "is it there"}) == "sent", 60)
     _both_send(scene, "by postfix", scene.mailtrap)
     reader = Reader(tmp_path, release, scene.adapted)
     *guide, switch = GUIDE
