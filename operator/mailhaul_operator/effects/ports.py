@@ -17,7 +17,7 @@ def with_port_names_of(live: Mapping[str, Any], desired: Mapping[str, Any]) -> M
         return desired
     ports = [dict(one) for one in desired.get("spec", {}).get("ports") or ()]
     names = {_key(one): one.get("name", "") for one in live.get("spec", {}).get("ports") or ()}
-    kept = [{**one, "name": names.get(_key(one), one["name"])} for one in ports]
+    kept = [{**one, "name": names.get(_key(one), one.get("name", ""))} for one in ports]
     if len(kept) > 1 and (len({one["name"] for one in kept}) < len(kept) or not all(one["name"] for one in kept)):
         return desired
     cleared = [{name: value for name, value in one.items() if name != "name" or value} for one in kept]

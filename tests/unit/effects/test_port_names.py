@@ -34,3 +34,8 @@ def test_a_port_of_another_number_and_other_objects_are_left_as_they_are() -> No
     assert with_port_names_of(_service({"name": "x", "port": 26}), _service(SMTP)) == _service(SMTP)
     config: dict[str, Any] = {"kind": "ConfigMap", "data": {}}
     assert with_port_names_of({}, config) is config
+
+
+def test_a_lone_port_that_has_no_name_on_either_side_is_no_error() -> None:
+    bare = _service({"protocol": "TCP", "port": 70000, "targetPort": 2525})
+    assert with_port_names_of(_service(), bare) == bare
