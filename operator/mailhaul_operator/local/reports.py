@@ -4,8 +4,6 @@ Used by `up` for its table and by `mailhaul status`; the token comes from the as
 relay that cannot be asked, refuses the token or answers nonsense is `Unreachable`, with cause and remedy in words.
 """
 
-import asyncio
-import ssl
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ import h11
 from pydantic import ValidationError
 
 from mailhaul_contract.report import RelayReport
+from mailhaul_operator.wire.http import Request, ask
 
 MAX_REPORT: Final = 8 * 1024 * 1024
 """Bytes of an answer; 50 000 aliases are about 5 MB."""
@@ -59,9 +58,9 @@ def endpoint_of(url: str, token: str) -> Endpoint:
 
 async def fetch(endpoint: Endpoint, timeout: float = TIMEOUT) -> RelayReport | Unreachable:  # noqa: ASYNC109
     """Get one relay's report; `timeout` in seconds bounds the whole exchange."""
+    request = Request(endpoint.host, PATH, endpoint.token, port=endpoint.port, tls=endpoint.tls)
     try:
-        async with asyncio.timeout(timeout):
-            status, body = await _get(endpoint)
+        status, body = await ask(request, timeout, MAX_REPORT)
     except TimeoutError:
         return Unreachable(
             f"{endpoint.url} gave no report within {timeout:g} s",
@@ -86,38 +85,6 @@ def _report(endpoint: Endpoint, status: int, body: bytes) -> RelayReport | Unrea
         return RelayReport.model_validate_json(body, by_alias=True, by_name=False)
     except ValidationError:
         return Unreachable(f"{endpoint.url}{PATH} is no relay's report", "check the address and both versions")
-
-
-async def _get(endpoint: Endpoint) -> tuple[int, bytes]:
-    context = ssl.create_default_context() if endpoint.tls else None
-    reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=context)
-    try:
-        connection = h11.Connection(h11.CLIENT)
-        headers = [("Host", f"{endpoint.host}:{endpoint.port}"), ("Connection", "close")]
-        if endpoint.token:
-            headers.append(("Authorization", f"Bearer {endpoint.token}"))
-        request = connection.send(h11.Request(method="GET", target=PATH, headers=headers)) or b""
-        writer.write(request + (connection.send(h11.EndOfMessage()) or b""))
-        await writer.drain()
-        return await _answer(connection, reader)
-    finally:
-        writer.close()
-
-
-async def _answer(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    status, body = 0, bytearray()
-    while True:
-        event = connection.next_event()
-        if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(65536))
-        elif isinstance(event, h11.Response):
-            status = event.status_code
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > MAX_REPORT:
-                raise ValueError("the answer is too large")
-        elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
-            return status, bytes(body)
 
 
 def _words(error: Exception) -> str:

@@ -1,10 +1,11 @@
-"""One HTTP/1.1 exchange with a relay's pod: bounded in time and size, with the relay's token.
+"""One HTTP/1.1 exchange with a relay: bounded in time and size, with the relay's token.
 
-Used by `observe.reports` and `effects.pods`. Failures: `OSError`, `TimeoutError`, `h11.ProtocolError`, `ValueError`
-(too large); the callers make values of them by `words_of`.
+Used by `observe.reports`, `effects.pods` and `local.reports`. Failures: `OSError`, `TimeoutError`,
+`h11.ProtocolError`, `ValueError` (too large); the callers make values of them, most by `words_of`.
 """
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 
 import h11
@@ -22,7 +23,7 @@ FAILURES = (OSError, TimeoutError, h11.ProtocolError, ValueError)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request to `host`, an address as the pod's status has it (IPv6 without brackets)."""
+    """A request to `host`, a name or an address as the pod's status has it (IPv6 without brackets)."""
 
     host: str
     path: str
@@ -30,6 +31,7 @@ class Request:
     method: str = "GET"
     body: bytes = field(default=b"", repr=False)
     port: int = HTTP_PORT
+    tls: bool = False
 
     @property
     def authority(self) -> str:
@@ -48,20 +50,21 @@ class Request:
         return head, *data, h11.EndOfMessage()
 
 
-async def ask(request: Request, deadline: float = DEADLINE) -> tuple[int, bytes]:
-    """Give status and body of the answer; `deadline` in seconds bounds the whole exchange."""
+async def ask(request: Request, deadline: float = DEADLINE, most: int = MAX_ANSWER) -> tuple[int, bytes]:
+    """Give status and body of the answer; `deadline` in seconds bounds the whole exchange, `most` bytes the body."""
+    context = ssl.create_default_context() if request.tls else None
     async with asyncio.timeout(deadline):
-        reader, writer = await asyncio.open_connection(request.host, request.port)
+        reader, writer = await asyncio.open_connection(request.host, request.port, ssl=context)
         try:
             connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
             writer.write(b"".join(connection.send(event) or b"" for event in request.events()))
             await writer.drain()
-            return await _answer(connection, reader)
+            return await _answer(connection, reader, most)
         finally:
             writer.close()
 
 
-async def _answer(connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, bytes]:
+async def _answer(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> tuple[int, bytes]:
     status, body = 0, bytearray()
     while True:
         event = connection.next_event()
@@ -71,8 +74,8 @@ async def _answer(connection: h11.Connection, reader: asyncio.StreamReader) -> t
             status = event.status_code
         elif isinstance(event, h11.Data):
             body += event.data
-            if len(body) > MAX_ANSWER:
-                raise ValueError(f"the answer is larger than {MAX_ANSWER} bytes")
+            if len(body) > most:
+                raise ValueError(f"the answer is larger than {most} bytes")
         elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
             return status, bytes(body)
 
