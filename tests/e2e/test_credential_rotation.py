@@ -21,7 +21,7 @@ def provider(stage: Stage) -> ProviderPod:
     stage.apply(resources.secret("credential", FIRST))
     stage.apply(resources.provider("provider", provider.host, secret="credential"), resources.relay(["provider"]))
     stage.wait_condition("smtprelay/relay", "Ready", "True")
-    sent = stage.send(Mail("at first")).accepted
+    sent = stage.accepted(Mail("at first"))
     provider.wait_subjects(sent, 10)
     return provider
 
@@ -37,7 +37,7 @@ def test_a_wrong_new_credential_is_told_and_mail_leaves_with_the_one_before(
     print(f"a wrong new credential: told after {took:.1f} s: {told}")
     assert "535 5.7.8 Authentication credentials invalid" in told
     assert "mail leaves with the one before" in told
-    sent = stage.send(Mail("meanwhile", count=5)).accepted
+    sent = stage.accepted(Mail("meanwhile", count=5))
     provider.wait_subjects([*known, *sent], 10)
     assert stage.condition("smtprelay/relay", "Ready")["status"] == "True"
     assert stage.condition("upstream/provider", "Ready")["status"] == "True"

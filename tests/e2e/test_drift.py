@@ -57,7 +57,7 @@ def provider(stage: Stage) -> Iterator[ProviderPod]:
     stage.apply(resources.provider("provider", made.host), resources.relay(["provider"]))
     stage.wait_condition(RELAY, "Ready", "True")
     yield made
-    assert stage.send(Mail("at the end")).accepted == ("at the end 0",)
+    assert stage.accepted(Mail("at the end")) == ["at the end 0"]
     stage.until(lambda: "at the end 0" in made.subjects(), 20)
 
 

@@ -112,7 +112,7 @@ def test_a_cluster_that_serves_only_v1beta1(stage: Stage, store: Store, provider
     # The controller of this release reads v1, and finds what was written in v1beta1.
     took = stage.wait_condition("upstream/older", "Ready", "True", seconds=120)
     before = provider.subjects()
-    assert stage.send(Mail("by v1beta1"), relay="second").accepted
+    stage.accepted(Mail("by v1beta1"), "second")
     provider.wait_subjects([*before, "by v1beta1 0"])
     print(f"v1beta1: Ready {took:.1f} s after the controller could read it")
 
@@ -128,5 +128,5 @@ def _made_in(stage: Stage, version: str, name: str) -> str:
 
 
 def _mail_leaves(stage: Stage, provider: ProviderPod, subject: str, seconds: float = 20) -> None:
-    stage.until(lambda: stage.send(Mail(subject)).accepted != (), 30)
+    stage.accepted(Mail(subject))
     stage.until(lambda: f"{subject} 0" in provider.subjects(), seconds, lambda: stage.ask("get", "relays,upstreams"))

@@ -221,5 +221,5 @@ def _store(stage: Stage, token: str) -> None:
 
 
 def _mail_leaves(stage: Stage, provider: ProviderPod, subject: str) -> None:
-    assert stage.send(Mail(subject), relay="smtp-relay").accepted
+    stage.accepted(Mail(subject), "smtp-relay")
     stage.until(lambda: f"{subject} 0" in provider.subjects(), 20, lambda: stage.ask("get", "relays,upstreams"))

@@ -41,7 +41,7 @@ def test_a_credential_that_is_refused_is_told_of_but_not_told(stage: Stage, rele
     provider = stage.provider("provider", auth=(resources.USER, "another-9d1f"))
     made = resources.provider("provider", provider.host, secret="credential")
     stage.apply(resources.secret("credential", CANARY), made, resources.relay(["provider"]))
-    stage.until(lambda: bool(stage.send(Mail("held")).accepted), 60)
+    stage.accepted(Mail("held"))
     stage.until(lambda: "535" in stage.ask("get", "smtprelays,upstreams"), 20)
     assert any(one["good"] is False for one in provider.logins())
     assert search(stage.cluster, stage.namespace, release.namespace) == []

@@ -28,15 +28,14 @@ def test_an_old_relay_goes_on_under_a_new_operator(release: Release, stage: Stag
     try:
         release.install("--set-json", f"relay={json.dumps(ABSENT)}")
         _switched(stage, two.host)
-        assert stage.send(Mail("old relay"), relay="manual").accepted
+        stage.accepted(Mail("old relay"), "manual")
         two.wait_subjects(["old relay 0"], 20)
         took = stage.until(lambda: "ImagePull" in _told(stage), 60, lambda: _told(stage))
         print(f"the missing image is told after {took:.1f} s:\n{_told(stage)}")
         assert "follows-1" in _told(stage)
         assert _uid(stage, "follows-0") == first
-        sent = stage.send(Mail("half", count=5), relay="follows").accepted
+        sent = stage.accepted(Mail("half", count=5), "follows")
         stage.until(lambda: set(sent) <= set(two.subjects()), 20)
-        assert len(sent) == 5
     finally:
         release.install()
     took = stage.until(lambda: _whole(stage), 90, lambda: _told(stage))

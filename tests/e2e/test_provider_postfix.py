@@ -36,7 +36,7 @@ def test_postfix_takes_mail_by_tls_and_login(release: Release, namespace: str, p
     )
     stage.app()
     took = stage.wait_condition("smtprelay/relay", "Ready", "True", "UpstreamAnswers", seconds=60)
-    sent = stage.send(Mail("by Postfix", count=3)).accepted
+    sent = stage.accepted(Mail("by Postfix", count=3))
     stage.until(lambda: sorted(_box(stage)) == sorted(sent), 20, lambda: stage.ask("logs", "postfix"))
     log = stage.ask("logs", "postfix")
     print(f"Ready {took:.1f} s after the apply; {len(sent)} mails by TLS and login")

@@ -28,7 +28,7 @@ def test_mail_leaves_by_tls_and_login_once_the_authority_is_named(stage: Stage, 
     print(f"an authority that nobody trusts: told after {told:.1f} s: {message}")
     assert "certificate" in message
     assert "caRef" in message
-    held = stage.send(Mail("held")).accepted
+    held = stage.accepted(Mail("held"))
 
     _name(stage, authority, spec)
     took = stage.wait_condition("upstream/provider", "Authenticated", "True", "LoggedIn", seconds=30)

@@ -47,7 +47,7 @@ def test_mail_that_does_not_leave_for_the_given_time_is_told_with_the_providers_
     stage.apply(resources.provider("slow", provider.host), spec)
     stage.wait_condition("smtprelay/stale", "Ready", "True")
     provider.behave(rcpt="451 4.3.2 Please come back later")
-    sent = stage.send(Mail("stale"), relay="stale").accepted
+    sent = stage.accepted(Mail("stale"), "stale")
     took = stage.wait_condition("smtprelay/stale", "Delivering", "False", "NotDelivering", seconds=40)
     stage.wait_condition("smtprelay/stale", "Ready", "False", "NotDelivering", seconds=5)
     told = stage.condition("smtprelay/stale", "Ready")["message"]

@@ -43,6 +43,8 @@ for number in range(job["count"]):
 print(json.dumps(answers))
 """
 
+DOOR = "import socket, sys; sys.exit(0 if socket.create_connection((sys.argv[1], 25), 5).recv(3) == b'220' else 1)"
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -171,6 +173,18 @@ class Stage:
         }
         said = self.ask("exec", "-i", app, "--", PYTHON, "-c", SEND, stdin=json.dumps(job))
         return Sent(tuple((subject, code, words) for subject, code, words in json.loads(said)))
+
+    def accepted(self, mail: Mail, relay: str = "relay") -> list[str]:
+        """Send mails that must all be answered 250; gives their subjects.
+
+        The door is waited for: a status speaks of a pod up to two seconds before its Service leads to it.
+        """
+        host = f"{relay}.{self.namespace}.svc.cluster.local"
+        knock = ("exec", "app", "--", PYTHON, "-c", DOOR, host)
+        self.until(lambda: self.kubectl(*knock).code == 0, 30, lambda: self.kubectl(*knock).err)
+        sent = self.send(mail, relay)
+        assert len(sent.accepted) == mail.count, sent.answers
+        return list(sent.accepted)
 
     def _pod(self, name: str, arguments: list[str], *volumes: dict[str, Any]) -> str:
         mounts = [{"name": one["name"], "mountPath": f"/{one['name']}"} for one in volumes]
