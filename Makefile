@@ -39,10 +39,15 @@ generate: $(READY) ## Write CRDs and reference pages from the models
 	@$(BIN)/python -m mailhaul_operator.api.crd --write
 
 check: $(READY) ## The gate: format, lint, types, layers, generated files, fast tests
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check-static check-tests
+
+check-static: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p bench -p tests
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p bench -p tests
+
+check-tests: $(READY)
 	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/meta
 
 test: setup ## Everything that this machine can run; ends with what was skipped and why
@@ -71,4 +76,4 @@ clean: ## Remove everything that these targets made
 	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv setup demo demo-cluster format generate check test bench bench-operator image lock clean
+.PHONY: help venv setup demo demo-cluster format generate check check-static check-tests test bench bench-operator image lock clean
