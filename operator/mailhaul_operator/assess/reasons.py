@@ -169,7 +169,7 @@ class Reason(StrEnum):
     VOLUME_CANNOT_GROW = (
         "VolumeCannotGrow",
         "A volume cannot be made as large as `spec.queue.storage.size` says.",
-        "set the size back, or use a StorageClass that allows expansion",
+        "set allowVolumeExpansion: true in the StorageClass, or make the relay again with the former size",
     )
     NOT_APPLIED = "NotApplied", "An object could not be made as it should be, for another cause.", "see the message"
 

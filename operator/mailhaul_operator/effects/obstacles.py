@@ -47,8 +47,8 @@ def cannot_grow(claim: Mapping[str, Any], wanted: str, why: str) -> Obstacle:
         title(claim),
         "VolumeCannotGrow",
         f"{title(claim)} cannot be made {wanted} large: {why}",
-        "set spec.queue.storage.size back to the size of the volume, or use a StorageClass that allows expansion",
-        own=True,
+        "set allowVolumeExpansion: true in the StorageClass where its driver can grow volumes; else delete the relay "
+        "(its volumes stay while spec.queue.storage.whenDeleted is Retain) and make it again with the former size",
     )
 
 
