@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 
 import aiosmtplib
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Verdict
 from mailhaul_relay.model.transmission import Transmission

@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support.memory_spool import MemorySpool
 
-from mailhaul_contract.config import Listener as ListenerSpec
 from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.listening import Listener as ListenerSpec
 from mailhaul_relay.model.message import Message
 from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.running import Running, compile_running

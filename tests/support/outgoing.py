@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Outcome
 from mailhaul_relay.model.secrets import Credential

@@ -11,7 +11,8 @@ from typing import Any
 
 from tests.support.memory_spool import MemorySpool
 
-from mailhaul_contract.config import RelayConfig, Upstream
+from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Body, Envelope, Message, Origin, Recipient
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.model.secrets import Secrets

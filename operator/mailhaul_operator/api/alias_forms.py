@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from mailhaul_contract.config import AliasType
 from mailhaul_contract.domains import normal_domain
+from mailhaul_contract.forwarding import AliasType
 from mailhaul_operator.api.rules import Rule
 from mailhaul_operator.api.text import ATEXT, DOMAIN_PATTERN, MAILBOX_PATTERN, named_mailbox
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from mailhaul_contract.base import Name
-from mailhaul_contract.config import AliasType
+from mailhaul_contract.forwarding import AliasType
 from mailhaul_operator.api.alias_forms import FORM_RULES, normal_pattern
 from mailhaul_operator.api.conditions import Conditions
 from mailhaul_operator.api.lists import MapBy

@@ -14,7 +14,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhaul_contract.base import Port
-from mailhaul_contract.config import Behavior, EnvelopeSender, ForeignFrom, NullSender, TlsMode, UpstreamKind
+from mailhaul_contract.upstream import Behavior, EnvelopeSender, ForeignFrom, NullSender, TlsMode, UpstreamKind
 from mailhaul_operator.api.amounts import Quantity
 from mailhaul_operator.api.part import Part
 from mailhaul_operator.api.upstreamprovider import ProviderType

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mailhaul_contract.config import TlsMode
+from mailhaul_contract.upstream import TlsMode
 from mailhaul_operator.api.amounts import format_quantity
 from mailhaul_operator.api.profiles import FreeQuota, Profile, profiles
 from mailhaul_operator.api.reference import GENERATED

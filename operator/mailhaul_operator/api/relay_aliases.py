@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from mailhaul_contract.config import FromRewriting
+from mailhaul_contract.forwarding import FromRewriting
 from mailhaul_operator.api.labels import LabelValue
 from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.metadata import SecretKeyRef

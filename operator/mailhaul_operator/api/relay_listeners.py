@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from mailhaul_contract.base import Name, Port
-from mailhaul_contract.config import LineEndings, ListenerTlsMode
+from mailhaul_contract.listening import LineEndings, ListenerTlsMode
 from mailhaul_contract.names import SMTP_PORTS
 from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.metadata import SecretRef

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from mailhaul_contract.addresses import MAX_PATH, Address, normal_address
-from mailhaul_contract.config import normal_network
 from mailhaul_contract.domains import normal_domain
+from mailhaul_contract.listening import normal_network
 from mailhaul_operator.api.rules import Rule, accepted_by
 
 _UTF8 = r"\x{A0}-\x{10FFFF}"

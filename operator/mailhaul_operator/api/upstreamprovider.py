@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from mailhaul_contract.base import ObjectName, Port
-from mailhaul_contract.config import (
+from mailhaul_contract.upstream import (
     AddressFamily,
     AuthMechanism,
     EnvelopeSender,

@@ -5,8 +5,8 @@ Each is the newest sighting of its stage; a stage behind one that failed is not 
 
 from dataclasses import replace
 
-from mailhaul_contract.config import AuthMechanism, TlsMode, TlsVerify
 from mailhaul_contract.report import CredentialState, ProbeStage
+from mailhaul_contract.upstream import AuthMechanism, TlsMode, TlsVerify
 from mailhaul_operator.api.profiles import profile
 from mailhaul_operator.api.upstreamprovider import ProviderType
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding, of_obstacle

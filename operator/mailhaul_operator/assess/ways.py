@@ -7,8 +7,8 @@ message has been delivered after it. Pure.
 from dataclasses import dataclass
 from typing import Final
 
-from mailhaul_contract.config import Upstream, UpstreamKind
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
+from mailhaul_contract.upstream import Upstream, UpstreamKind
 from mailhaul_operator.assess.causes import Cause
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.words import remedy_of, reply_words

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from mailhaul_contract.config import AliasType, RelayConfig, UpstreamKind
+from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.forwarding import AliasType
 from mailhaul_contract.report import AliasReport, RelayReport, UpstreamReport
+from mailhaul_contract.upstream import UpstreamKind
 from mailhaul_operator.local.deliveries import Delivered
 from mailhaul_operator.local.reports import Unreachable
 from mailhaul_operator.local.verdict import Verdict

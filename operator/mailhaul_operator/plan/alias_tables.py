@@ -7,8 +7,8 @@ Called by `relay_config` once the configuration is written. Small ones stay in i
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from mailhaul_contract.config import Alias
 from mailhaul_contract.digest import canonical_json
+from mailhaul_contract.forwarding import Alias
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.naming import ALIAS_TABLES
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.config import Alias
+from mailhaul_contract.forwarding import Alias
 from mailhaul_operator.api.mailalias import MailAlias
 from mailhaul_operator.plan.circles import circles, too_long
 from mailhaul_operator.plan.consent import consents

@@ -4,7 +4,8 @@ Called by `relay_config`. The rules are those of docs/senders.md and docs/aliase
 With no upstream at all there is a finding already. Pure.
 """
 
-from mailhaul_contract.config import Alias, Aliases, ForeignFrom, FromRewriting, Upstream
+from mailhaul_contract.forwarding import Alias, Aliases, FromRewriting
+from mailhaul_contract.upstream import ForeignFrom, Upstream
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.snapshot import Snapshot
 

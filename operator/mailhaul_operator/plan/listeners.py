@@ -4,7 +4,7 @@ Called by `relay_config`. A listener whose certificate is missing is left out: i
 keeps the others from working. Pure.
 """
 
-from mailhaul_contract.config import Listener, ListenerTlsMode
+from mailhaul_contract.listening import Listener, ListenerTlsMode
 from mailhaul_contract.names import secret_certificate, secret_private_key
 from mailhaul_operator.api.relay_listeners import RelayListener
 from mailhaul_operator.plan.findings import ObjectRef, Reason

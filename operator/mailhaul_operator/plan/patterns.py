@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.config import AliasType
+from mailhaul_contract.forwarding import AliasType
 
 _RANK = {kind: rank for rank, kind in enumerate(AliasType)}
 

@@ -4,7 +4,7 @@ Called by `relay_config`; `credentials` reads the credential of each. An upstrea
 authority is missing is left out, so that the others still work. Pure.
 """
 
-from mailhaul_contract.config import (
+from mailhaul_contract.upstream import (
     AuthMechanism,
     Behavior,
     Connections,

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from mailhaul_contract.config import Alias
+from mailhaul_contract.forwarding import Alias
 from mailhaul_contract.report import AliasReport, RelayReport
 from mailhaul_operator.api.mailalias import MailAlias
 from mailhaul_operator.plan.findings import Finding, ObjectRef

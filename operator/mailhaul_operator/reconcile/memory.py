@@ -6,9 +6,9 @@ Lost at a restart without harm: the first passes bring it back, and until then w
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mailhaul_contract.config import AuthMechanism, UpstreamKind
 from mailhaul_contract.names import SECRET_API_TOKEN
 from mailhaul_contract.report import BreakerState, CredentialState, RelayReport
+from mailhaul_contract.upstream import AuthMechanism, UpstreamKind
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.assess.view import PodView, UsedBy

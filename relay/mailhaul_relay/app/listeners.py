@@ -7,7 +7,7 @@ certificate is replaced. Failures: reasons that name the listener; the others ar
 import asyncio
 from dataclasses import dataclass
 
-from mailhaul_contract.config import Listener as ListenerSpec
+from mailhaul_contract.listening import Listener as ListenerSpec
 from mailhaul_contract.report import ListenerReport
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.smtpin.listener import Listener, probe

@@ -1,6 +1,7 @@
 """What a relay runs before it has seen a good configuration: nothing. It has no listener, so it accepts no mail."""
 
-from mailhaul_contract.config import CONTRACT_VERSION, Listener, RelayConfig, RelayName
+from mailhaul_contract.config import CONTRACT_VERSION, RelayConfig, RelayName
+from mailhaul_contract.listening import Listener
 from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.running import Running, compile_running
 

@@ -9,8 +9,8 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from mailhaul_contract.config import Upstream, UpstreamKind
 from mailhaul_contract.report import RefusedConfig
+from mailhaul_contract.upstream import Upstream, UpstreamKind
 from mailhaul_relay.app.listeners import Listeners
 from mailhaul_relay.app.options import Addresses
 from mailhaul_relay.app.placeholder import nothing_yet

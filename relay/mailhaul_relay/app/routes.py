@@ -1,6 +1,6 @@
 """The relay's HTTP endpoints, put together: what each package offers, over the parts of one relay."""
 
-from mailhaul_contract.config import UpstreamKind
+from mailhaul_contract.upstream import UpstreamKind
 from mailhaul_relay.app.options import Addresses
 from mailhaul_relay.app.relay import Relay
 from mailhaul_relay.http.access import Guard

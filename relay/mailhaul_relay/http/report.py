@@ -4,8 +4,8 @@ The texts of upstreams in it are theirs, bounded where they were read. Lists are
 same state are equal. Pure; it cannot fail on valid readings.
 """
 
-from mailhaul_contract.config import Upstream
 from mailhaul_contract.report import AliasReport, QueueReport, RelayReport, UpstreamReport
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.http.readings import Readings, UpstreamState
 from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from mailhaul_contract.addresses import Address, AddressError
-from mailhaul_contract.config import Alias, AliasType
 from mailhaul_contract.domains import DomainError, normal_domain
+from mailhaul_contract.forwarding import Alias, AliasType
 
 MAX_DEPTH = 10
 """Aliases that may lead to one another, one after the other."""

@@ -6,7 +6,8 @@ trusted client or the relay itself wrote; a forward is somebody else's mail on i
 """
 
 from mailhaul_contract.addresses import Address, AddressError
-from mailhaul_contract.config import ForeignFrom, FromRewriting, Upstream
+from mailhaul_contract.forwarding import FromRewriting
+from mailhaul_contract.upstream import ForeignFrom, Upstream
 from mailhaul_relay.model.message import Envelope, Origin, Recipient
 from mailhaul_relay.policy.running import Running
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from mailhaul_contract.config import AuthMechanism, Upstream
 from mailhaul_contract.report import CredentialState
+from mailhaul_contract.upstream import AuthMechanism, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.policy.breaker import pause

@@ -15,8 +15,8 @@ Everything that is not named here keeps its bytes. Cannot fail: a head that cann
 from dataclasses import dataclass
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.config import EnvelopeSender, NullSender, Upstream
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
+from mailhaul_contract.upstream import EnvelopeSender, NullSender, Upstream
 from mailhaul_relay.model.message import Envelope, Message, Recipient
 from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, relay_address, via_address
 from mailhaul_relay.policy.headers import Field, HeaderError, joined, parse_head

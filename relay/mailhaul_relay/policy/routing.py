@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Envelope, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.alignment import leaving_domain

@@ -9,8 +9,10 @@ Failures: reasons of refusal, each naming the field and the remedy.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailhaul_contract.config import Behavior, ListenerTlsMode, RelayConfig, Upstream
+from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.listening import ListenerTlsMode
 from mailhaul_contract.names import SECRET_SRS, secret_certificate
+from mailhaul_contract.upstream import Behavior, Upstream
 from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.aliases import AliasPatternError, AliasTable
 from mailhaul_relay.policy.source import ClientNetworks

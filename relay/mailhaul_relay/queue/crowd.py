@@ -7,7 +7,7 @@ Nothing here can fail.
 
 from dataclasses import dataclass
 
-from mailhaul_contract.config import RateLimit
+from mailhaul_contract.upstream import RateLimit
 
 LONGEST = 120.0
 """Seconds that mail is sent back for at most: it may get faster, and no mail should wait long for it then."""

@@ -7,7 +7,7 @@ upstream's breaker may open, or the lane stop: it is then given back untried. Fa
 import asyncio
 from collections.abc import Callable
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.queue.crowd import Crowd, Share
 from mailhaul_relay.queue.pace import Pace

@@ -8,7 +8,7 @@ a store that refuses is logged; the next change is stored again.
 import asyncio
 from typing import Any
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.policy.breaker import Breaker
 from mailhaul_relay.policy.credentials import Standing
 from mailhaul_relay.queue.way import Way

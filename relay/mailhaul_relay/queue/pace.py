@@ -6,7 +6,7 @@
 import asyncio
 from collections import deque
 
-from mailhaul_contract.config import RateLimit
+from mailhaul_contract.upstream import RateLimit
 
 
 class Pace:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from mailhaul_contract.config import Upstream, UpstreamKind
 from mailhaul_contract.report import ProbeReport, ProbeStage, StageReport
+from mailhaul_contract.upstream import Upstream, UpstreamKind
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.policy.credentials import is_refusal
 from mailhaul_relay.ports.clock import Clock

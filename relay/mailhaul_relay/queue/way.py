@@ -3,8 +3,8 @@
 `ways` keeps one for each upstream; `http` shows it through the properties. Nothing here waits or fails.
 """
 
-from mailhaul_contract.config import Upstream
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, ReplyReport
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.policy.breaker import Breaker

@@ -10,8 +10,8 @@ the breaker in memory holds all the same.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from mailhaul_contract.config import Upstream
 from mailhaul_contract.report import CredentialState
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.policy.breaker import after, after_session

@@ -10,8 +10,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from mailhaul_contract import names
-from mailhaul_contract.config import Alias
 from mailhaul_contract.digest import digest
+from mailhaul_contract.forwarding import Alias
 from mailhaul_contract.refusals import refusals
 from mailhaul_relay.reload.files import UnreadableError, identity, read_bounded
 

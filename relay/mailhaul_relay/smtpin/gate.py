@@ -4,7 +4,7 @@ One `ConnectionGate` for all listeners of a process; everything runs on the even
 before any work is done for a client. Nothing here fails.
 """
 
-from mailhaul_contract.config import Limits
+from mailhaul_contract.listening import Limits
 from mailhaul_relay.smtpin.limits import HEAD_BUDGET
 
 

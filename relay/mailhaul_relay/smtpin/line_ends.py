@@ -7,7 +7,7 @@ with a fault is read to its end and refused; `fault` has the words.
 from io import IncrementalNewlineDecoder
 from typing import Protocol
 
-from mailhaul_contract.config import LineEndings
+from mailhaul_contract.listening import LineEndings
 
 COUNTED = 65_536
 _ONLY_CRLF = (None, "\r\n")

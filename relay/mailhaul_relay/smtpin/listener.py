@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Self
 
-from mailhaul_contract.config import Listener as ListenerSpec
+from mailhaul_contract.listening import Listener as ListenerSpec
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Certificate
 from mailhaul_relay.smtpin import limits, replies

@@ -8,8 +8,8 @@ import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mailhaul_contract.config import Listener as ListenerSpec
-from mailhaul_contract.config import ListenerTlsMode
+from mailhaul_contract.listening import Listener as ListenerSpec
+from mailhaul_contract.listening import ListenerTlsMode
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.admission import size_limit
 from mailhaul_relay.policy.running import Running

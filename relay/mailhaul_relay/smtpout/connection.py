@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from mailhaul_contract.config import AddressFamily, AuthMechanism, TlsMode, Upstream
+from mailhaul_contract.upstream import AddressFamily, AuthMechanism, TlsMode, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.ports.outbox import Outbox

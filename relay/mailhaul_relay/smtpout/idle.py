@@ -5,7 +5,7 @@
 
 import asyncio
 
-from mailhaul_contract.config import Connections
+from mailhaul_contract.upstream import Connections
 from mailhaul_relay.smtpout.connection import Connection
 from mailhaul_relay.smtpout.logins import Logins
 

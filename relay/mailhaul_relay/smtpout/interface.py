@@ -6,7 +6,7 @@ Two transports implement it: SMTP (`pool`) and the built-in inbox (`capture`). `
 
 from typing import Protocol
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.smtpout.logins import Logins
 

@@ -7,7 +7,7 @@ UnusableError with fault AUTH when the server does not offer what is configured;
 import base64
 from dataclasses import replace
 
-from mailhaul_contract.config import AuthMechanism
+from mailhaul_contract.upstream import AuthMechanism
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.smtpout.breakdown import UnusableError

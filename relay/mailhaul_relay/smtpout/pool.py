@@ -7,7 +7,7 @@ that the other side closed meanwhile is replaced at once and counts as no failur
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailhaul_contract.config import Upstream
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception

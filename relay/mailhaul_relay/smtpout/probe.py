@@ -7,8 +7,8 @@ the words of `classify`, so that a probe and a mail are told the same. Failures 
 import asyncio
 from dataclasses import dataclass
 
-from mailhaul_contract.config import AuthMechanism, Upstream
 from mailhaul_contract.report import ProbeStage
+from mailhaul_contract.upstream import AuthMechanism, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception

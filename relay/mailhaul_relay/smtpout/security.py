@@ -7,7 +7,7 @@ authority that is no PEM raises ssl.SSLError.
 import ssl
 from functools import lru_cache
 
-from mailhaul_contract.config import TlsVerify, UpstreamTls
+from mailhaul_contract.upstream import TlsVerify, UpstreamTls
 
 
 def client_context(tls: UpstreamTls) -> ssl.SSLContext:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailhaul_contract.config import TlsMode, UpstreamKind
+from mailhaul_contract.upstream import TlsMode, UpstreamKind
 from mailhaul_operator.api.profiles import profile, profiles
 from mailhaul_operator.api.upstreamprovider import TYPES_WITHOUT_HOST, ProviderType, UpstreamProvider
 

@@ -4,7 +4,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhaul_contract.config import AliasType
+from mailhaul_contract.forwarding import AliasType
 from mailhaul_operator.api.alias_forms import FORM_RULES
 from mailhaul_operator.api.mailalias import AliasAddress
 from mailhaul_operator.api.rules import Rule, accepted_by

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.config import Alias, AliasType
+from mailhaul_contract.forwarding import Alias, AliasType
 from mailhaul_operator.plan.aliases import MAX_CHAIN
 from mailhaul_operator.plan.circles import circles, too_long
 from mailhaul_operator.plan.patterns import Pattern, Resolver

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tests.golden.plan_objects.cases import snapshot
 
-from mailhaul_contract.config import Alias, RelayConfig
+from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.digest import digest
+from mailhaul_contract.forwarding import Alias
 from mailhaul_contract.names import ALIAS_TABLE_FILES
 from mailhaul_operator.api.mailalias import MailAlias
 from mailhaul_operator.plan import alias_tables, relay_config

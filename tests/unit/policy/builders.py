@@ -3,7 +3,8 @@
 from typing import Any
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.config import RelayConfig, Upstream
+from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Body, Envelope, Message, Origin, Recipient
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Secrets

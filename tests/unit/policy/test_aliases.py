@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.policy.builders import alias
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.config import Alias
+from mailhaul_contract.forwarding import Alias
 from mailhaul_relay.policy.aliases import (
     MAX_DEPTH,
     MAX_DESTINATIONS,

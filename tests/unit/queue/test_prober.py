@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from tests.support.queueing import REFUSED_CONNECTION, WRONG_PASSWORD, Desk, mail, upstream
 
-from mailhaul_contract.config import Upstream
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage
+from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential, Secrets
 from mailhaul_relay.queue.prober import INTERVAL, Answer, Asked, Prober

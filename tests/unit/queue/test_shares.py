@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.support.queueing import DELIVERED, Desk, mail, upstream
 
-from mailhaul_contract.config import RateLimit
+from mailhaul_contract.upstream import RateLimit
 from mailhaul_relay.model.message import State
 from mailhaul_relay.queue.crowd import LONGEST, Crowd, Share
 

@@ -1,6 +1,6 @@
 """Connections and messages are counted over all listeners, by client and by minute."""
 
-from mailhaul_contract.config import Limits
+from mailhaul_contract.listening import Limits
 from mailhaul_relay.smtpin.gate import ConnectionGate
 from mailhaul_relay.smtpin.listener import normal_client
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.memory_spool import MemoryBody, MemorySpool
 
-from mailhaul_contract.config import LineEndings
+from mailhaul_contract.listening import LineEndings
 from mailhaul_relay.smtpin.gate import HeadBudget
 from mailhaul_relay.smtpin.limits import HEAD, HEAD_FREE
 from mailhaul_relay.smtpin.line_ends import line_ends

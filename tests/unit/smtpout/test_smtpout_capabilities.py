@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailhaul_contract.config import AuthMechanism
+from mailhaul_contract.upstream import AuthMechanism
 from mailhaul_relay.model.outcome import Fault, Verdict
 from mailhaul_relay.smtpout.breakdown import UnusableError
 from mailhaul_relay.smtpout.capabilities import Capabilities

@@ -1,0 +1,60 @@
+"""Listeners, clients and their limits: the part of `RelayConfig` that `smtpin` and `policy.admission` interpret.
+
+Written by the operator's `plan.listeners` and `plan.relay_config`. A wrong value is refused with its path.
+"""
+
+import ipaddress
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from mailhaul_contract.base import Frozen, Name, Port
+
+
+def normal_network(text: str) -> str:
+    """Give the normal form of a network in CIDR notation; raises ValueError when host bits are set."""
+    return str(ipaddress.ip_network(text))
+
+
+Network = Annotated[str, Field(min_length=2, max_length=49), AfterValidator(normal_network)]
+
+
+class ListenerTlsMode(StrEnum):
+    """Whether a listener offers STARTTLS (RFC 3207); it needs a certificate of the user's for that."""
+
+    NONE = "None"
+    START_TLS = "StartTLS"
+
+
+class LineEndings(StrEnum):
+    """What happens to a bare CR or LF in a message: refused with 5xx, or made a CRLF. Never forwarded as it came."""
+
+    STRICT = "Strict"
+    NORMALISE = "Normalise"
+
+
+class Listener(Frozen):
+    """A port that clients connect to. The certificate of `StartTLS` is in the secrets, under the listener's name."""
+
+    name: Name
+    port: Port
+    tls: ListenerTlsMode = ListenerTlsMode.NONE
+    line_endings: LineEndings = LineEndings.STRICT
+
+
+class Clients(Frozen):
+    """Who may relay: source networks. Empty trusts nobody; everybody else may only address aliases."""
+
+    allowed_networks: Annotated[tuple[Network, ...], Field(max_length=64)] = ()
+
+
+class Limits(Frozen):
+    """What one client may ask for. Sizes in bytes; 0 messages per minute means no such limit."""
+
+    message_size: Annotated[int, Field(ge=1024, le=1_073_741_824)] = 26_214_400
+    recipients: Annotated[int, Field(ge=1, le=10_000)] = 100
+    connections: Annotated[int, Field(ge=1, le=10_000)] = 200
+    connections_per_client: Annotated[int, Field(ge=1, le=10_000)] = 50
+    messages_per_minute_per_client: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    session_time: Annotated[int, Field(ge=10, le=86_400)] = 3600

@@ -1,0 +1,146 @@
+"""`Upstream`: one way out, its endpoint, its limits and what its provider does to mail; part of `RelayConfig`.
+
+Written by the operator's `plan.upstreams`, interpreted by `policy.routing`, `queue` and `smtpout`. Durations are whole
+seconds, sizes are bytes. A wrong value is refused with its path.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mailhaul_contract.base import Bytes, Domain, Frozen, Mailbox, Name, ObjectName, Port, Seconds
+
+
+class TlsMode(StrEnum):
+    """How the connection to an upstream is secured: `StartTLS` and `Implicit` never fall back to plain text."""
+
+    NONE = "None"
+    START_TLS = "StartTLS"
+    IMPLICIT = "Implicit"
+
+
+class TlsVerify(StrEnum):
+    """Whether the upstream's certificate must be valid for its name."""
+
+    REQUIRED = "Required"
+    NONE = "None"
+
+
+class UpstreamTls(Frozen):
+    """TLS towards an upstream. `ca` is PEM text of the own authorities; empty means the system's."""
+
+    mode: TlsMode = TlsMode.START_TLS
+    verify: TlsVerify = TlsVerify.REQUIRED
+    server_name: Annotated[str, Field(max_length=253)] = ""
+    ca: Annotated[str, Field(max_length=262_144)] = ""
+
+
+class AuthMechanism(StrEnum):
+    """The SASL mechanism; `Auto` takes PLAIN, else LOGIN, as the upstream offers them."""
+
+    NONE = "None"
+    AUTO = "Auto"
+    PLAIN = "Plain"
+    LOGIN = "Login"
+
+
+class ForeignFrom(StrEnum):
+    """What a provider does to a From that is not its customer's."""
+
+    KEEP = "Keep"
+    REPLACE = "Replace"
+    REFUSE = "Refuse"
+
+
+class EnvelopeSender(StrEnum):
+    """What a provider does to the envelope sender; only a kept one brings bounces (and SRS) back."""
+
+    KEEP = "Keep"
+    REPLACE = "Replace"
+
+
+class NullSender(StrEnum):
+    """Whether a provider takes `MAIL FROM:<>`."""
+
+    ACCEPTED = "Accepted"
+    REFUSED = "Refused"
+
+
+class Behavior(Frozen):
+    """How a provider treats mail. `max_message_size` 0 and `max_recipients` 0 mean: no limit is known."""
+
+    foreign_from: ForeignFrom = ForeignFrom.KEEP
+    envelope_sender: EnvelopeSender = EnvelopeSender.KEEP
+    null_sender: NullSender = NullSender.ACCEPTED
+    max_message_size: Bytes = 0
+    max_recipients: Annotated[int, Field(ge=0, le=100_000)] = 0
+    unique_headers: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=32)] = ()
+
+
+class RateLimit(Frozen):
+    """At most `messages` transactions begun in any `per` seconds."""
+
+    messages: Annotated[int, Field(ge=1, le=1_000_000)]
+    per: Annotated[int, Field(ge=1, le=86_400)] = 1
+
+
+class AddressFamily(StrEnum):
+    """The address family of connections to an upstream."""
+
+    ANY = "Any"
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class Connections(Frozen):
+    """The pool towards one upstream. In seconds: how long a connection may be idle, and how long any reply before the
+    message is sent may take; a shorter one fails over sooner, and what was not sent yet cannot be doubled by it.
+    """
+
+    max: Annotated[int, Field(ge=1, le=1000)] = 5
+    messages_per_connection: Annotated[int, Field(ge=1, le=100_000)] = 100
+    idle_timeout: Seconds = 30
+    reply_timeout: Annotated[int, Field(ge=1, le=600)] = 120
+    address_family: AddressFamily = AddressFamily.ANY
+
+
+class UpstreamSenders(Frozen):
+    """The From domains that a provider may send; empty means any. `rewrite_from` replaces a From it may not send."""
+
+    domains: Annotated[tuple[Domain, ...], Field(max_length=256)] = ()
+    rewrite_from: Mailbox | None = None
+
+
+class UpstreamKind(StrEnum):
+    """How mail reaches the upstream: by SMTP, or into the relay's own inbox."""
+
+    SMTP = "Smtp"
+    CAPTURE = "Capture"
+
+
+class Upstream(Frozen):
+    """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`.
+    `probe_sender` is the address that a probe tries with MAIL FROM.
+    """
+
+    name: Name
+    provider: ObjectName
+    profile: Annotated[str, Field(max_length=63)] = "smtp"
+    kind: UpstreamKind = UpstreamKind.SMTP
+    priority: Annotated[int, Field(ge=0, le=1000)] = 0
+    host: Annotated[str, Field(max_length=253)] = ""
+    port: Port = 587
+    tls: UpstreamTls = UpstreamTls()
+    auth: AuthMechanism = AuthMechanism.NONE
+    rate_limit: RateLimit | None = None
+    connections: Connections = Connections()
+    senders: UpstreamSenders = UpstreamSenders()
+    behavior: Behavior = Behavior()
+    probe_sender: Mailbox | None = None
+
+    @model_validator(mode="after")
+    def _an_smtp_upstream_has_a_host(self) -> "Upstream":
+        if self.kind is UpstreamKind.SMTP and not self.host:
+            raise ValueError("an upstream of kind Smtp needs a host; set spec.host of its UpstreamProvider")
+        return self
