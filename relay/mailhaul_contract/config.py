@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from mailhaul_contract.base import Domain, Frozen, Mailbox, Name
 from mailhaul_contract.forwarding import Aliases
 from mailhaul_contract.listening import Clients, Limits, Listener
+from mailhaul_contract.senders import Delivery, Senders
 from mailhaul_contract.upstream import Upstream
 
 CONTRACT_VERSION = 1
@@ -23,12 +24,6 @@ class RelayName(Frozen):
 
     namespace: Name
     name: Name
-
-
-class Senders(Frozen):
-    """The From domains that trusted clients may use; empty leaves it to the upstreams' own lists."""
-
-    domains: Annotated[tuple[Domain, ...], Field(max_length=256)] = ()
 
 
 class Retry(Frozen):
@@ -77,6 +72,7 @@ class RelayConfig(Frozen):
     listeners: Annotated[tuple[Listener, ...], Field(min_length=1, max_length=16)]
     clients: Clients = Clients()
     senders: Senders = Senders()
+    delivery: Delivery = Delivery()
     upstreams: Annotated[tuple[Upstream, ...], Field(max_length=16)] = ()
     queue: Queue = Queue()
     bounces: Bounces = Bounces()

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from mailhaul_contract.config import CONTRACT_VERSION, Bounces, Logging, Queue, RelayConfig, RelayName, Retry, Senders
+from mailhaul_contract.config import CONTRACT_VERSION, Bounces, Logging, Queue, RelayConfig, RelayName, Retry
 from mailhaul_contract.digest import canonical_json, digest
 from mailhaul_contract.forwarding import Aliases, Srs
 from mailhaul_contract.listening import Clients, Limits
 from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
 from mailhaul_contract.refusals import refusals
+from mailhaul_contract.senders import Senders
 from mailhaul_operator.api.smtprelay import SmtpRelaySpec
 from mailhaul_operator.plan.alias_tables import ENTRIES, INLINE, tables, too_many
 from mailhaul_operator.plan.aliases import alias_entries
