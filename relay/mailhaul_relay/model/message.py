@@ -12,7 +12,9 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One recipient: as the client gave it and where it really goes. `alias` is the MailAlias, `namespace/name`."""
+    """One recipient: as the client gave it and where it really goes. `alias` is the MailAlias, `namespace/name`.
+    `original` is "" for an archive that nobody addressed.
+    """
 
     original: str
     final: str
@@ -36,7 +38,7 @@ class Origin(StrEnum):
 class Envelope:
     """What never changes after acceptance. `sender` is "" for the null sender; `from_domain` is that of the header
     From (its first author), "" when there is none. `accepted` is in seconds since the epoch, `size` is the wire size
-    of head and body in bytes.
+    of head and body in bytes. `account` is the SMTP account that handed it in, "" for none.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Envelope:
     client: str = ""
     eight_bit: bool = False
     utf8: bool = False
+    account: str = ""
 
 
 class State(StrEnum):

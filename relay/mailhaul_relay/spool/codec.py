@@ -18,6 +18,7 @@ BITS = {State.QUEUED: 1, State.DEFERRED: 2, State.HELD: 4, State.DEAD: 8, State.
 OPEN = BITS[State.QUEUED] | BITS[State.DEFERRED] | BITS[State.HELD]
 
 _ENVELOPE = (str, list, str, str, float, int, str, bool, bool)
+_ENVELOPE_OF_ACCOUNT = (*_ENVELOPE, str)
 _PROGRESS = (str, float, int, int, str, str, str, str, int, str, float, float)
 _encode = compact_encoder(allow_nan=False)
 
@@ -37,6 +38,8 @@ def mask(progress: tuple[Progress, ...]) -> int:
 def encode_envelope(envelope: Envelope) -> str:
     """Give the envelope but for its id. Raises ValueError for numbers that are not finite."""
     recipients = [[one.original, one.final, one.alias] for one in envelope.recipients]
+    # Written only when there is one: a relay of before knows records without.
+    account = [envelope.account] if envelope.account else ()
     return _encode(
         [
             VERSION,
@@ -49,6 +52,7 @@ def encode_envelope(envelope: Envelope) -> str:
             envelope.client,
             envelope.eight_bit,
             envelope.utf8,
+            *account,
         ]
     )
 
@@ -63,8 +67,8 @@ def encode_progress(progress: tuple[Progress, ...]) -> str:
 def decode_envelope(id: str, text: str) -> Envelope:  # noqa: A002 - the field's own word
     """Read an envelope. Raises Unreadable."""
     fields = _array(text, "envelope")
-    _check(fields, _ENVELOPE, "envelope")
-    sender, recipients, from_domain, origin, accepted, size, client, eight_bit, utf8 = fields
+    _check(fields, _ENVELOPE if len(fields) <= len(_ENVELOPE) else _ENVELOPE_OF_ACCOUNT, "envelope")
+    sender, recipients, from_domain, origin, accepted, size, client, eight_bit, utf8, *account = fields
     if not recipients:
         raise Unreadable("the envelope has no recipient")
     try:
@@ -79,6 +83,7 @@ def decode_envelope(id: str, text: str) -> Envelope:  # noqa: A002 - the field's
             client=client,
             eight_bit=eight_bit,
             utf8=utf8,
+            account=account[0] if account else "",
         )
     except ValueError as error:
         raise Unreadable(f"the envelope's origin is unknown: {error}") from None

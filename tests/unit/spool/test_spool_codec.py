@@ -48,6 +48,7 @@ _envelopes = st.builds(
     client=_texts,
     eight_bit=st.booleans(),
     utf8=st.booleans(),
+    account=_texts,
 )
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -112,4 +113,16 @@ def test_the_mask_has_a_bit_for_each_state() -> None:
 def test_no_field_of_a_record_is_forgotten() -> None:
     progress = encode_progress((Progress(State.HELD),))
     assert len(json.loads(progress)[1]) == len(fields(Progress))
-    assert len(json.loads(encode_envelope(message("a").envelope))) == len(fields(Envelope))
+    envelope = replace(message("a").envelope, account="shop")
+    assert len(json.loads(encode_envelope(envelope))) == len(fields(Envelope))
+
+
+def test_a_record_without_an_account_is_that_of_a_relay_that_knew_none() -> None:
+    record = json.loads(encode_envelope(message("a").envelope))
+    assert len(record) == len(fields(Envelope)) - 1
+    assert decode_envelope("a", json.dumps(record)).account == ""
+    for further in (7, None, ["shop"]):
+        with pytest.raises(Unreadable):
+            decode_envelope("a", json.dumps([*record, further]))
+    with pytest.raises(Unreadable):
+        decode_envelope("a", json.dumps([*record, "shop", "more"]))
