@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from mailhaul_contract.base import Domain, Frozen, Mailbox, Name
 from mailhaul_contract.forwarding import Aliases
 from mailhaul_contract.listening import Clients, Limits, Listener
+from mailhaul_contract.routes import Route
 from mailhaul_contract.senders import Delivery, Senders
 from mailhaul_contract.upstream import Upstream
 
@@ -74,6 +75,7 @@ class RelayConfig(Frozen):
     senders: Senders = Senders()
     delivery: Delivery = Delivery()
     upstreams: Annotated[tuple[Upstream, ...], Field(max_length=16)] = ()
+    routes: Annotated[tuple[Route, ...], Field(max_length=32)] = ()
     queue: Queue = Queue()
     bounces: Bounces = Bounces()
     limits: Limits = Limits()
@@ -87,7 +89,17 @@ class RelayConfig(Frozen):
             ("listeners' ports", [str(one.port) for one in self.listeners]),
             ("upstreams", [one.name for one in self.upstreams]),
             ("upstreams' providers", [one.provider for one in self.upstreams]),
+            ("routes", [one.name for one in self.routes]),
         ):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what} repeat a name or port; each may appear once")
+        return self
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> "RelayConfig":
+        known = {one.name for one in self.upstreams}
+        for route in self.routes:
+            unknown = sorted(set(route.upstreams or ()) - known)
+            if unknown:
+                raise ValueError(f"route {route.name} names {unknown[0]}, which is no upstream of this relay")
         return self

@@ -120,7 +120,8 @@ class UpstreamKind(StrEnum):
 
 
 class Upstream(Frozen):
-    """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`.
+    """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`. Of those
+    with the lowest `priority` each gets mail in proportion to its `weight`; 0 gets it only when the others cannot.
     `probe_sender` is the address that a probe tries with MAIL FROM.
     """
 
@@ -129,6 +130,7 @@ class Upstream(Frozen):
     profile: Annotated[str, Field(max_length=63)] = "smtp"
     kind: UpstreamKind = UpstreamKind.SMTP
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
+    weight: Annotated[int, Field(ge=0, le=1000)] = 1
     host: Annotated[str, Field(max_length=253)] = ""
     port: Port = 587
     tls: UpstreamTls = UpstreamTls()
