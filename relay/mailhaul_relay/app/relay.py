@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.report import RefusedConfig
 from mailhaul_contract.upstream import Upstream, UpstreamKind
 from mailhaul_relay.app.listeners import Listeners
@@ -105,7 +106,7 @@ class Relay:
         if self._refused and self._refused.digest != running.digest:
             self._refused = None  # at once with the digest: a report is never of two configurations
         is_new = (running.digest, running.secrets) != (before.digest, before.secrets)
-        if self.ways.apply(running):
+        if self.ways.apply(running) or _leads_elsewhere(before.config, running.config):
             self.waker.wake()
         troubles = await self.listeners.apply(running)
         if troubles:
@@ -191,3 +192,8 @@ class Relay:
         self.log.event("stopping", grace=grace)
         await asyncio.gather(self.listeners.stop(grace), self.queue.stop(grace), self.prober.stop())
         await self.waker.stop()
+
+
+def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:
+    """Whether what waits may move under a configuration with the same upstreams."""
+    return (before.routes, before.delivery.suspended) != (now.routes, now.delivery.suspended)

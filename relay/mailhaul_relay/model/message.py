@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import PurePath
 from typing import Self
 
+from mailhaul_relay.model.outcome import Fault
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
@@ -89,6 +91,11 @@ class Progress:
     def is_open(self) -> bool:
         """Whether it still waits for delivery."""
         return self.state is not State.DELIVERED and self.state is not State.DEAD
+
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether a person holds it: nothing but a person, or its end, changes that."""
+        return self.fault == Fault.OPERATOR.value and self.state is State.HELD
 
 
 UNTRIED = Progress()

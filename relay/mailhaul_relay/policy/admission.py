@@ -7,10 +7,13 @@
 - The unqualified postmaster (RFC 5321 section 4.5.1) is given as `Address("postmaster", "")`.
 - Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our own
   addresses (alias, SRS, postmaster), it is taken as inbound: a gateway in the cluster hands in other people's mail so.
+- Where spec.recipients.allowed or spec.delivery.redirectTo is set, mail goes nowhere else (`reach`).
 - A relay without upstreams accepts and holds.
 How an admitted message is spooled is in `mending`. Refusals are replies whose text names the cause and the remedy;
 nothing here raises.
 """
+
+from dataclasses import replace
 
 from mailhaul_contract.addresses import Address
 from mailhaul_relay.model.message import Origin, Recipient
@@ -18,9 +21,11 @@ from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy import guards
 from mailhaul_relay.policy.aliases import AliasLoopError
 from mailhaul_relay.policy.headers import Field, HeaderError, parse_head
-from mailhaul_relay.policy.mending import Admitted, Incoming, spooled
+from mailhaul_relay.policy.mending import Admitted, Incoming, Judged, spooled, written_from
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
+
+Fields = tuple[Field, ...]
 
 
 def size_limit(running: Running) -> int:
@@ -42,13 +47,13 @@ def admit_recipient(running: Running, source: Source, recipient: Address, now: f
     except AliasLoopError as error:
         return Reply(554, "5.4.6", f"alias loop: {error}; correct the MailAlias destinations")
     if own:
-        return (None if source.trusted else guards.refuse_forward(running, "", own[:1])) or own
+        return (None if source.trusted else guards.refuse_forward(running, "", own[:1])) or _within_reach(running, own)
     if recipient.domain in running.own_domains or not recipient.domain:
         told = str(recipient).encode("ascii", "backslashreplace").decode("ascii")
         return Reply(550, "5.1.1", f"{told} is unknown here; add a MailAlias for it")
     if source.trusted:
         text = str(recipient)
-        return (Recipient(text, text),)
+        return _within_reach(running, (Recipient(text, text),))
     return _relaying_denied(source)
 
 
@@ -63,10 +68,14 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
     refusal = guards.refuse_loop(fields, incoming.recipients)
     if refusal:
         return refusal
-    judged = _submission(running, incoming, fields) if source.trusted else _inbound(running, incoming, fields)
+    judged = _submission(running, source, incoming, fields) if source.trusted else _inbound(running, incoming, fields)
     if isinstance(judged, Reply):
         return judged
-    return spooled(running, incoming, fields, *judged)
+    return spooled(running, judged)
+
+
+def _within_reach(running: Running, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...] | Reply:
+    return recipients if running.reach is None else running.reach.within(recipients)
 
 
 def _own_recipients(running: Running, recipient: Address, now: float) -> tuple[Recipient, ...]:
@@ -108,29 +117,31 @@ def _too_large(running: Running) -> Reply:
     return Reply(552, "5.3.4", f"the message is larger than {running.size_limit} octets, see spec.limits.messageSize")
 
 
-def _submission(running: Running, incoming: Incoming, fields: tuple[Field, ...]) -> tuple[Origin, str] | Reply:
+def _submission(running: Running, source: Source, incoming: Incoming, fields: Fields) -> Judged | Reply:
     refusal = guards.refuse_repeats(fields, running.unique_headers)
     if refusal:
         return refusal
-    authors = guards.read_authors(fields)
+    policy = running.senders.of(source)
+    written = written_from(policy, incoming, fields)
+    authors = guards.read_authors(written.fields)
     if isinstance(authors, Reply):
         return authors
-    refusal = guards.refuse_authors(running, (one.address.domain for one in authors))
+    refusal = guards.refuse_authors(running, policy, (one.address.domain for one in authors))
     if refusal is None:
-        return Origin.SUBMISSION, authors[0].address.domain
+        return replace(written, origin=Origin.SUBMISSION, from_domain=authors[0].address.domain)
     if all(one.original != one.final for one in incoming.recipients):
         inbound = _inbound(running, incoming, fields)
         return refusal if isinstance(inbound, Reply) else inbound
     return refusal
 
 
-def _inbound(running: Running, incoming: Incoming, fields: tuple[Field, ...]) -> tuple[Origin, str] | Reply:
+def _inbound(running: Running, incoming: Incoming, fields: Fields) -> Judged | Reply:
     """A stranger's mail: From need not be there nor readable, but it may not be repeated (which of them is shown?)."""
     authors = guards.read_authors(fields)
     from_domain = "" if isinstance(authors, Reply) else authors[0].address.domain
     refusal = guards.refuse_repeats(fields, running.inbound_unique)
     refusal = refusal or guards.refuse_forward(running, from_domain, incoming.recipients)
-    return refusal or (Origin.INBOUND, from_domain)
+    return refusal or Judged(incoming, fields, Origin.INBOUND, from_domain)
 
 
 __all__ = ["Admitted", "Incoming", "admit_message", "admit_recipient", "admit_sender", "size_limit"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.config import BounceMode
 from mailhaul_relay.model.message import Body, Envelope, Message, Origin, Recipient
-from mailhaul_relay.model.outcome import Outcome
+from mailhaul_relay.model.outcome import Outcome, Reply
 from mailhaul_relay.policy.aliases import AliasLoopError
 from mailhaul_relay.policy.alignment import relay_address
 from mailhaul_relay.policy.dates import header_date
@@ -32,8 +32,10 @@ def bounce(running: Running, message: Message, failed: Mapping[int, Outcome], id
         return None
     if envelope.origin is not Origin.SUBMISSION or not envelope.sender:
         return None
+    # Nobody but us addressed the archive.
+    failed = {index: outcome for index, outcome in failed.items() if envelope.recipients[index].original}
     recipients = _recipients(running, envelope)
-    if not recipients:
+    if not recipients or not failed:
         return None
     sender = relay_address(running, envelope.from_domain)
     head = _head(running, sender, recipients[0].original, id, now)
@@ -58,7 +60,9 @@ def _recipients(running: Running, envelope: Envelope) -> tuple[Recipient, ...]:
         matches = running.aliases.resolve(Address.parse(target))
     except (AddressError, AliasLoopError):
         return ()
-    return tuple(Recipient(one.address, one.final, one.alias) for one in matches) or (Recipient(target, target),)
+    found = tuple(Recipient(one.address, one.final, one.alias) for one in matches) or (Recipient(target, target),)
+    reached = found if running.reach is None else running.reach.within(found)
+    return () if isinstance(reached, Reply) else reached
 
 
 def _head(running: Running, sender: str, to: str, id: str, now: float) -> bytes:  # noqa: A002

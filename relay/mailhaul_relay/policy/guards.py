@@ -15,6 +15,7 @@ from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.alignment import forward_from, own_from, via_address
 from mailhaul_relay.policy.headers import Field
 from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.senders import SenderPolicy
 
 MAX_HOPS = 50
 """Received fields of a message that still travels. RFC 5321 section 6.3 suggests 100; 50 is what Postfix allows."""
@@ -68,11 +69,11 @@ def _known_authors(field: Field) -> tuple[NamedAddress, ...]:
     return parse_mailboxes(field.value)
 
 
-def refuse_authors(running: Running, domains: Iterable[str]) -> Reply | None:
-    """Refuse own mail of an author whose domain the relay or every upstream may not send."""
+def refuse_authors(running: Running, policy: SenderPolicy, domains: Iterable[str]) -> Reply | None:
+    """Refuse own mail of an author whose domain the client or every upstream may not send."""
     for domain in domains:
-        if running.sender_domains and domain not in running.sender_domains:
-            return _refused(f"{domain} in From is not in spec.senders.domains of the relay; add it there")
+        if policy.domains and domain not in policy.domains:
+            return _refused(f"{domain} in From is not in {policy.field} of the relay; add it there")
         if running.candidates and all(own_from(running, one, domain) is None for one in running.candidates):
             return _refused(
                 f"no upstream may send From domain {domain}; add it to spec.senders.domains of an UpstreamProvider,"

@@ -1,18 +1,21 @@
 """An admitted message as it is spooled: its envelope, and its head with what the relay adds and takes away.
 
-`admission` calls it last. A submission gains Received, Date and Message-ID where they are missing, and loses `DROPPED`;
-a forward gains Received only. Every other byte stays. SMTPUTF8 is asked for later only when it is needed: domains are
-A-labels here, so local parts count, and 8-bit header bytes when the client declared SMTPUTF8. Undeclared ones are what
-old clients send and every server passes on: asking for SMTPUTF8 would fail such mail. Cannot fail.
+`admission` calls it last. A submission gets the From and the archive's recipients that the configuration asks for,
+gains Received, Date and Message-ID where they are missing, and loses `DROPPED`; a forward gains Received only. Every
+other byte stays. SMTPUTF8 is asked for later only when it is needed: domains are A-labels here, so local parts count,
+and 8-bit header bytes when the client declared SMTPUTF8. Undeclared ones are what old clients send and every server
+passes on: asking for SMTPUTF8 would fail such mail. Cannot fail.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_relay.model.message import Envelope, Origin, Recipient
 from mailhaul_relay.policy import trace
+from mailhaul_relay.policy.authorship import from_field, is_signed, with_from
 from mailhaul_relay.policy.headers import Field, joined
 from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.senders import SenderPolicy
 
 DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"content-length"})
 """Fields that a submission loses: Bcc would be shown to everybody, the others are not the author's to write."""
@@ -38,24 +41,53 @@ class Incoming:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """A message that may be taken, with the fields that its client should have written. `breaks_signature` when that
+    made a DKIM signature void.
+    """
+
+    incoming: Incoming
+    fields: tuple[Field, ...]
+    origin: Origin = Origin.SUBMISSION
+    from_domain: str = ""
+    breaks_signature: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
-    """What is spooled: the envelope, and the head as it will lie there."""
+    """What is spooled: the envelope, and the head as it will lie there. `breaks_signature` as in `Judged`."""
 
     envelope: Envelope
     head: bytes
+    breaks_signature: bool = False
 
 
-def spooled(
-    running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin, from_domain: str
-) -> Admitted:
+def written_from(policy: SenderPolicy, incoming: Incoming, fields: tuple[Field, ...]) -> Judged:
+    """Give a submission with the From that `policy` wants; what it leaves alone keeps its bytes."""
+    if policy.forced_from:
+        address = Address.parse(policy.forced_from)
+        forced = incoming if incoming.sender is None else replace(incoming, sender=address)
+        return Judged(forced, with_from(fields, address), breaks_signature=is_signed(fields))
+    if policy.default_from and not any(field.name == b"from" for field in fields):
+        return Judged(incoming, (*fields, from_field(Address.parse(policy.default_from))))
+    return Judged(incoming, fields)
+
+
+def spooled(running: Running, judged: Judged) -> Admitted:
     """Give a message that was judged as it is spooled."""
-    head = _mended(running, incoming, fields, origin)
-    return Admitted(_envelope(incoming, head, origin, from_domain), head)
+    incoming = judged.incoming
+    if running.senders.archive and judged.origin is Origin.SUBMISSION:
+        incoming = replace(incoming, recipients=incoming.recipients + running.senders.archive)
+    head = _mended(running, incoming, judged.fields, judged.origin)
+    envelope = _envelope(incoming, head, judged.origin, judged.from_domain)
+    return Admitted(envelope, head, judged.breaks_signature)
 
 
 def _mended(running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin) -> bytes:
     hostname = running.config.hostname
     added = trace.received(hostname, incoming.helo, incoming.client, incoming.protocol, incoming.id, incoming.now)
+    if running.reach is not None:
+        added += running.reach.original_to(incoming.recipients)
     if origin is Origin.INBOUND:
         return added + joined(fields)
     names = {field.name for field in fields}

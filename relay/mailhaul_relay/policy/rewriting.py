@@ -15,27 +15,26 @@ Everything that is not named here keeps its bytes. Cannot fail: a head that cann
 from dataclasses import dataclass
 
 from mailhaul_contract.addresses import Address
-from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
 from mailhaul_contract.upstream import EnvelopeSender, NullSender, Upstream
 from mailhaul_relay.model.message import Envelope, Message, Recipient
 from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, relay_address, via_address
-from mailhaul_relay.policy.headers import Field, HeaderError, joined, parse_head
+from mailhaul_relay.policy.authorship import REPLACED, SIGNATURE, with_from
+from mailhaul_relay.policy.headers import HeaderError, joined, parse_head
 from mailhaul_relay.policy.running import Running
-from mailhaul_relay.policy.words import decode_words, mailbox, safe_name
 
-MAX_REPLY_TO = 10
-"""Authors that are named in a Reply-To of ours."""
-_DROPPED = frozenset({b"sender", b"return-path"})
 _AUTO_SUBMITTED = b"Auto-Submitted: auto-generated\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """`sender` is the envelope sender ("" is null), `head` the wire bytes, `from_domain` what the upstream will see."""
+    """`sender` is the envelope sender ("" is null), `head` the wire bytes, `from_domain` what the upstream will see;
+    `breaks_signature` when a DKIM signature of somebody's goes with a From that it was not made for.
+    """
 
     sender: str
     head: bytes
     from_domain: str
+    breaks_signature: bool = False
 
 
 def rewrite(running: Running, upstream: Upstream, message: Message, recipient: Recipient, now: float) -> Rewritten:
@@ -43,14 +42,15 @@ def rewrite(running: Running, upstream: Upstream, message: Message, recipient: R
     envelope = message.envelope
     address = leaving_from(running, upstream, envelope, recipient) or KEEP
     sender = _sender(running, upstream, envelope, recipient, now)
-    head = message.head
+    head, breaks = message.head, False
     if address != KEEP:
         head = _with_from(head, Address.parse(address), envelope, recipient, upstream)
+        breaks = SIGNATURE in head.lower()
     if not envelope.sender and sender:
         head = _auto_submitted(head)
     if recipient.is_forward:
         head = f"Delivered-To: {recipient.original}\r\n".encode() + head
-    return Rewritten(sender, head, address.rpartition("@")[2] if address != KEEP else envelope.from_domain)
+    return Rewritten(sender, head, address.rpartition("@")[2] if address != KEEP else envelope.from_domain, breaks)
 
 
 def _sender(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient, now: float) -> str:
@@ -91,39 +91,9 @@ def _with_from(head: bytes, address: Address, envelope: Envelope, recipient: Rec
         fields = parse_head(head)
     except HeaderError:
         return head
-    dropped = _DROPPED
-    if any(name.lower() == "dkim-signature" for name in upstream.behavior.unique_headers):
-        dropped |= {b"dkim-signature"}
-    authors = _authors(fields)
+    wants_its_own = any(name.lower() == SIGNATURE.decode() for name in upstream.behavior.unique_headers)
     via = recipient.original.rpartition("@")[0] if is_forward(envelope) else ""
-    name = _from_name(authors, via)
-    written = [Field(b"from", b"From: " + mailbox(name, address) + b"\r\n")]
-    if authors and not any(field.name == b"reply-to" for field in fields):
-        boxes = [mailbox(safe_name(decode_words(one.name)), one.address) for one in authors[:MAX_REPLY_TO]]
-        written.append(Field(b"reply-to", b"Reply-To: " + b",\r\n ".join(boxes) + b"\r\n"))
-    kept = [field for field in fields if field.name not in dropped]
-    at = next((i for i, field in enumerate(kept) if field.name == b"from"), len(kept))
-    rest = [field for field in kept[at:] if field.name != b"from"]
-    return joined((*kept[:at], *written, *rest))
-
-
-def _authors(fields: tuple[Field, ...]) -> tuple[NamedAddress, ...]:
-    value = next((field.value for field in fields if field.name == b"from"), "")
-    try:
-        return parse_mailboxes(value)
-    except MailboxError:
-        return ()
-
-
-def _from_name(authors: tuple[NamedAddress, ...], via: str) -> str:
-    """`Name via alias`; an author without a name is shown as `user at domain`, for an address in a name is a lure."""
-    if not authors:
-        return f"via {via}" if via else ""
-    first = authors[0]
-    name = safe_name(decode_words(first.name))
-    if not via:
-        return name
-    return f"{name or safe_name(f'{first.address.local} at {first.address.domain}')} via {safe_name(via)}"
+    return joined(with_from(fields, address, via, REPLACED | {SIGNATURE} if wants_its_own else REPLACED))
 
 
 def _auto_submitted(head: bytes) -> bytes:

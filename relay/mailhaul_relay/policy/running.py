@@ -15,6 +15,8 @@ from mailhaul_contract.names import SECRET_SRS, secret_certificate
 from mailhaul_contract.upstream import Behavior, Upstream
 from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.aliases import AliasPatternError, AliasTable
+from mailhaul_relay.policy.reach import Reach
+from mailhaul_relay.policy.senders import SenderPolicies
 from mailhaul_relay.policy.source import ClientNetworks
 from mailhaul_relay.policy.srs import SrsRewriter
 
@@ -43,6 +45,8 @@ class Running:
     srs: SrsRewriter | None
     own_domains: frozenset[str]
     sender_domains: frozenset[str]
+    senders: SenderPolicies
+    reach: Reach | None
     candidates: tuple[Upstream, ...]
     upstream_domains: Mapping[str, frozenset[str]]
     unique_headers: frozenset[bytes]
@@ -79,6 +83,8 @@ def compile_running(config: RelayConfig, secrets: Secrets, digest: str) -> Runni
         srs=srs,
         own_domains=frozenset(config.aliases.domains) | ({srs.domain} if srs else frozenset()),
         sender_domains=frozenset(config.senders.domains),
+        senders=SenderPolicies.build(config.senders),
+        reach=Reach.build(config.delivery),
         candidates=upstreams,
         upstream_domains={one.name: frozenset(one.senders.domains) for one in upstreams},
         unique_headers=_lowered(RELAY_UNIQUE).union(*unique),

@@ -22,11 +22,14 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A client's address in normal form, whether it may relay, and whether it hides who really connected."""
+    """A client's address in normal form, whether it may relay, and whether it hides who really connected. `account` is
+    the one that it logged in as, "" for none.
+    """
 
     address: str
     trusted: bool
     identity_lost: bool = False
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class ClientNetworks:
         return address in self.hosts or any(
             address.version == network.version and address in network for network in self.networks
         )
+
+    def has(self, text: str) -> bool:
+        """The same of an address as text; one that cannot be read lies nowhere."""
+        address = _address(text)
+        return address is not None and self.contains(address)
 
 
 def judge_source(running: "Running", address: str, nodes: frozenset[str]) -> Source:

@@ -37,7 +37,9 @@ def usual_sender(running: Running) -> str:
     sender domain of an upstream, one of the relay, the host name.
     """
     candidates = list(_candidates(running))
-    allowed = (one for one in candidates if refuse_authors(running, (one.rpartition("@")[2],)) is None)
+    allowed = (
+        one for one in candidates if refuse_authors(running, running.senders.general, (one.rpartition("@")[2],)) is None
+    )
     return next(allowed, candidates[0])
 
 

@@ -47,6 +47,7 @@ class Account:
                 fault=outcome.fault.value if outcome.fault is not Fault.NONE else None,
                 reply=outcome.text,
                 remedy=outcome.remedy or None,
+                signature="broken by another From" if batch.breaks_signature else None,
                 seconds=round(now - started, 4),
                 age=round(now - envelope.accepted, 3),
             )

@@ -13,7 +13,7 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
-from mailhaul_relay.policy.routing import Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.routing import IDLE, Send, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
 
@@ -23,17 +23,21 @@ SOON = 1.5
 DELIVERED = Progress(State.DELIVERED)
 """What is kept of a delivered recipient while others of its message wait."""
 
+_SUSPENDED = "delivery is suspended; set spec.delivery.suspended of the SmtpRelay to false"
 Views = Callable[[frozenset[str]], Mapping[str, UpstreamView]]
 _NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Recipients (by index) that leave in one transmission through one upstream."""
+    """Recipients (by index) that leave in one transmission through one upstream. `breaks_signature` when its From is
+    not the one that a DKIM signature of somebody's was made for.
+    """
 
     upstream: str
     indexes: tuple[int, ...]
     transmission: Transmission
+    breaks_signature: bool = False
 
 
 class _Group(NamedTuple):
@@ -43,6 +47,7 @@ class _Group(NamedTuple):
     sender: str
     head: bytes
     from_domain: str
+    breaks_signature: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,10 @@ class Round:
 
     def next_batches(self, views: Views, now: float) -> list[Batch]:
         """Route what is still open; what has no upstream now is settled to wait. Empty when the round is over."""
+        if self._running.config.delivery.suspended:
+            for index in sorted(self._open):
+                self._wait(index, Wait(now + IDLE, State.HELD, Fault.NONE, _SUSPENDED), now)
+            return []
         groups: dict[_Group, list[int]] = {}
         for index in sorted(self._open):
             recipient, progress = self.message.envelope.recipients[index], self.message.progress[index]
@@ -107,7 +116,7 @@ class Round:
         recipient, upstream = self.message.envelope.recipients[index], self._running.upstream(name)
         assert upstream is not None, "route names upstreams of the running configuration only"
         rewritten = rewrite(self._running, upstream, self.message, recipient, now)
-        return _Group(name, rewritten.sender, rewritten.head, rewritten.from_domain)
+        return _Group(name, rewritten.sender, rewritten.head, rewritten.from_domain, rewritten.breaks_signature)
 
     def _batch(self, group: "_Group", indexes: list[int]) -> Batch:
         envelope = self.message.envelope
@@ -121,7 +130,7 @@ class Round:
             eight_bit=envelope.eight_bit,
             utf8=envelope.utf8,
         )
-        return Batch(group.upstream, tuple(indexes), transmission)
+        return Batch(group.upstream, tuple(indexes), transmission, group.breaks_signature)
 
     def _wait(self, index: int, wait: Wait, now: float) -> None:
         """No candidate now: what was just tried says when and why, else the closed upstreams do."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Acceptance:
     """Takes one message from its final dot to its reply."""
 
-    __slots__ = ("_began", "_envelope", "_id", "_receiver", "_session", "_transaction")
+    __slots__ = ("_began", "_breaks_signature", "_envelope", "_id", "_receiver", "_session", "_transaction")
 
     def __init__(self, session: "Session", transaction: Transaction, receiver: Receiver, id: str) -> None:  # noqa: A002
         self._session = session
@@ -32,6 +32,7 @@ class Acceptance:
         self._id = id
         self._began = session.loop.time()
         self._envelope: Envelope | None = None
+        self._breaks_signature = False
 
     def begin(self) -> None:
         """Judge and store; the reply comes at once or when the spool has answered."""
@@ -59,7 +60,7 @@ class Acceptance:
         admitted = self._admit(head, body.size)
         if isinstance(admitted, Reply):
             return admitted
-        self._envelope = admitted.envelope
+        self._envelope, self._breaks_signature = admitted.envelope, admitted.breaks_signature
         return self._session.reception.services.intake.accept(Message(admitted.envelope, admitted.head, body))
 
     def _admit(self, head: bytes, body_size: int) -> Admitted | Reply:
@@ -112,6 +113,7 @@ class Acceptance:
             recipients=[one.final for one in envelope.recipients],
             size=envelope.size,
             tls=session.secured,
+            signature="broken by another From" if self._breaks_signature else None,
         )
         session.answer_accepted(envelope.id)
 

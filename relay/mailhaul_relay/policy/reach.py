@@ -1,0 +1,56 @@
+"""Whom mail may reach: the allowlist and the redirection of a staging relay.
+
+`admission` asks for each recipient that RCPT led to, and `bounces` for the relay's own reports. What is not allowed is
+redirected when there is somewhere to redirect it, else refused before the 250. Cannot fail.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from mailhaul_contract.addresses import Address, AddressError
+from mailhaul_contract.senders import Delivery
+from mailhaul_relay.model.message import Recipient
+from mailhaul_relay.model.outcome import Reply
+
+MAX_TOLD = 100
+"""Original recipients that a redirected message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """`addresses` are keys of addresses; both empty allow nobody. `redirect_to` is "" for none."""
+
+    addresses: frozenset[str]
+    domains: frozenset[str]
+    redirect_to: str
+
+    @classmethod
+    def build(cls, delivery: Delivery) -> Self | None:
+        """Compile what the contract has validated; None when mail may reach anybody."""
+        if not delivery.allowed and not delivery.redirect_to:
+            return None
+        addresses = frozenset(Address.parse(one).key for one in delivery.allowed if "@" in one)
+        domains = frozenset(one for one in delivery.allowed if "@" not in one)
+        return cls(addresses, domains, delivery.redirect_to or "")
+
+    def covers(self, mailbox: str) -> bool:
+        """Whether mail may go there as it is."""
+        try:
+            address = Address.parse(mailbox)
+        except AddressError:
+            return False
+        return address.domain in self.domains or address.key in self.addresses
+
+    def within(self, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...] | Reply:
+        """Give where these recipients go; a refusal when one may not be reached and nothing stands in for it."""
+        if all(self.covers(one.final) for one in recipients):
+            return recipients
+        if not self.redirect_to:
+            return Reply(550, "5.7.1", "this relay may not send to this recipient; add it to spec.recipients.allowed")
+        return tuple(one if self.covers(one.final) else replace(one, final=self.redirect_to) for one in recipients)
+
+    def original_to(self, recipients: tuple[Recipient, ...]) -> bytes:
+        """Give the header fields that name whom a redirected message was for; empty when nobody was redirected."""
+        redirected = [one for one in recipients if self.redirect_to and one.final == self.redirect_to != one.original]
+        named = dict.fromkeys(one.original for one in redirected[:MAX_TOLD] if one.original)
+        return b"".join(f"X-Original-To: {one}\r\n".encode() for one in named)

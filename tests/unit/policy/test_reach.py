@@ -1,0 +1,68 @@
+"""Rules of a staging relay: mail reaches nobody else, and a redirected message says whom it was for."""
+
+from tests.unit.policy.builders import NOW, TRUSTED, admitted, alias, aliases, incoming, running, spooled
+
+from mailhaul_contract.addresses import Address
+from mailhaul_relay.model.message import Recipient
+from mailhaul_relay.model.outcome import Outcome, Reply, Stage, Verdict
+from mailhaul_relay.policy.admission import admit_recipient
+from mailhaul_relay.policy.bounces import bounce
+
+STAGING = {"allowed": ["dev.example", "tester@far.example"]}
+TEAM = {"redirectTo": "team@dev.example"}
+
+
+def asked(relay: object, address: str) -> tuple[str, ...] | Reply:
+    """Where a trusted client's recipient goes."""
+    found = admit_recipient(relay, TRUSTED, Address.parse(address), NOW)  # type: ignore[arg-type]
+    return found if isinstance(found, Reply) else tuple(one.final for one in found)
+
+
+def test_a_recipient_that_is_not_allowed_is_refused_before_the_250() -> None:
+    relay = running(delivery=STAGING)
+    assert asked(relay, "anybody@dev.example") == ("anybody@dev.example",)
+    assert asked(relay, "Tester@FAR.example") == ("Tester@far.example",)
+    told = asked(relay, "customer@far.example")
+    assert isinstance(told, Reply)
+    assert (told.code, told.enhanced) == (550, "5.7.1")
+    assert "spec.recipients.allowed" in told.text
+
+
+def test_an_alias_leads_no_further_than_what_is_allowed() -> None:
+    table = aliases(alias("sales@own.example", "customer@far.example"), alias("qa@own.example", "tester@far.example"))
+    relay = running(delivery=STAGING, aliases=table)
+    assert isinstance(asked(relay, "sales@own.example"), Reply)
+    assert asked(relay, "qa@own.example") == ("tester@far.example",)
+
+
+def test_everything_is_redirected_and_the_head_names_whom_it_was_for() -> None:
+    relay = running(delivery=TEAM)
+    given = [Recipient(one, one) for one in ("a@far.example", "b@far.example", "team@dev.example")]
+    led = [Recipient(one.original, "team@dev.example") for one in given]
+    assert asked(relay, "a@far.example") == ("team@dev.example",)
+    taken = admitted(relay, TRUSTED, incoming("From: a@own.example\n", *led))
+    assert [one.final for one in taken.envelope.recipients] == ["team@dev.example"]
+    assert b"X-Original-To: a@far.example\r\nX-Original-To: b@far.example\r\n" in taken.head
+    assert taken.head.count(b"X-Original-To") == 2
+
+
+def test_what_is_allowed_is_not_redirected() -> None:
+    relay = running(delivery={**STAGING, **TEAM})
+    assert asked(relay, "tester@far.example") == ("tester@far.example",)
+    assert asked(relay, "customer@far.example") == ("team@dev.example",)
+
+
+def test_a_report_of_the_relays_own_stays_within_reach() -> None:
+    failed = {0: Outcome(Verdict.FAILED, Stage.RCPT, reply=Reply(550, "5.1.1", "no"))}
+    message = spooled("From: a@own.example\n", sender="customer@far.example")
+    send = {"mode": "Send"}
+    assert bounce(running(delivery=STAGING, bounces=send), message, failed, "b1", NOW) is None
+    report = bounce(running(delivery=TEAM, bounces=send), message, failed, "b1", NOW)
+    assert report is not None
+    assert report.envelope.recipients[0].final == "team@dev.example"
+
+
+def test_nobody_is_told_that_the_archive_refused() -> None:
+    message = spooled("From: a@own.example\n", Recipient("", "archive@own.example"))
+    failed = {0: Outcome(Verdict.FAILED, Stage.RCPT, reply=Reply(550, "5.1.1", "no"))}
+    assert bounce(running(bounces={"mode": "Send"}), message, failed, "b1", NOW) is None
