@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mailhaul_contract.base import Bytes, Domain, Frozen, Mailbox, Name, ObjectName, Port, Seconds
+from mailhaul_contract.quotas import OnQuota, Quotas, Share
 
 
 class TlsMode(StrEnum):
@@ -122,7 +123,7 @@ class UpstreamKind(StrEnum):
 class Upstream(Frozen):
     """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`. Of those
     with the lowest `priority` each gets mail in proportion to its `weight`; 0 gets it only when the others cannot.
-    `probe_sender` is the address that a probe tries with MAIL FROM.
+    `probe_sender` is the address that a probe tries with MAIL FROM. `share` is this relay's replica's part of `quotas`.
     """
 
     name: Name
@@ -140,9 +141,19 @@ class Upstream(Frozen):
     senders: UpstreamSenders = UpstreamSenders()
     behavior: Behavior = Behavior()
     probe_sender: Mailbox | None = None
+    quotas: Quotas = ()
+    on_quota: OnQuota = OnQuota.FAIL_OVER
+    share: Share = Share()
 
     @model_validator(mode="after")
     def _an_smtp_upstream_has_a_host(self) -> "Upstream":
         if self.kind is UpstreamKind.SMTP and not self.host:
             raise ValueError("an upstream of kind Smtp needs a host; set spec.host of its UpstreamProvider")
+        return self
+
+    @model_validator(mode="after")
+    def _each_period_has_one_quota(self) -> "Upstream":
+        periods = [one.period for one in self.quotas]
+        if len(set(periods)) != len(periods):
+            raise ValueError("quotas repeat a period; each may appear once")
         return self
