@@ -8,7 +8,9 @@ from mailhaul_relay.model.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Transmission:
-    """One message for some recipients with one envelope sender ("" is null). `head` and `body` are in wire form."""
+    """One message for some recipients with one envelope sender ("" is null). `head` and `body` are in wire form;
+    `important` mail may spend what quotas reserve.
+    """
 
     id: str
     sender: str
@@ -18,6 +20,7 @@ class Transmission:
     from_domain: str = ""
     eight_bit: bool = False
     utf8: bool = False
+    important: bool = False
 
     @property
     def size(self) -> int:
@@ -27,7 +30,10 @@ class Transmission:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a transmission: one outcome for each recipient, in order; `endpoint` is `host:port`."""
+    """What became of a transmission: one outcome for each recipient, in order; `endpoint` is `host:port`.
+    `transactions` are those in which the upstream took something, or may have; 1 or 0 where nothing was.
+    """
 
     outcomes: tuple[Outcome, ...]
     endpoint: str = ""
+    transactions: int = 1

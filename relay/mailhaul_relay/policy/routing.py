@@ -2,15 +2,17 @@
 
 `queue` asks before every attempt, showing each upstream as it stands. Candidates go by priority, then name; one is
 passed over when it may not send this From, takes no message of this size, refuses this From domain at present, has its
-breaker open, or was tried in this round. A recipient that is pinned (nobody knows whether it was delivered there) goes
-to that upstream or waits: failed over it might arrive twice. With no candidate left it waits: held when a person or
-a provider must act, deferred when time alone may mend it. Only a message too large for every upstream is refused.
+breaker open, has spent its quota, or was tried in this round; one that has spent its quota may also end the search, as
+its `on_quota` says. A recipient that is pinned (nobody knows whether it was delivered there) goes to that upstream or
+waits: failed over it might arrive twice. With no candidate left it waits: held when a person or a provider must act,
+deferred when time alone may mend it. Only a message too large for every upstream is refused.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mailhaul_contract.quotas import OnQuota
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Envelope, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
@@ -25,11 +27,19 @@ _HOLDING = (Fault.AUTH, Fault.SENDER, Fault.QUOTA, Fault.TLS)
 """Faults that somebody must mend, the most telling first; they hold mail, the others defer it."""
 
 
+class Spent(NamedTuple):
+    """A quota that is used up until a time (epoch seconds), in words."""
+
+    until: float
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamView:
     """An upstream as it stands now: its breaker's permission and next trial (epoch seconds) with its fault, the From
     domains that it refuses, whether it was tried for this recipient in this round, and until when others wait for it
-    already in such numbers that one more would stand in the way of other upstreams' mail (0: they do not).
+    already in such numbers that one more would stand in the way of other upstreams' mail (0: they do not). `spent` is
+    its quota when it is used up, `spent_for_important` when what is reserved is used up too.
     """
 
     permits: bool = True
@@ -38,13 +48,16 @@ class UpstreamView:
     refused_senders: frozenset[str] = frozenset()
     tried: bool = False
     busy_until: float = 0.0
+    spent: Spent | None = None
+    spent_for_important: Spent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Attempt it now, at this upstream."""
+    """Attempt it now, at this upstream. `important` mail may spend what quotas reserve."""
 
     upstream: str
+    important: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,8 @@ def route(
         if obstacle is None:
             return _in_turn(upstream.name, view)
         obstacles.append(obstacle)
+        if obstacle.fault is Fault.QUOTA and upstream.on_quota is OnQuota.HOLD:
+            break
     if not obstacles:
         return Wait(now + IDLE, State.HELD, Fault.CONNECTION, "the relay has no upstream; add one to spec.upstreams")
     if all(one.fault is Fault.SIZE for one in obstacles):
@@ -101,11 +116,11 @@ def route(
     return _wait(obstacles)
 
 
-def _in_turn(name: str, view: UpstreamView) -> Send | Wait:
+def _in_turn(name: str, view: UpstreamView, *, important: bool = False) -> Send | Wait:
     """A crowd before an upstream is no cause to fail over: it takes mail, and the mail waits for its turn."""
     if view.busy_until:
         return Wait(view.busy_until, State.DEFERRED, Fault.NONE, f"waits for its turn at {name}")
-    return Send(name)
+    return Send(name, important)
 
 
 def _pinned(
@@ -129,6 +144,9 @@ def _pinned(
     if unable is not None:
         return Wait(unable.until, State.HELD, unable.fault, unable.reason)
     view = views.get(name, _OPEN_VIEW)
+    spent = _spent(view)
+    if spent is not None:
+        return Wait(max(spent.until, now + 1), State.HELD, Fault.QUOTA, spent.reason)
     if view.permits and not view.tried:
         return _in_turn(name, view)
     until = view.next_attempt if not view.permits else progress.due
@@ -152,10 +170,24 @@ def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: flo
     return None
 
 
+def _spent(view: UpstreamView, *, important: bool = False) -> Spent | None:
+    """The quota that keeps this mail away now."""
+    return view.spent_for_important if important else view.spent
+
+
 def _unwilling(
-    upstream: Upstream, view: UpstreamView, domain: str | None, progress: Progress, now: float
+    upstream: Upstream,
+    view: UpstreamView,
+    domain: str | None,
+    progress: Progress,
+    now: float,
+    *,
+    important: bool = False,
 ) -> _Obstacle | None:
     """What time may change."""
+    spent = _spent(view, important=important)
+    if spent is not None:
+        return _Obstacle(Fault.QUOTA, max(spent.until, now + 1), spent.reason)
     if view.tried:
         return _Obstacle(_tried_fault(progress, view), max(progress.due, view.next_attempt, now + 1), progress.text)
     if not view.permits:

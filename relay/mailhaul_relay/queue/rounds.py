@@ -48,6 +48,7 @@ class _Group(NamedTuple):
     head: bytes
     from_domain: str
     breaks_signature: bool
+    important: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Round:
             seen = views(self._tried.get(index, _NONE))
             decision = route(self._running, self.message.envelope, recipient, progress, seen, now)
             if isinstance(decision, Send):
-                groups.setdefault(self._group(decision.upstream, index, now), []).append(index)
+                groups.setdefault(self._group(decision, index, now), []).append(index)
             elif isinstance(decision, Wait):
                 self._wait(index, decision, now)
             else:
@@ -112,11 +113,18 @@ class Round:
             self.message = self.message.with_progress({index: later})
         self._open.clear()
 
-    def _group(self, name: str, index: int, now: float) -> "_Group":
-        recipient, upstream = self.message.envelope.recipients[index], self._running.upstream(name)
+    def _group(self, send: Send, index: int, now: float) -> "_Group":
+        recipient, upstream = self.message.envelope.recipients[index], self._running.upstream(send.upstream)
         assert upstream is not None, "route names upstreams of the running configuration only"
         rewritten = rewrite(self._running, upstream, self.message, recipient, now)
-        return _Group(name, rewritten.sender, rewritten.head, rewritten.from_domain, rewritten.breaks_signature)
+        return _Group(
+            send.upstream,
+            rewritten.sender,
+            rewritten.head,
+            rewritten.from_domain,
+            rewritten.breaks_signature,
+            send.important,
+        )
 
     def _batch(self, group: "_Group", indexes: list[int]) -> Batch:
         envelope = self.message.envelope
@@ -129,6 +137,7 @@ class Round:
             from_domain=group.from_domain,
             eight_bit=envelope.eight_bit,
             utf8=envelope.utf8,
+            important=group.important,
         )
         return Batch(group.upstream, tuple(indexes), transmission, group.breaks_signature)
 
