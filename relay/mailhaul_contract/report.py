@@ -79,10 +79,27 @@ class CredentialState(StrEnum):
     PREVIOUS = "Previous"
 
 
+class QuotaReport(Reported):
+    """One quota as this replica counts it: `used` of its own part, `limit`. `reset` is when it gives something back, 0
+    when nothing is used; `full` when it is used up at the present rate, 0 when that is not before the reset. `told`:
+    the provider itself says that it is used up. `trial_end` is when a trial ends, 0 for never.
+    """
+
+    period: str
+    counts: str
+    used: int = 0
+    limit: int = 0
+    reset: float = 0
+    full: float = 0
+    told: bool = False
+    trial_end: float = 0
+
+
 class UpstreamReport(Reported):
     """One upstream. `refused_senders` are the From domains that it refuses now. `credential_reply` is the reply that
     refused the current credential. `last_delivery` may be with settings or a credential of before; `last_accepted` is
-    when it last took a message with those that run now, 0 when it has not yet.
+    when it last took a message with those that run now, 0 when it has not yet. `pace` is the part of the configured
+    connections and rate that is used, less than 1 after the provider asked for less.
     """
 
     name: str
@@ -105,6 +122,8 @@ class UpstreamReport(Reported):
     credential: CredentialState = CredentialState.UNPROVED
     credential_reply: ReplyReport | None = None
     probe: ProbeReport | None = None
+    quotas: tuple[QuotaReport, ...] = ()
+    pace: float = 1
 
 
 class QueueReport(Reported):
