@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhaul_contract.base import ObjectName
-from mailhaul_operator.api.amounts import Duration, Quantity
+from mailhaul_operator.api.amounts import Quantity
 from mailhaul_operator.api.labels import OwnAnnotations
 from mailhaul_operator.api.part import Part
 
@@ -70,13 +70,6 @@ class QueueStorage(Part):
     """Name of the StorageClass; the cluster's default by default. Cannot be changed."""
     when_deleted: WhenDeleted = WhenDeleted.RETAIN
     """Whether the volumes, with the mail in them, stay when the relay is deleted: Retain or Delete."""
-
-
-class RelayDelivery(Part):
-    """When a relay counts as one from which no mail leaves."""
-
-    stale_after: Annotated[int, Duration("10s", "24h")] = 300
-    """Not Ready when mail was accepted so long ago and none was delivered since."""
 
 
 class RelayMonitoring(Part):

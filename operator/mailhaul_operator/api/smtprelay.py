@@ -16,20 +16,21 @@ from mailhaul_operator.api.lists import MapBy, SetOf
 from mailhaul_operator.api.metadata import ObjectMeta
 from mailhaul_operator.api.part import Part
 from mailhaul_operator.api.relay_aliases import RelayAliases
+from mailhaul_operator.api.relay_delivery import RelayDelivery, RelayRecipients
 from mailhaul_operator.api.relay_listeners import Listeners, RelayListener
 from mailhaul_operator.api.relay_pods import RelayPodTemplate, RelayResources
 from mailhaul_operator.api.relay_queue import RelayQueue
+from mailhaul_operator.api.relay_senders import RelaySenders
 from mailhaul_operator.api.relay_status import SmtpRelayStatus
 from mailhaul_operator.api.relay_workload import (
     ExternalTrafficPolicy,
-    RelayDelivery,
     RelayMonitoring,
     RelayNetworkPolicy,
     RelayService,
     UpgradePolicy,
 )
 from mailhaul_operator.api.rules import Rule
-from mailhaul_operator.api.text import DomainName, NetworkText, OptionalDomain, OptionalMailAddress
+from mailhaul_operator.api.text import NetworkText, OptionalDomain, OptionalMailAddress
 
 
 class RelayClients(Part):
@@ -43,13 +44,6 @@ class RelayClients(Part):
     def trusted_networks(self) -> tuple[str, ...]:
         """The networks in force."""
         return PRIVATE_NETWORKS if self.allowed_networks is None else self.allowed_networks
-
-
-class RelaySenders(Part):
-    """Who may be the author of mail through this relay."""
-
-    domains: Annotated[tuple[DomainName, ...], Field(max_length=256), SetOf()] = ()
-    """The From domains that trusted clients may use; empty leaves it to the upstreams' own lists."""
 
 
 class ProviderRef(Part):
@@ -196,12 +190,14 @@ class SmtpRelaySpec(Part):
     """Who may send mail through this relay."""
     senders: RelaySenders = RelaySenders()
     """Who may be the author of mail through this relay."""
+    recipients: RelayRecipients = RelayRecipients()
+    """Whom mail may reach."""
     upstreams: Upstreams
     """The ways out."""
     queue: RelayQueue = RelayQueue()
     """Mail that was accepted and has not left yet."""
     delivery: RelayDelivery = RelayDelivery()
-    """When no mail leaves."""
+    """Whether mail leaves, and when none does."""
     bounces: RelayBounces = RelayBounces()
     """What happens to mail that failed for good."""
     limits: RelayLimits = RelayLimits()

@@ -5,6 +5,7 @@ Green is a measured fact: an upstream has answered with the settings in use, and
 
 from collections.abc import Sequence
 
+from mailhaul_operator.api.relay_delivery import DeliveryMode
 from mailhaul_operator.assess.causes import Cause, Mender
 from mailhaul_operator.assess.drafts import FALSE, READY, TRUE, UNKNOWN, Draft, draft
 from mailhaul_operator.assess.facts import RelayFacts
@@ -39,6 +40,8 @@ def _good(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
     through = f"through {', '.join(names)}" if names else ""
     worry = next((one for one in causes if not one.blocks and one.mender is Mender.NOBODY), None)
     also = f"; also {worry.reason}: {worry.message}" if worry else ""
+    if facts.view.relay.spec.delivery.mode is DeliveryMode.CAPTURE:
+        return Draft(READY, TRUE, Reason.CAPTURED, tidy(Reason.CAPTURED.meaning.rstrip(".") + also))
     if facts.ever_delivered:
         return Draft(READY, TRUE, Reason.MAIL_LEAVES, tidy(f"mail leaves {through}".rstrip() + also))
     return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"mail can leave {through}, none was sent yet{also}"))

@@ -127,6 +127,21 @@ class Reason(StrEnum):
         "Mail waits, and none has left for `spec.delivery.staleAfter`.",
         "see the last error, and `mailhaul queue list`",
     )
+    SUSPENDED = (
+        "Suspended",
+        "`spec.delivery.suspended` is true: mail is accepted and held.",
+        "set spec.delivery.suspended to false",
+    )
+    CAPTURED = (
+        "Captured",
+        "`spec.delivery.mode` is Capture: mail is kept in the relay's inbox and reaches nobody.",
+        "set spec.delivery.mode to Live",
+    )
+    REDIRECTED = (
+        "Redirected",
+        "Mail goes to `spec.delivery.redirectTo` in place of its recipients.",
+        "remove spec.delivery.redirectTo",
+    )
     TLS_OFF = "TLSOff", "TLS towards the provider is off, or its certificate is not verified, as its spec says."
 
     # Queue

@@ -4,25 +4,64 @@ Called by `relay_config`. The rules are those of docs/senders.md and docs/aliase
 With no upstream at all there is a finding already. Pure.
 """
 
+from collections.abc import Iterator
+
 from mailhaul_contract.forwarding import Alias, Aliases, FromRewriting
 from mailhaul_contract.upstream import ForeignFrom, Upstream
+from mailhaul_operator.api.relay_senders import RelaySenders, SenderRule
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.snapshot import Snapshot
 
 
 def unsendable(snapshot: Snapshot, ways: tuple[Upstream, ...]) -> list[Finding]:
-    """Give the relay's own From domains that no upstream may send."""
-    return [
+    """Give the relay's own From domains that no upstream may send, and those that its own rules refuse."""
+    relay, spec = ObjectRef("SmtpRelay", *snapshot.relay.metadata.key), snapshot.relay.spec.senders
+    unsent = [
         Finding(
-            ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
-            f"spec.senders.domains[{index}]",
+            relay,
+            field,
             Reason.SENDER_DOMAIN_NOT_SENDABLE,
             f"no upstream may send mail from {domain}; such mail is refused",
             f"verify {domain} at a provider and add it to spec.senders.domains of its UpstreamProvider",
         )
-        for index, domain in enumerate(snapshot.relay.spec.senders.domains)
+        for field, domain in _own_domains(spec)
         if ways and not any(_sends(one, domain) or one.senders.rewrite_from for one in ways)
     ]
+    refused = [
+        Finding(
+            relay,
+            field,
+            Reason.SENDER_DOMAIN_NOT_SENDABLE,
+            f"{domain} is not among the domains that are allowed beside it, so all such mail is refused",
+            f"add {domain} to {field.rpartition('.')[0]}.domains, or leave them empty",
+        )
+        for field, domain, allowed in _written(spec)
+        if allowed and domain not in allowed
+    ]
+    return unsent + refused
+
+
+def _own_domains(spec: RelaySenders) -> Iterator[tuple[str, str]]:
+    """Fields and the From domain that each of them names."""
+    for place, group in _groups(spec):
+        for index, domain in enumerate(group.domains):
+            yield f"{place}.domains[{index}]", domain
+    for field, domain, _ in _written(spec):
+        yield field, domain
+
+
+def _written(spec: RelaySenders) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """The addresses that the relay writes into From: field, domain, and the domains that are allowed there."""
+    for place, group in _groups(spec):
+        for name, address in (("defaultFrom", group.default_from), ("forcedFrom", group.forced_from)):
+            if address:
+                yield f"{place}.{name}", address.rpartition("@")[2], group.domains
+
+
+def _groups(spec: RelaySenders) -> Iterator[tuple[str, "RelaySenders | SenderRule"]]:
+    yield "spec.senders", spec
+    for index, rule in enumerate(spec.rules):
+        yield f"spec.senders.rules[{index}]", rule
 
 
 def unforwardable(snapshot: Snapshot, aliases: Aliases, ways: tuple[Upstream, ...]) -> list[Finding]:

@@ -16,7 +16,6 @@ from mailhaul_contract.forwarding import Aliases, Srs
 from mailhaul_contract.listening import Clients, Limits
 from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
 from mailhaul_contract.refusals import refusals
-from mailhaul_contract.senders import Senders
 from mailhaul_operator.api.smtprelay import SmtpRelaySpec
 from mailhaul_operator.plan.alias_tables import ENTRIES, INLINE, tables, too_many
 from mailhaul_operator.plan.aliases import alias_entries
@@ -27,6 +26,7 @@ from mailhaul_operator.plan.listeners import listeners
 from mailhaul_operator.plan.naming import ALIAS_TABLES
 from mailhaul_operator.plan.previous import previous
 from mailhaul_operator.plan.references import Lookup, Source
+from mailhaul_operator.plan.senders import delivery, senders
 from mailhaul_operator.plan.snapshot import Plan, Snapshot
 from mailhaul_operator.plan.upstreams import upstreams
 
@@ -102,7 +102,8 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
         postmaster=spec.postmaster or None,
         listeners=opened,
         clients=Clients(allowed_networks=tuple(sorted(spec.clients.trusted_networks))),
-        senders=Senders(domains=tuple(sorted(spec.senders.domains))),
+        senders=senders(spec.senders),
+        delivery=delivery(spec),
         upstreams=ways,
         queue=_queue(spec),
         bounces=Bounces(mode=spec.bounces.mode, to=spec.bounces.to or None),

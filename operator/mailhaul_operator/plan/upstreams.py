@@ -17,6 +17,7 @@ from mailhaul_contract.upstream import (
     UpstreamTls,
 )
 from mailhaul_operator.api.profiles import Profile, profile
+from mailhaul_operator.api.relay_delivery import DeliveryMode
 from mailhaul_operator.api.smtprelay import RelayUpstream
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.plan.credentials import Use, credential
@@ -51,6 +52,8 @@ class _Candidate:
 
     def build(self, secret: dict[str, bytes]) -> Upstream | None:
         """The upstream, or None when a part of it is missing, which is then found; both parts are looked at."""
+        if self._snapshot.relay.spec.delivery.mode is DeliveryMode.CAPTURE:
+            return self._captured()
         tls, keys = self._tls(), credential(self._snapshot, self._lookup, self._use)
         if tls is None or keys is None:
             return None
@@ -68,12 +71,27 @@ class _Candidate:
             auth=spec.auth.mechanism if keys else AuthMechanism.NONE,
             rate_limit=RateLimit(**spec.rate_limit.model_dump()) if spec.rate_limit else None,
             connections=Connections(**spec.connections.model_dump()),
-            senders=UpstreamSenders(
-                domains=tuple(sorted(spec.senders.domains)), rewrite_from=spec.senders.rewrite_from or None
-            ),
+            senders=self._senders(),
             behavior=_behavior(self._profile, self._provider),
             probe_sender=spec.probe.sender or None,
         )
+
+    def _captured(self) -> Upstream:
+        """The inbox in its place, with its rules: needs no credential and no host."""
+        return Upstream(
+            name=self._upstream.handle,
+            provider=self._provider.metadata.name,
+            profile=self._spec.type.value,
+            kind=UpstreamKind.CAPTURE,
+            priority=self._upstream.priority,
+            tls=UpstreamTls(mode=TlsMode.NONE),
+            senders=self._senders(),
+            behavior=_behavior(self._profile, self._provider),
+        )
+
+    def _senders(self) -> UpstreamSenders:
+        spec = self._spec.senders
+        return UpstreamSenders(domains=tuple(sorted(spec.domains)), rewrite_from=spec.rewrite_from or None)
 
     def _tls(self) -> UpstreamTls | None:
         if self._profile.kind is UpstreamKind.CAPTURE:

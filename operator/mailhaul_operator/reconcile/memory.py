@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from mailhaul_contract.names import SECRET_API_TOKEN
 from mailhaul_contract.report import BreakerState, CredentialState, RelayReport
 from mailhaul_contract.upstream import AuthMechanism, UpstreamKind
+from mailhaul_operator.api.relay_delivery import DeliveryMode
 from mailhaul_operator.api.smtprelay import SmtpRelay
-from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.api.upstreamprovider import ProviderType, UpstreamProvider
 from mailhaul_operator.assess.view import PodView, UsedBy
 from mailhaul_operator.plan.findings import Finding, ObjectRef
 from mailhaul_operator.plan.snapshot import Plan, Snapshot
@@ -87,9 +88,17 @@ class RelayPass:
         return frozenset(provider for provider, proved in of.items() if proved)
 
     def uses(self, provider: str) -> tuple[UsedBy, ...]:
-        """Give how this relay uses a provider of its namespace, a value for each of its upstreams."""
+        """Give how this relay uses a provider of its namespace, a value for each of its upstreams. One that captures
+        its mail uses none but those of type capture.
+        """
+        if self.relay.spec.delivery.mode is DeliveryMode.CAPTURE and not self._captures(provider):
+            return ()
         handles = [one.handle for one in self.relay.spec.upstreams if one.provider_ref.name == provider]
         return tuple(self._use(handle) for handle in handles)
+
+    def _captures(self, provider: str) -> bool:
+        found = self.snapshot.resources.provider(self.snapshot.namespace, provider)
+        return found is not None and found.spec.type is ProviderType.CAPTURE
 
     def generation_of(self, provider: str) -> int:
         """Give the generation of a provider that was planned; -1 when it was not there."""

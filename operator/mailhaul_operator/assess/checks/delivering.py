@@ -7,6 +7,7 @@ from typing import Final
 
 from mailhaul_contract.report import RelayReport, UpstreamReport
 from mailhaul_operator.api.moments import moment
+from mailhaul_operator.api.relay_delivery import DeliveryMode, RelayDelivery
 from mailhaul_operator.assess.bounds import known_time
 from mailhaul_operator.assess.causes import Cause, Mender
 from mailhaul_operator.assess.checks.upstreams_ready import upstreams_ready
@@ -20,13 +21,32 @@ DELIVERING: Final = "Delivering"
 
 def delivering(facts: RelayFacts) -> Aspect:
     """Judge whether mail leaves."""
-    causes = (*_refused_senders(facts), *_stale(facts))
+    wish = facts.view.relay.spec.delivery
+    if wish.suspended:
+        suspended = _wished(Reason.SUSPENDED, "spec.delivery.suspended", Mender.SPEC)
+        return Aspect(draft(DELIVERING, FALSE, suspended), (suspended,))
+    causes = (*_refused_senders(facts), *_stale(facts), *_elsewhere(wish))
     first = next((one for one in causes if one.blocks), None) or _out(facts)
     if first:
         return Aspect(draft(DELIVERING, FALSE, first), causes)
+    if wish.mode is DeliveryMode.CAPTURE:
+        return Aspect(Draft(DELIVERING, TRUE, Reason.CAPTURED, Reason.CAPTURED.meaning), causes)
     if not facts.ever_delivered:
         return Aspect(Draft(DELIVERING, UNKNOWN, Reason.NOTHING_SENT_YET, Reason.NOTHING_SENT_YET.meaning), causes)
+    redirected = next((one for one in causes if one.reason is Reason.REDIRECTED), None)
+    if redirected:
+        return Aspect(draft(DELIVERING, TRUE, redirected), causes)
     return Aspect(Draft(DELIVERING, TRUE, Reason.MAIL_LEAVES, "what was accepted leaves"), causes)
+
+
+def _elsewhere(wish: RelayDelivery) -> Iterator[Cause]:
+    """Mail that goes elsewhere than its authors meant is no fault, but whoever looks must see it."""
+    if wish.redirect_to and wish.mode is DeliveryMode.LIVE:
+        yield _wished(Reason.REDIRECTED, "spec.delivery.redirectTo", Mender.NOBODY)
+
+
+def _wished(reason: Reason, field: str, mender: Mender) -> Cause:
+    return Cause(reason, reason.meaning.rstrip("."), reason.remedy, field, mender, blocks=mender is Mender.SPEC)
 
 
 def _out(facts: RelayFacts) -> Cause | None:

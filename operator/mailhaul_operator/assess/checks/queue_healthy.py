@@ -55,6 +55,8 @@ def _of_replica(facts: RelayFacts, pod: str, report: RelayReport) -> Iterator[Ca
     if queue.held:
         error = report.last_error
         words = f"{messages_are(queue.held)} held in {pod}"
-        yield _told(Reason.MAIL_HELD, words, remedy_of(error.fault, error) if error else "")
+        wished = facts.view.relay.spec.delivery.suspended
+        remedy = Reason.SUSPENDED.remedy if wished else remedy_of(error.fault, error) if error else ""
+        yield _told(Reason.MAIL_HELD, words, remedy)
     if queue.dead:
         yield _told(Reason.DEAD_LETTERS, f"{messages_are(queue.dead)} kept as dead letters in {pod}")
