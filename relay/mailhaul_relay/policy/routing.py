@@ -1,11 +1,12 @@
 """Which upstream a recipient's next attempt goes to, or why it waits.
 
-`queue` asks before every attempt, showing each upstream as it stands. Candidates go by priority, then name; one is
-passed over when it may not send this From, takes no message of this size, refuses this From domain at present, has its
-breaker open, has spent its quota, or was tried in this round; one that has spent its quota may also end the search, as
-its `on_quota` says. A recipient that is pinned (nobody knows whether it was delivered there) goes to that upstream or
-waits: failed over it might arrive twice. With no candidate left it waits: held when a person or a provider must act,
-deferred when time alone may mend it. Only a message too large for every upstream is refused.
+`queue` asks before every attempt, showing each upstream as it stands. Candidates are those of the recipient's route,
+by priority, then by weight (`upstream_order`); failing over never leaves the route. One is passed over when it may not
+send this From, takes no message of this size, refuses this From domain at present, has its breaker open, has spent its
+quota, or was tried in this round; one that has spent its quota may also end the search, as its `on_quota` says. A
+recipient that is pinned (nobody knows whether it was delivered there, or a person asked for it) goes to that upstream
+or waits: failed over it might arrive twice. With no candidate left it waits: held when a person or a provider must act,
+deferred when time alone may mend it. Only a message too large for every upstream of its route is refused.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from mailhaul_relay.model.message import Envelope, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.alignment import leaving_domain
 from mailhaul_relay.policy.retry import MAX_UNKNOWNS
+from mailhaul_relay.policy.routes import CompiledRoute
 from mailhaul_relay.policy.running import Running
 
 IDLE = 3600.0
@@ -25,6 +27,15 @@ IDLE = 3600.0
 REFUSED_SENDER = 300.0
 _HOLDING = (Fault.AUTH, Fault.SENDER, Fault.QUOTA, Fault.TLS)
 """Faults that somebody must mend, the most telling first; they hold mail, the others defer it."""
+
+
+class Errand(NamedTuple):
+    """One recipient of a message that is to leave, and the route that it takes."""
+
+    envelope: Envelope
+    recipient: Recipient
+    progress: Progress
+    route: CompiledRoute
 
 
 class Spent(NamedTuple):
@@ -88,52 +99,47 @@ class _Obstacle(NamedTuple):
 _OPEN_VIEW = UpstreamView()
 
 
-def route(
-    running: Running,
-    envelope: Envelope,
-    recipient: Recipient,
-    progress: Progress,
-    views: Mapping[str, UpstreamView],
-    now: float,
-) -> Send | Wait | Refuse:
+def route(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait | Refuse:
     """Decide where one recipient of a message goes now."""
+    envelope, recipient, progress, path = errand
     if progress.pinned:
-        return _pinned(running, envelope, recipient, progress, views, now)
+        return _pinned(running, errand, views, now)
     obstacles: list[_Obstacle] = []
-    for upstream in running.candidates:
+    for upstream in path.order.of(envelope.id):
         domain = leaving_domain(running, upstream, envelope, recipient)
         view = views.get(upstream.name, _OPEN_VIEW)
-        obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, progress, now)
+        obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, errand, now)
         if obstacle is None:
-            return _in_turn(upstream.name, view)
+            return _in_turn(upstream.name, view, important=path.important)
         obstacles.append(obstacle)
         if obstacle.fault is Fault.QUOTA and upstream.on_quota is OnQuota.HOLD:
             break
     if not obstacles:
-        return Wait(now + IDLE, State.HELD, Fault.CONNECTION, "the relay has no upstream; add one to spec.upstreams")
+        return Wait(now + IDLE, State.HELD, Fault.CONNECTION, _no_upstream(path))
     if all(one.fault is Fault.SIZE for one in obstacles):
-        return Refuse(_too_large(envelope.size))
-    return _wait(obstacles)
+        return Refuse(_too_large(envelope.size, path))
+    return _wait(obstacles, path)
 
 
-def _in_turn(name: str, view: UpstreamView, *, important: bool = False) -> Send | Wait:
+def _no_upstream(path: CompiledRoute) -> str:
+    if path.name:
+        return f"route {path.name} has no upstream that can be used; see spec.routes of the SmtpRelay"
+    return "the relay has no upstream; add one to spec.upstreams"
+
+
+def _in_turn(name: str, view: UpstreamView, *, important: bool) -> Send | Wait:
     """A crowd before an upstream is no cause to fail over: it takes mail, and the mail waits for its turn."""
     if view.busy_until:
         return Wait(view.busy_until, State.DEFERRED, Fault.NONE, f"waits for its turn at {name}")
     return Send(name, important)
 
 
-def _pinned(
-    running: Running,
-    envelope: Envelope,
-    recipient: Recipient,
-    progress: Progress,
-    views: Mapping[str, UpstreamView],
-    now: float,
-) -> Send | Wait:
+def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait:
+    """The upstream that is asked for need not be of the route, but it must be allowed to send the From all the same."""
+    envelope, recipient, progress, path = errand
     name = progress.pinned
     if progress.unknowns > MAX_UNKNOWNS:
-        expiry = max(envelope.accepted, progress.renewed) + running.config.queue.expire_after
+        expiry = max(envelope.accepted, progress.renewed) + path.queue.expire_after
         reason = f"whether {name} took it is unknown after {progress.unknowns} attempts; retry or drop it by hand"
         return Wait(max(now, expiry), State.HELD, Fault.CONNECTION, reason)
     upstream = running.upstream(name)
@@ -144,11 +150,11 @@ def _pinned(
     if unable is not None:
         return Wait(unable.until, State.HELD, unable.fault, unable.reason)
     view = views.get(name, _OPEN_VIEW)
-    spent = _spent(view)
+    spent = _spent(view, important=path.important)
     if spent is not None:
         return Wait(max(spent.until, now + 1), State.HELD, Fault.QUOTA, spent.reason)
     if view.permits and not view.tried:
-        return _in_turn(name, view)
+        return _in_turn(name, view, important=path.important)
     until = view.next_attempt if not view.permits else progress.due
     reason = f"waits for upstream {name}{_why_pinned(progress)}"
     return Wait(max(until, now + 1), State.DEFERRED, view.fault, reason)
@@ -170,22 +176,17 @@ def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: flo
     return None
 
 
-def _spent(view: UpstreamView, *, important: bool = False) -> Spent | None:
+def _spent(view: UpstreamView, *, important: bool) -> Spent | None:
     """The quota that keeps this mail away now."""
     return view.spent_for_important if important else view.spent
 
 
 def _unwilling(
-    upstream: Upstream,
-    view: UpstreamView,
-    domain: str | None,
-    progress: Progress,
-    now: float,
-    *,
-    important: bool = False,
+    upstream: Upstream, view: UpstreamView, domain: str | None, errand: Errand, now: float
 ) -> _Obstacle | None:
     """What time may change."""
-    spent = _spent(view, important=important)
+    progress = errand.progress
+    spent = _spent(view, important=errand.route.important)
     if spent is not None:
         return _Obstacle(Fault.QUOTA, max(spent.until, now + 1), spent.reason)
     if view.tried:
@@ -204,15 +205,17 @@ def _tried_fault(progress: Progress, view: UpstreamView) -> Fault:
     return Fault(progress.fault) if progress.fault else Fault.TRANSIENT
 
 
-def _wait(obstacles: list[_Obstacle]) -> Wait:
+def _wait(obstacles: list[_Obstacle], path: CompiledRoute) -> Wait:
     """Held only when every obstacle is one that holds; the reason is that of the most telling one."""
     passing = [one for one in obstacles if one.fault is not Fault.SIZE]
     until = min(one.until for one in passing)
     telling = min(passing, key=lambda one: _HOLDING.index(one.fault) if one.fault in _HOLDING else len(_HOLDING))
     state = State.HELD if all(one.fault in _HOLDING for one in passing) else State.DEFERRED
-    return Wait(until, state, telling.fault, telling.reason)
+    reason = f"route {path.name}: {telling.reason}" if path.name else telling.reason
+    return Wait(until, state, telling.fault, reason)
 
 
-def _too_large(size: int) -> Outcome:
-    reply = Reply(552, "5.3.4", f"the message of {size} octets is larger than every upstream takes")
+def _too_large(size: int, path: CompiledRoute) -> Outcome:
+    of_route = f" of route {path.name}" if path.name else ""
+    reply = Reply(552, "5.3.4", f"the message of {size} octets is larger than every upstream{of_route} takes")
     return Outcome(Verdict.FAILED, Stage.RELAY, Fault.SIZE, reply, remedy="add an upstream that takes larger messages")

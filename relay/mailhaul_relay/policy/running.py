@@ -16,6 +16,7 @@ from mailhaul_contract.upstream import Behavior, Upstream
 from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.aliases import AliasPatternError, AliasTable
 from mailhaul_relay.policy.reach import Reach
+from mailhaul_relay.policy.routes import Routes
 from mailhaul_relay.policy.senders import SenderPolicies
 from mailhaul_relay.policy.source import ClientNetworks
 from mailhaul_relay.policy.srs import SrsRewriter
@@ -33,7 +34,7 @@ SIZE_HEADROOM = 8192
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`own_domains` are those of the aliases and of SRS; `candidates` are all upstreams, the preferred one first;
+    """`own_domains` are those of the aliases and of SRS; `candidates` are all upstreams by priority, then name;
     `unique_headers` (lower case) hold for submissions, `inbound_unique` for forwards; `size_limit` is in octets.
     """
 
@@ -48,6 +49,7 @@ class Running:
     senders: SenderPolicies
     reach: Reach | None
     candidates: tuple[Upstream, ...]
+    routes: Routes
     upstream_domains: Mapping[str, frozenset[str]]
     unique_headers: frozenset[bytes]
     inbound_unique: frozenset[bytes]
@@ -86,6 +88,7 @@ def compile_running(config: RelayConfig, secrets: Secrets, digest: str) -> Runni
         senders=SenderPolicies.build(config.senders),
         reach=Reach.build(config.delivery),
         candidates=upstreams,
+        routes=Routes.build(config),
         upstream_domains={one.name: frozenset(one.senders.domains) for one in upstreams},
         unique_headers=_lowered(RELAY_UNIQUE).union(*unique),
         inbound_unique=frozenset({b"from"}).union(frozenset.intersection(*unique) if unique else ()),

@@ -13,7 +13,9 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
-from mailhaul_relay.policy.routing import IDLE, Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.route_match import Traits
+from mailhaul_relay.policy.routes import CompiledRoute
+from mailhaul_relay.policy.routing import IDLE, Errand, Send, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
 
@@ -30,14 +32,15 @@ _NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Recipients (by index) that leave in one transmission through one upstream. `breaks_signature` when its From is
-    not the one that a DKIM signature of somebody's was made for.
+    """Recipients (by index) of one route that leave in one transmission through one upstream. `breaks_signature` when
+    its From is not the one that a DKIM signature of somebody's was made for.
     """
 
     upstream: str
     indexes: tuple[int, ...]
     transmission: Transmission
     breaks_signature: bool = False
+    route: str = ""
 
 
 class _Group(NamedTuple):
@@ -49,6 +52,7 @@ class _Group(NamedTuple):
     from_domain: str
     breaks_signature: bool
     important: bool
+    route: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Round:
         self.message = message
         self.changes: list[Change] = []
         self._running, self._chance = running, chance
+        self._traits: Traits | None = None
+        self._routes: dict[int, CompiledRoute] = {}
         self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
         self._tried: dict[int, frozenset[str]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
@@ -77,6 +83,7 @@ class Round:
         if running is not self._running:
             self._running = running
             self._tried.clear()
+            self._routes.clear()
 
     def next_batches(self, views: Views, now: float) -> list[Batch]:
         """Route what is still open; what has no upstream now is settled to wait. Empty when the round is over."""
@@ -86,9 +93,8 @@ class Round:
             return []
         groups: dict[_Group, list[int]] = {}
         for index in sorted(self._open):
-            recipient, progress = self.message.envelope.recipients[index], self.message.progress[index]
             seen = views(self._tried.get(index, _NONE))
-            decision = route(self._running, self.message.envelope, recipient, progress, seen, now)
+            decision = route(self._running, self._errand(index), seen, now)
             if isinstance(decision, Send):
                 groups.setdefault(self._group(decision, index, now), []).append(index)
             elif isinstance(decision, Wait):
@@ -113,6 +119,21 @@ class Round:
             self.message = self.message.with_progress({index: later})
         self._open.clear()
 
+    def _errand(self, index: int) -> Errand:
+        envelope = self.message.envelope
+        return Errand(envelope, envelope.recipients[index], self.message.progress[index], self._route(index))
+
+    def _route(self, index: int) -> CompiledRoute:
+        """The route of one recipient, found once while the configuration lasts."""
+        routes = self._running.routes
+        if not routes.named:
+            return routes.rest
+        found = self._routes.get(index)
+        if found is None:
+            self._traits = self._traits or Traits(self.message.envelope, self.message.head)
+            found = self._routes[index] = routes.of(self._traits, self.message.envelope.recipients[index])
+        return found
+
     def _group(self, send: Send, index: int, now: float) -> "_Group":
         recipient, upstream = self.message.envelope.recipients[index], self._running.upstream(send.upstream)
         assert upstream is not None, "route names upstreams of the running configuration only"
@@ -124,6 +145,7 @@ class Round:
             rewritten.from_domain,
             rewritten.breaks_signature,
             send.important,
+            self._route(index).name,
         )
 
     def _batch(self, group: "_Group", indexes: list[int]) -> Batch:
@@ -139,13 +161,13 @@ class Round:
             utf8=envelope.utf8,
             important=group.important,
         )
-        return Batch(group.upstream, tuple(indexes), transmission, group.breaks_signature)
+        return Batch(group.upstream, tuple(indexes), transmission, group.breaks_signature, group.route)
 
     def _wait(self, index: int, wait: Wait, now: float) -> None:
         """No candidate now: what was just tried says when and why, else the closed upstreams do."""
         tried = self._last.get(index)
         progress = self.message.progress[index]
-        settings, accepted = self._running.config.queue, self.message.envelope.accepted
+        settings, accepted = self._route(index).queue, self.message.envelope.accepted
         if tried:
             upstream, outcome = tried
             attempt = Attempt(outcome, upstream, now, self._chance())
@@ -161,7 +183,7 @@ class Round:
         progress = after_attempt(
             self.message.progress[index],
             Attempt(outcome, upstream, now, self._chance()),
-            self._running.config.queue,
+            self._route(index).queue,
             self.message.envelope.accepted,
         )
         self._changed(index, upstream, progress, outcome)

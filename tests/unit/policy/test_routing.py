@@ -7,11 +7,13 @@ from tests.unit.policy.builders import NOW, alias, aliases, running, upstream
 
 from mailhaul_relay.model.message import Envelope, Origin, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Verdict
-from mailhaul_relay.policy.routing import IDLE, Refuse, Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.route_match import Traits
+from mailhaul_relay.policy.routing import IDLE, Errand, Refuse, Send, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
 
 YOU = Recipient("you@far.example", "you@far.example")
 MAIL = Envelope("id1", "app@own.example", (YOU,), "own.example", Origin.SUBMISSION, NOW, 5000)
+HEAD = b"From: app@own.example\r\n\r\n"
 FRESH = Progress()
 TWO = running(upstreams=[upstream("first"), upstream("second", priority=10)])
 
@@ -23,7 +25,8 @@ def shut(fault: Fault, until: float, tried: bool = False) -> UpstreamView:
 def ask(
     relay: Running, progress: Progress = FRESH, mail: Envelope = MAIL, **views: UpstreamView
 ) -> Send | Wait | Refuse:
-    return route(relay, mail, mail.recipients[0], progress, views, NOW)
+    path = relay.routes.of(Traits(mail, HEAD), mail.recipients[0])
+    return route(relay, Errand(mail, mail.recipients[0], progress, path), views, NOW)
 
 
 def waits(decision: Send | Wait | Refuse) -> Wait:
