@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mailhaul_relay.model.message import Body, Message, Progress, State
-from mailhaul_relay.spool.interface import Counts, SpoolError, Stored
+from mailhaul_relay.spool.interface import Counts, Pages, SpoolError, Stored
 
 
 class MemoryBody:
@@ -55,6 +55,7 @@ class MemorySpool:
         self.gate.set()
         self.open_bodies = 0
         self.keeps_bytes = keeps_bytes
+        self.pages: dict[tuple[str, int], tuple[frozenset[str], bytes]] = {}
         self._remembered: dict[str, dict[str, Any]] = {}
 
     def new_body(self) -> MemoryBody:
@@ -96,7 +97,11 @@ class MemorySpool:
     async def wake(self, now: float, states: Iterable[State]) -> int:
         wanted, woken = set(states), 0
         for id, one in self.messages.items():  # noqa: A001
-            due = {i: _due(p, now) for i, p in enumerate(one.progress) if p.is_open and p.state in wanted}
+            due = {
+                i: _due(p, now)
+                for i, p in enumerate(one.progress)
+                if p.is_open and p.state in wanted and not p.is_on_hold
+            }
             if due:
                 self.messages[id] = one.with_progress(due)
                 woken += 1
@@ -104,16 +109,35 @@ class MemorySpool:
 
     def counts(self) -> Counts:
         order = (State.QUEUED, State.DEFERRED, State.HELD, State.DEAD)
+        on_hold = sum(
+            all(not p.is_open or p.is_on_hold for p in m.progress) and any(p.is_on_hold for p in m.progress)
+            for m in self.messages.values()
+        )
         best = [min((order.index(p.state) for p in m.progress), default=0) for m in self.messages.values()]
-        open_times = [m.envelope.accepted for m in self.messages.values() if any(p.is_open for p in m.progress)]
+        open_times = [
+            m.envelope.accepted
+            for m in self.messages.values()
+            if any(p.is_open and not p.is_on_hold for p in m.progress)
+        ]
         queued, deferred, held, dead = (best.count(i) for i in range(4))
-        return Counts(queued, deferred, held, dead, oldest=min(open_times, default=0.0))
+        return Counts(queued, deferred, held, dead, oldest=min(open_times, default=0.0), on_hold=on_hold)
 
     async def remember(self, key: str, value: Mapping[str, Any]) -> None:
         self._remembered[key] = dict(value)
 
     async def remembered(self) -> dict[str, dict[str, Any]]:
         return dict(self._remembered)
+
+    async def keep_page(self, shelf: str, number: int, ids: Iterable[str], page: bytes, octets: int) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.pages[shelf, number] = (frozenset(ids), page)
+
+    async def pages_about(self, id: str) -> Pages:  # noqa: A002
+        return [page for ids, page in self.pages.values() if id in ids]
+
+    async def last_page(self, shelf: str) -> int:
+        return max([number for name, number in self.pages if name == shelf], default=0)
 
     async def check(self) -> None:
         if self.fault is not None:

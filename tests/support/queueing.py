@@ -21,9 +21,9 @@ from mailhaul_relay.policy.running import Running, compile_running
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue.account import Account
 from mailhaul_relay.queue.bouncer import Bouncer
+from mailhaul_relay.queue.chronicle import Chronicle
 from mailhaul_relay.queue.delivery import Courier
 from mailhaul_relay.queue.engine import Queue
-from mailhaul_relay.queue.history import History
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.scanner import Scanner
 from mailhaul_relay.queue.waker import Waker
@@ -80,7 +80,9 @@ class Desk:
         self.configured = running(**config)
         self.memory = Memory(self.spool, self.log)
         self.ways = Ways(self.memory, self._transport, self.log, self.clock, lambda: 0.0)
-        courier = Courier(self.ways, self.running, Account(self.tally, self.log, History()), self.clock, lambda: 0.5)
+        self.chronicle = Chronicle(self.spool, self.log, self.clock)
+        self.account = Account(self.tally, self.log, self.chronicle)
+        courier = Courier(self.ways, self.running, self.account, self.clock, lambda: 0.5)
         self.bouncer = Bouncer(self.running, self.tally, self.log, self.clock)
         self.queue = Queue(self.running, self.spool, courier, self.bouncer, self.log)
         self.bouncer.accept = self.queue.accept

@@ -69,7 +69,8 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         )
         await watcher.look()
         log.event("started", pid=os.getpid(), http_port=http.port)
-        tasks = [asyncio.create_task(_for_ever(one, log)) for one in (watcher.run, relay.scanner.run)]
+        loops = (watcher.run, relay.scanner.run, relay.chronicle.run)
+        tasks = [asyncio.create_task(_for_ever(one, log)) for one in loops]
         await stop
         await relay.stop(grace)
         for task in tasks:

@@ -19,11 +19,14 @@ from mailhaul_relay.http.readings import Identity, Readings
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import system_chance
 from mailhaul_relay.ports.clock import wall_clock
+from mailhaul_relay.ports.replica import own_ordinal
 from mailhaul_relay.queue.account import Account
 from mailhaul_relay.queue.bouncer import Bouncer
+from mailhaul_relay.queue.chronicle import Chronicle
+from mailhaul_relay.queue.commands import QueueCommands
 from mailhaul_relay.queue.delivery import Courier
 from mailhaul_relay.queue.engine import Queue
-from mailhaul_relay.queue.history import History
+from mailhaul_relay.queue.journal import Journal
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.prober import Prober
 from mailhaul_relay.queue.scanner import Scanner
@@ -64,14 +67,17 @@ class Relay:
         self._refused: RefusedConfig | None = None
         self._awaiting: Awaiting | None = None
         self._stopping = self._draining = False
-        self.history, self.recordings = History(), Recordings(wall_clock)
-        self.memory = Memory(spool, log)
+        self.chronicle, self.recordings = Chronicle(spool, log, wall_clock), Recordings(wall_clock)
+        self.memory = Memory(spool, log, own_ordinal())
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         self.prober = Prober(self.ways, log, wall_clock)
-        courier = Courier(self.ways, self.running, Account(self.tally, log, self.history), wall_clock, system_chance)
+        account = Account(self.tally, log, self.chronicle)
+        courier = Courier(self.ways, self.running, account, wall_clock, system_chance)
         bouncer = Bouncer(self.running, self.tally, log, wall_clock)
         self.queue = Queue(self.running, spool, courier, bouncer, log)
         bouncer.accept = self.queue.accept
+        journal = Journal(self.tally, log, self.chronicle, account, bouncer, wall_clock)
+        self.commands = QueueCommands(spool, self.queue, self.running, journal, wall_clock)
         self.scanner = Scanner(self.queue, spool, wall_clock, log)
         self.waker = Waker(self.queue, spool, wall_clock, log)
         self.ways.on_reopen = self.waker.wake
@@ -192,6 +198,7 @@ class Relay:
         self.log.event("stopping", grace=grace)
         await asyncio.gather(self.listeners.stop(grace), self.queue.stop(grace), self.prober.stop())
         await self.waker.stop()
+        await self.chronicle.flush()
 
 
 def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:

@@ -14,7 +14,6 @@ from mailhaul_relay.http.routes import Route
 from mailhaul_relay.http.status_routes import status_routes
 from mailhaul_relay.policy.trial_mail import Sent, TrialMail, usual_sender
 from mailhaul_relay.ports.clock import wall_clock
-from mailhaul_relay.queue.commands import Journal, QueueCommands
 from mailhaul_relay.smtpin.send_test import send_test
 from mailhaul_relay.smtpout.inbox import Inbox
 from mailhaul_relay.telemetry.transcript import Transcript
@@ -23,14 +22,12 @@ from mailhaul_relay.telemetry.transcript import Transcript
 def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
     """Give every route of a relay."""
     guard = Guard(lambda: relay.running().secrets.api_token, relay.tally)
-    journal = Journal(relay.tally, relay.log)
-    commands = QueueCommands(relay.spool, relay.queue, lambda: _upstreams(relay), journal, wall_clock)
     return (
         *status_routes(relay.readings, Health(relay.spool.check, relay.not_accepting), guard),
         probe_route(relay.prober.ask, guard),
-        *queue_routes(commands, guard),
+        *queue_routes(relay.commands, wall_clock, guard),
         drain_route(lambda draining: relay.drain(draining=draining), guard),
-        *message_routes(_tester(relay), _follower(relay, commands), guard),
+        *message_routes(_tester(relay), _follower(relay), guard),
         *inbox_routes(lambda: _inbox(relay), guard, is_open=addresses.open_inbox),
     )
 
@@ -51,12 +48,8 @@ def _tester(relay: Relay) -> Tester:
     )
 
 
-def _follower(relay: Relay, commands: QueueCommands) -> Follower:
-    return Follower(commands.show, relay.history.of, relay.recordings.get)
-
-
-def _upstreams(relay: Relay) -> list[str]:
-    return [one.name for one in relay.running().candidates]
+def _follower(relay: Relay) -> Follower:
+    return Follower(relay.commands.show, relay.chronicle.story, relay.recordings.get)
 
 
 def _inbox(relay: Relay) -> Inbox | None:

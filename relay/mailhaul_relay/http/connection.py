@@ -6,7 +6,8 @@ knows more. Bodies are small JSON documents, so they are read whole before the h
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
@@ -193,16 +194,32 @@ class Connection:
     async def _write(self, response: Response, *, head: bool, last: bool) -> None:
         headers = [
             ("Content-Type", response.content_type),
-            ("Content-Length", str(len(response.body))),
+            *((("Content-Length", str(len(response.body))),) if response.pieces is None else ()),
             *_ALWAYS,
             *response.headers,
             *((("Connection", "close"),) if last else ()),
         ]
         start = h11.Response(status_code=response.status, headers=headers, reason=HTTPStatus(response.status).phrase)
+        self._writer.write(self._http.send(start) or b"")
+        if response.pieces is not None:
+            await self._stream(response.pieces, head=head)
+            return
         async with asyncio.timeout(self._bounds.response_time):
-            self._writer.write(self._http.send(start) or b"")
             for offset in range(0, 0 if head else len(response.body), _CHUNK):
-                self._writer.write(self._http.send(h11.Data(data=response.body[offset : offset + _CHUNK])) or b"")
-                await self._writer.drain()
-            self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
-            await self._writer.drain()
+                await self._send(h11.Data(data=response.body[offset : offset + _CHUNK]))
+            await self._send(h11.EndOfMessage())
+
+    async def _stream(self, pieces: AsyncGenerator[bytes, None], *, head: bool) -> None:
+        """Write piece by piece, however long it takes altogether. What fails on the way ends the connection before the
+        last chunk, so that nobody takes a part for the whole.
+        """
+        async with aclosing(pieces) as open_pieces:
+            if not head:
+                async for piece in open_pieces:
+                    async with asyncio.timeout(self._bounds.response_time):
+                        await self._send(h11.Data(data=piece))
+        await self._send(h11.EndOfMessage())
+
+    async def _send(self, event: h11.Event) -> None:
+        self._writer.write(self._http.send(event) or b"")
+        await self._writer.drain()

@@ -19,7 +19,7 @@ from mailhaul_relay.http.messages import BadRequestError, Request, Response, jso
 from mailhaul_relay.http.routes import Route
 from mailhaul_relay.model.message import Message
 from mailhaul_relay.policy.trial_mail import Sent, TrialMail
-from mailhaul_relay.queue.history import Tried
+from mailhaul_relay.queue.story import Story
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.telemetry.transcript import Transcript
 
@@ -53,10 +53,10 @@ class Tester:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """What is known of a message: in the queue, in the memory of attempts, and in a send-test's recording."""
+    """What is known of a message: in the queue, in the history, and in a send-test's recording."""
 
     queued: Callable[[str], Awaitable[Message | None]]
-    tried: Callable[[str], tuple[Tried, ...]]
+    story: Callable[[str], Awaitable[Story]]
     recording: Callable[[str], Transcript | None]
 
 
@@ -107,12 +107,15 @@ def _following(follower: Follower) -> Callable[[Request], Awaitable[Response]]:
         wanted = request.parameter
         try:
             message = await follower.queued(wanted)
+            story = await follower.story(wanted)
         except SpoolError:
             return problem(503, "the queue's storage failed; /healthz says why")
-        tried, recording = follower.tried(wanted), follower.recording(wanted)
-        if message is None and not tried:
-            return problem(404, "nothing is known of this message: never accepted, dropped, or delivered long ago")
-        view = follow_view(wanted, message, tried)
+        recording = follower.recording(wanted)
+        if message is None and story == Story():
+            return problem(
+                404, "nothing is known of this message: never accepted here, or it left long ago; the log may know"
+            )
+        view = follow_view(wanted, message, story)
         if recording is not None:
             view["transcript"] = lines_view(recording.lines)
         return to_json(view)

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -30,12 +30,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One response. `headers` are added to those that every response has (length, no-store, nosniff)."""
+    """One response. `headers` are added to those that every response has (length, no-store, nosniff). A large one comes
+    in `pieces`, without a length, and `body` stays empty.
+    """
 
     status: int
     body: bytes = field(default=b"", repr=False)
     content_type: str = "text/plain; charset=utf-8"
     headers: tuple[tuple[str, str], ...] = ()
+    pieces: AsyncGenerator[bytes, None] | None = field(default=None, repr=False)
 
 
 class BadRequestError(ValueError):

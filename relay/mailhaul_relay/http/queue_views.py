@@ -38,7 +38,14 @@ def row_view(envelope: Envelope, progress: tuple[Progress, ...]) -> dict[str, An
         "upstream": last.upstream,
         "fault": last.fault,
         "text": last.text,
+        "onHold": is_on_hold(progress),
     }
+
+
+def is_on_hold(progress: tuple[Progress, ...]) -> bool:
+    """Whether a person holds all of it that waits."""
+    waiting = [one.is_on_hold for one in progress if one.is_open]
+    return bool(waiting) and all(waiting)
 
 
 def most_hopeful(states: Iterable[State]) -> State:
@@ -54,6 +61,7 @@ def message_view(message: Message) -> dict[str, Any]:
         **row_view(envelope, message.progress),
         "origin": envelope.origin.value,
         "client": envelope.client,
+        "account": envelope.account,
         "fromDomain": envelope.from_domain,
         "recipients": [_recipient_view(recipient, progress) for recipient, progress in fates],
         "head": unstuffed(message.head[:MAX_HEAD]).decode("utf-8", "replace"),
@@ -66,6 +74,7 @@ def _recipient_view(recipient: Recipient, progress: Progress) -> dict[str, Any]:
         "final": recipient.final,
         "alias": recipient.alias,
         "state": progress.state.value,
+        "onHold": progress.is_on_hold,
         "attempts": progress.attempts,
         "due": progress.due if progress.is_open else 0.0,
         "changed": progress.changed,

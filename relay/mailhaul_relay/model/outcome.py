@@ -50,6 +50,8 @@ class Fault(StrEnum):
     PROTOCOL = "protocol"
     TRANSIENT = "transient"
     EXPIRED = "expired"
+    OPERATOR = "operator"
+    """A person decided: holds it, or has given it up."""
     NONE = "none"
 
     @property

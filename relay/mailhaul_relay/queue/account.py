@@ -6,7 +6,7 @@
 from mailhaul_relay.model.message import Envelope, Message, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Delivery
-from mailhaul_relay.queue.history import History
+from mailhaul_relay.queue.chronicle import Chronicle
 from mailhaul_relay.queue.rounds import Batch, Change
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
@@ -23,12 +23,13 @@ _EVENTS = {
 class Account:
     """Counts and logs outcomes, and has the last ones remembered."""
 
-    def __init__(self, tally: Tally, log: Log, history: History) -> None:
-        self._tally, self._log, self._history = tally, log, history
+    def __init__(self, tally: Tally, log: Log, chronicle: Chronicle) -> None:
+        self._tally, self._log, self._chronicle = tally, log, chronicle
 
-    def attempted(self, envelope: Envelope, batch: Batch, delivery: Delivery, started: float, now: float) -> None:
+    def attempted(self, message: Message, batch: Batch, delivery: Delivery, started: float, now: float) -> None:
         """One transmission came back."""
-        self._history.add(batch, delivery, now)
+        self._chronicle.add(message, batch, delivery, now)
+        envelope = message.envelope
         upstream = self._tally.upstream(batch.upstream)
         upstream.endpoint = delivery.endpoint or upstream.endpoint
         upstream.delivery_time.observe(max(0.0, now - started))

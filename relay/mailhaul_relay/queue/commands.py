@@ -1,29 +1,30 @@
-"""What a person may do with mail in the queue: list, show, retry and drop, one message or many.
+"""What a person may do with mail in the queue: list, show, and every verb of `orders`, one message or many.
 
 `http.queue_routes` calls it; it works on the spool beside the engine. A message is claimed before it is read and
 changed, so that no attempt runs on an older state; one that is being delivered is left alone and told as active. Every
-change is logged, for it decides on accepted mail. Failures: SpoolError; then that message was not changed.
+change is written down (`journal`), for it decides on accepted mail. Failures: SpoolError; then that message was not
+changed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
-from mailhaul_relay.model.message import Body, Message, State
+from mailhaul_relay.model.message import Body, Message
+from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.clock import Clock
-from mailhaul_relay.queue.orders import STORED, Answer, Page, Selection, Tallied, dropped, retried
-from mailhaul_relay.spool.interface import Spool
-from mailhaul_relay.telemetry.log import Log
-from mailhaul_relay.telemetry.tally import Tally
+from mailhaul_relay.queue.journal import Journal
+from mailhaul_relay.queue.orders import Answer, Order, Page, Selection, Tallied, Verb
+from mailhaul_relay.queue.verbs import Changes, changes, everybody
+from mailhaul_relay.spool.interface import Spool, Stored
 
 MAX_PAGE = 500
 """Messages that one call looks at; a caller goes on after the last id."""
 
 _NO_BYTES = Body(0, b"")
-Act = Callable[[list[str]], Awaitable[int]]
-Messages = list[Message]
-States = frozenset[State]
+_Wanted = tuple[list[str], int, str]
+Meant = Callable[[Stored | Message], frozenset[int]]
 
 
 class Claims(Protocol):
@@ -40,42 +41,34 @@ class Claims(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
-    """Where commands are written down."""
+class _Chosen:
+    """A message, what becomes of its recipients, and it afterwards."""
 
-    tally: Tally
-    log: Log
+    before: Message
+    changes: Changes
 
-    def retried(self, message: Message, upstream: str) -> None:
-        """A person asked for another attempt."""
-        self.log.event("queue-retried", id=message.id, upstream=upstream or None)
-
-    def dropped(self, message: Message) -> None:
-        """A person gave accepted mail up."""
-        self.tally.dropped += 1
-        recipients = [one.final for one in message.envelope.recipients]
-        self.log.event(
-            "queue-dropped", level="warning", id=message.id, sender=message.envelope.sender, recipients=recipients
-        )
+    @property
+    def after(self) -> Message:
+        return self.before.with_progress(self.changes)
 
 
 class QueueCommands:
-    """The commands. `upstreams` gives the names in the running configuration."""
+    """The commands, under the configuration of the moment."""
 
     def __init__(
-        self, spool: Spool, claims: Claims, upstreams: Callable[[], Iterable[str]], journal: Journal, clock: Clock
+        self, spool: Spool, claims: Claims, running: Callable[[], Running], journal: Journal, clock: Clock
     ) -> None:
         self._spool, self._claims = spool, claims
-        self._upstreams = upstreams
+        self._running = running
         self._journal = journal
         self._clock = clock
 
     async def list(self, selection: Selection, after: str = "", limit: int = 100) -> Page:
-        """Give one page; with parts of addresses it may hold fewer than `limit` and yet have a following one."""
+        """Give one page; with a filter it may hold fewer than `limit` and yet have a following one."""
         limit = max(1, min(limit, MAX_PAGE))
         reach = limit if selection.is_plain else MAX_PAGE
         seen = await self._spool.list(selection.states, after, reach)
-        found = [one for one in seen if selection.takes(one)]
+        found = [one for one in seen if selection.chosen(one)]
         shown = tuple(found[:limit])
         if len(found) > limit:
             return Page(shown, shown[-1].envelope.id)
@@ -85,72 +78,78 @@ class QueueCommands:
         """Give one message with its bytes, None when it is gone."""
         return await self._spool.load(message_id)
 
-    async def retry(self, message_id: str, upstream: str = "") -> Answer:
-        """Make every undelivered recipient due now, dead letters too; through `upstream` when one is named."""
-        if upstream and upstream not in self._upstreams():
+    async def one(self, message_id: str, order: Order) -> Answer:
+        """Carry an order out on every undelivered recipient of a message."""
+        if not self._knows(order.upstream):
             return Answer.NO_SUCH_UPSTREAM
-        return await self._one(message_id, lambda ids: self._retry(ids, STORED, upstream))
-
-    async def drop(self, message_id: str) -> Answer:
-        """Remove a message for good."""
-        return await self._one(message_id, lambda ids: self._drop(ids, STORED))
-
-    async def retry_all(self, selection: Selection, upstream: str = "", after: str = "") -> Tallied | Answer:
-        """Retry the selected messages of one page, and in them the recipients in the selected states."""
-        if upstream and upstream not in self._upstreams():
-            return Answer.NO_SUCH_UPSTREAM
-        return await self._many(selection, after, lambda ids: self._retry(ids, selection.states, upstream))
-
-    async def drop_all(self, selection: Selection, after: str = "") -> Tallied:
-        """Drop the selected messages of one page whose every undelivered recipient is in the selected states."""
-        return await self._many(selection, after, lambda ids: self._drop(ids, selection.states))
-
-    async def _one(self, message_id: str, act: Act) -> Answer:
         if not self._claims.claim(message_id):
             return Answer.ACTIVE
         try:
-            done = await act([message_id])
+            done = await self._act([message_id], order, everybody)
+            gone = not done and await self._spool.load(message_id) is None
         finally:
             self._claims.release(message_id)
         self._claims.kick()
-        return Answer.DONE if done else Answer.GONE
+        return Answer.DONE if done else Answer.GONE if gone else Answer.NOTHING
 
-    async def _many(self, selection: Selection, after: str, act: Act) -> Tallied:
-        page = await self.list(selection, after, MAX_PAGE)
-        wanted = [one.envelope.id for one in page.messages]
+    async def many(self, selection: Selection, order: Order, after: str = "") -> Tallied | Answer:
+        """Carry an order out on what is selected of one page of messages."""
+        if not self._knows(order.upstream):
+            return Answer.NO_SUCH_UPSTREAM
+        wanted, skipped, following = await self._wanted(selection, order, after)
         claimed = [message_id for message_id in wanted if self._claims.claim(message_id)]
         try:
-            done = await act(claimed)
+            done = await self._act(claimed, order, selection.chosen)
         finally:
             for message_id in claimed:
                 self._claims.release(message_id)
         self._claims.kick()
-        return Tallied(done, len(wanted) - done, page.following)
+        return Tallied(done, len(wanted) - done + skipped, following)
 
-    async def _retry(self, ids: Iterable[str], states: States, upstream: str) -> int:
-        now = self._clock()
-        chosen = await self._chosen(ids, lambda message: retried(message, states, upstream, now))
-        await _all([self._spool.update(message) for message in chosen])
-        for message in chosen:
-            self._journal.retried(message, upstream)
+    async def count(self, selection: Selection, order: Order, after: str = "") -> Tallied | Answer:
+        """Tell what `many` would do, and do nothing."""
+        if not self._knows(order.upstream):
+            return Answer.NO_SUCH_UPSTREAM
+        wanted, skipped, following = await self._wanted(selection, order, after)
+        return Tallied(len(wanted), skipped, following)
+
+    def _knows(self, upstream: str) -> bool:
+        return not upstream or self._running().upstream(upstream) is not None
+
+    async def _wanted(self, selection: Selection, order: Order, after: str) -> _Wanted:
+        """The messages of a page that the order changes, and how many it can only leave alone."""
+        page = await self.list(selection, after, MAX_PAGE)
+        changed = [one.envelope.id for one in page.messages if self._changes(order, one, selection.chosen) is not None]
+        left = len(page.messages) - len(changed) if order.verb is Verb.DROP else 0
+        return changed, left, page.following
+
+    def _changes(self, order: Order, stored: Stored | Message, meant: Meant) -> Changes | None:
+        return changes(order, stored, meant(stored), self._running().config.queue, self._clock())
+
+    async def _act(self, ids: Iterable[str], order: Order, meant: Meant) -> int:
+        """Read claimed messages anew, change them, and write it down; the number of those that were changed."""
+        chosen = [one for message_id in ids if (one := await self._chosen(message_id, order, meant))]
+        if order.verb is Verb.BOUNCE:
+            for one in chosen:
+                await self._journal.report(one.before, one.changes)
+        await _all([self._store(one, order) for one in chosen])
+        for one in chosen:
+            self._journal.done(order, one.before, one.changes)
         return len(chosen)
 
-    async def _drop(self, ids: Iterable[str], states: States) -> int:
-        chosen = await self._chosen(ids, lambda message: dropped(message, states))
-        await _all([self._spool.remove(message.id) for message in chosen])
-        for message in chosen:
-            self._journal.dropped(message)
-        return len(chosen)
+    async def _chosen(self, message_id: str, order: Order, meant: Meant) -> _Chosen | None:
+        message = await self._spool.load(message_id)
+        changed = self._changes(order, message, meant) if message else None
+        if message is None or changed is None:
+            return None
+        # A report repeats the head of its message; the bytes of the others are let go one by one.
+        head = message.head if order.verb is Verb.BOUNCE else b""
+        return _Chosen(Message(message.envelope, head, _NO_BYTES, message.progress), changed)
 
-    async def _chosen(self, ids: Iterable[str], change: Callable[[Message], Message | None]) -> Messages:
-        """Read claimed messages anew and give what is to become of them; their bytes are let go one by one."""
-        chosen = []
-        for message_id in ids:
-            message = await self._spool.load(message_id)
-            changed = change(message) if message else None
-            if changed:
-                chosen.append(replace(changed, head=b"", body=_NO_BYTES))
-        return chosen
+    def _store(self, chosen: _Chosen, order: Order) -> "asyncio.Future[None]":
+        if order.verb is Verb.DROP:
+            return self._spool.remove(chosen.before.id)
+        return self._spool.update(chosen.after)
 
 
 async def _all(commits: list["asyncio.Future[None]"]) -> None:

@@ -6,10 +6,11 @@ keeps the message.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mailhaul_relay.model.message import Message
+from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
 from mailhaul_relay.ports.clock import Clock
@@ -60,6 +61,10 @@ class Courier:
         self.account.settled(rounds.message, rounds.changes, self.clock())
         return Worked(rounds.message, tuple(rounds.changes))
 
+    def views(self) -> Mapping[str, UpstreamView]:
+        """Every upstream as it stands now."""
+        return self._ways.views(frozenset())
+
     async def stop(self, grace: float) -> None:
         """Begin nothing more; what is under way gets `grace` seconds to end by itself (see `Ways.stop`)."""
         self.stopping = True
@@ -78,4 +83,4 @@ class Courier:
             return
         now = self.clock()
         rounds.apply(batch, delivery.outcomes, now)
-        self.account.attempted(rounds.message.envelope, batch, delivery, started, now)
+        self.account.attempted(rounds.message, batch, delivery, started, now)

@@ -1,16 +1,37 @@
-"""The values of queue commands, and what they change in a message: selections, answers, a new chance. Pure.
+"""The values of queue commands: verbs and orders, which mail they mean, and what came of them. Pure.
 
-`commands` applies them to the spool, `http.queue_routes` makes them from requests.
+`http.queue_routes` makes them from requests, `verbs` says what an order changes in a message, `commands` acts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
-from mailhaul_relay.model.message import Message, Progress, State
+from mailhaul_relay.model.message import Envelope, Message, Progress, Recipient, State
+from mailhaul_relay.model.outcome import Fault
 from mailhaul_relay.spool.interface import Stored
 
 STORED = frozenset({State.QUEUED, State.DEFERRED, State.HELD, State.DEAD})
 """The states of recipients that are not delivered."""
+
+
+class Verb(StrEnum):
+    """What a person may do with mail in the queue."""
+
+    RETRY = "retry"
+    HOLD = "hold"
+    RELEASE = "release"
+    MOVE = "move"
+    BOUNCE = "bounce"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A verb, and for `RETRY` and `MOVE` the upstream that is to be used ("" leaves it to the routes)."""
+
+    verb: Verb
+    upstream: str = ""
 
 
 class Answer(StrEnum):
@@ -19,31 +40,59 @@ class Answer(StrEnum):
     DONE = "done"
     GONE = "gone"
     ACTIVE = "active"
+    NOTHING = "nothing"
+    """There is no recipient in it that the verb could change."""
     NO_SUCH_UPSTREAM = "no-such-upstream"
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages: by the state of a recipient, and by parts of addresses, case ignored, "" matches all."""
+    """Which mail: messages by sender and by time of acceptance (epoch seconds, both bounds included), and in them
+    recipients by state, by a part of the address, by domain, by the upstream that tried last or that is pinned, and by
+    fault. Case is ignored, "" matches all.
+    """
 
     states: frozenset[State] = STORED
     sender: str = ""
     recipient: str = ""
+    domain: str = ""
+    upstream: str = ""
+    fault: str = ""
+    since: float = 0.0
+    until: float = inf
 
     @property
     def is_plain(self) -> bool:
         """Whether the states alone select."""
-        return not self.sender and not self.recipient
+        return self == Selection(self.states)
 
-    def takes(self, stored: Stored) -> bool:
-        """Whether the addresses match."""
+    def chosen(self, stored: Stored | Message) -> frozenset[int]:
+        """Give the recipients that are meant, by index."""
         envelope = stored.envelope
-        if self.sender.casefold() not in envelope.sender.casefold():
+        if not self._takes(envelope):
+            return frozenset()
+        fates = zip(envelope.recipients, stored.progress, strict=True)
+        return frozenset(index for index, (to, progress) in enumerate(fates) if self._means(to, progress))
+
+    def _takes(self, envelope: Envelope) -> bool:
+        in_time = self.since <= envelope.accepted <= self.until
+        return in_time and self.sender.casefold() in envelope.sender.casefold()
+
+    def _means(self, to: Recipient, progress: Progress) -> bool:
+        if progress.state not in self.states or progress.state is State.DELIVERED:
             return False
-        wanted = self.recipient.casefold()
-        return not wanted or any(
-            wanted in one.original.casefold() or wanted in one.final.casefold() for one in envelope.recipients
-        )
+        if self.fault and progress.fault != self.fault:
+            return False
+        if self.upstream and self.upstream not in {progress.upstream, progress.pinned}:
+            return False
+        addresses = (to.original.casefold(), to.final.casefold())
+        if self.domain and not any(one.rpartition("@")[2] == self.domain.casefold() for one in addresses):
+            return False
+        return any(self.recipient.casefold() in one for one in addresses)
+
+
+FAULTS = frozenset(one.value for one in Fault if one is not Fault.NONE)
+"""What a selection by fault may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,30 +110,3 @@ class Tallied:
     done: int
     skipped: int
     following: str
-
-
-def retried(message: Message, states: frozenset[State], upstream: str, now: float) -> Message | None:
-    """Give the message with its recipients in these states due now; None when it has none."""
-    changes = {
-        index: _due_now(one, upstream, now)
-        for index, one in enumerate(message.progress)
-        if one.state in states and one.state is not State.DELIVERED
-    }
-    return message.with_progress(changes) if changes else None
-
-
-def dropped(message: Message, states: frozenset[State]) -> Message | None:
-    """Give the message when all of its undelivered recipients are in these states, so that it may go as a whole."""
-    undelivered = {one.state for one in message.progress} - {State.DELIVERED}
-    return message if undelivered <= states else None
-
-
-def _due_now(progress: Progress, upstream: str, now: float) -> Progress:
-    """A dead letter begins a new life. A named upstream is the one that is tried, until a retry without a name; a
-    recipient that some upstream may have taken already stays with that one, for two more attempts, unless another is
-    named: then somebody decided.
-    """
-    unknowns = 0 if upstream else min(progress.unknowns, 1)
-    pinned = upstream or (progress.pinned if unknowns else "")
-    due = replace(progress, due=now, unknowns=unknowns, pinned=pinned)
-    return replace(due, state=State.QUEUED, attempts=0, renewed=now) if progress.state is State.DEAD else due

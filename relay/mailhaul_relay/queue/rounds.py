@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
+from mailhaul_relay.policy.holding import ON_HOLD
 from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
 from mailhaul_relay.policy.route_match import Traits
@@ -77,6 +78,8 @@ class Round:
         self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
         self._tried: dict[int, frozenset[str]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
+        for index in [index for index in self._open if message.progress[index].is_on_hold]:
+            self._wait(index, ON_HOLD, now)
 
     def follow(self, running: Running) -> None:
         """Go on under another configuration: what was tried and refused before it is worth another attempt."""

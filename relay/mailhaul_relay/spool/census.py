@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mailhaul_relay.spool.codec import OPEN
+from mailhaul_relay.spool.codec import ON_HOLD, WAITING
 from mailhaul_relay.spool.interface import Counts
 
 _QUEUED, _DEFERRED, _HELD, _DEAD = 1, 2, 4, 8
@@ -26,7 +26,7 @@ class Census:
     """Messages by state, and the oldest open one (exact to a second)."""
 
     def __init__(self) -> None:
-        self._states = {0: 0, _QUEUED: 0, _DEFERRED: 0, _HELD: 0, _DEAD: 0}
+        self._states = {0: 0, _QUEUED: 0, _DEFERRED: 0, _HELD: 0, _DEAD: 0, ON_HOLD: 0}
         self._quarantined = 0
         self._seconds: dict[int, list[float]] = {}
         self._order: list[int] = []
@@ -49,9 +49,9 @@ class Census:
         self._publish()
 
     def _count(self, mask: int, accepted: float, messages: int) -> None:
-        state = mask & (OPEN | _DEAD)
+        state = mask & WAITING or mask & ON_HOLD or mask & _DEAD
         self._states[state & -state] += messages
-        if not mask & OPEN:
+        if not mask & WAITING:
             return
         second = int(accepted)
         entry = self._seconds.get(second)
@@ -74,8 +74,9 @@ class Census:
         self.counts = Counts(
             queued=states[_QUEUED],
             deferred=states[_DEFERRED],
-            held=states[_HELD],
+            held=states[_HELD] + states[ON_HOLD],
             dead=states[_DEAD],
             quarantined=self._quarantined,
+            on_hold=states[ON_HOLD],
             oldest=self._seconds[self._order[0]][1] if self._order else 0.0,
         )

@@ -15,7 +15,10 @@ VERSION = 1
 
 BITS = {State.QUEUED: 1, State.DEFERRED: 2, State.HELD: 4, State.DEAD: 8, State.DELIVERED: 16}
 """The bit of each state in a message's mask, the most hopeful lowest."""
-OPEN = BITS[State.QUEUED] | BITS[State.DEFERRED] | BITS[State.HELD]
+ON_HOLD = 32
+"""In place of that of HELD when a person holds it: no wake and no age of the queue is to see it."""
+WAITING = BITS[State.QUEUED] | BITS[State.DEFERRED] | BITS[State.HELD]
+OPEN = WAITING | ON_HOLD
 
 _ENVELOPE = (str, list, str, str, float, int, str, bool, bool)
 _ENVELOPE_OF_ACCOUNT = (*_ENVELOPE, str)
@@ -31,7 +34,7 @@ def mask(progress: tuple[Progress, ...]) -> int:
     """Give the states of all recipients as bits."""
     found = 0
     for one in progress:
-        found |= BITS[one.state]
+        found |= ON_HOLD if one.is_on_hold else BITS[one.state]
     return found
 
 

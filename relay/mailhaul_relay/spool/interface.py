@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 from mailhaul_relay.model.message import Body, Envelope, Message, Progress, State
 
+Pages = list[bytes]
+"""Parts of the chronicle, as they were kept."""
+
 
 class SpoolError(Exception):
     """Nothing was stored. `full` tells that storage is exhausted (452), else it is a local error (451)."""
@@ -41,7 +44,8 @@ class BodyWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Messages by the state of their most hopeful open recipient; `oldest` accepted time of an open one, 0 if none.
+    """Messages by the state of their most hopeful open recipient. `on_hold` of those `held` are held by a person and by
+    nothing else; `oldest` is the accepted time of one that waits and is not, 0 if none.
     A message that has open recipients is not counted as dead.
     """
 
@@ -51,6 +55,7 @@ class Counts:
     dead: int = 0
     quarantined: int = 0
     oldest: float = 0.0
+    on_hold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,9 @@ class Spool(Protocol):
         """Give messages in order of id, greater than `after`, that have a recipient in one of the states."""
 
     async def wake(self, now: float, states: Iterable[State]) -> int:
-        """Make every open recipient in these states due now; the number of messages. Used on reload and retry."""
+        """Make every open recipient in these states due now, but for those that a person holds; the number of messages.
+        Used on reload and when an upstream takes mail again.
+        """
 
     def counts(self) -> Counts:
         """Give the counts as of the last commit, without a query."""
@@ -106,6 +113,17 @@ class Spool(Protocol):
 
     async def remembered(self) -> dict[str, dict[str, Any]]:
         """Give all that was remembered."""
+
+    async def keep_page(self, shelf: str, number: int, ids: Iterable[str], page: bytes, octets: int) -> None:
+        """Keep a page of the chronicle, in place of one of that number, so that it is found by these ids. The pages of
+        the shelf with the lowest numbers go when all together have more than so many octets.
+        """
+
+    async def pages_about(self, id: str) -> Pages:  # noqa: A002
+        """Give the pages of every shelf that were kept with this id."""
+
+    async def last_page(self, shelf: str) -> int:
+        """Give the number of a shelf's last page, 0 when there is none."""
 
     async def check(self) -> None:
         """Commit something; raises SpoolError when the writer cannot. For `/healthz`."""

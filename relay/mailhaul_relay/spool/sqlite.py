@@ -15,9 +15,9 @@ from typing import Any, Self
 from mailhaul_relay.model.message import Message, State
 from mailhaul_relay.ports.clock import Clock, wall_clock
 from mailhaul_relay.spool.bodies import BodyStore
-from mailhaul_relay.spool.codec import BITS, encode_envelope, encode_progress, mask
+from mailhaul_relay.spool.codec import BITS, ON_HOLD, encode_envelope, encode_progress, mask
 from mailhaul_relay.spool.committer import Committer
-from mailhaul_relay.spool.interface import BodyWriter, Counts, SpoolError, Stored
+from mailhaul_relay.spool.interface import BodyWriter, Counts, Pages, SpoolError, Stored
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.reader import Reader
@@ -162,6 +162,25 @@ class SqliteSpool:
         """Give all that was remembered."""
         return await self._reader.remembered()
 
+    async def keep_page(self, shelf: str, number: int, ids: Iterable[str], page: bytes, octets: int) -> None:
+        """Keep a page of the chronicle; the oldest go beyond so many octets."""
+        names = f" {' '.join(ids)} "
+
+        def keep(store: Store) -> Effect:
+            store.keep_page(shelf, number, names, page)
+            store.drop_pages(shelf, octets)
+            return Effect()
+
+        await self._work(keep)
+
+    async def pages_about(self, id: str) -> Pages:  # noqa: A002
+        """Give the pages that were kept with this id."""
+        return await self._reader.pages_about(id)
+
+    async def last_page(self, shelf: str) -> int:
+        """Give the number of a shelf's last page."""
+        return await self._reader.last_page(shelf)
+
     async def check(self) -> None:
         """Commit a small change; raises SpoolError when the writer cannot."""
 
@@ -232,7 +251,7 @@ def _due(message: Message) -> float | None:
 def _bits(states: Iterable[State]) -> int:
     bits = 0
     for state in states:
-        bits |= BITS[state]
+        bits |= BITS[state] | (ON_HOLD if state is State.HELD else 0)
     return bits
 
 

@@ -42,6 +42,6 @@ class WakeChunk:
         return effect
 
     def _wake(self, one: Progress) -> Progress:
-        if one.is_open and one.state in self._states and one.due > self._now:
+        if one.is_open and one.state in self._states and one.due > self._now and not one.is_on_hold:
             return replace(one, due=self._now)
         return one

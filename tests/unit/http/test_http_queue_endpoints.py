@@ -5,16 +5,17 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.support.http_exchange import Answer, ask, bearer, serving
 from tests.support.memory_spool import MemorySpool
+from tests.support.queue_desk import journal_of
 from tests.support.queued_mail import ACCEPTED, dead, held, message_id, queued
+from tests.support.queueing import running, upstream
 
 from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.queue_routes import queue_routes
 from mailhaul_relay.http.queue_views import MAX_LISTED
 from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.ports.clock import VirtualClock
-from mailhaul_relay.queue.commands import Journal, QueueCommands
+from mailhaul_relay.queue.commands import QueueCommands
 from mailhaul_relay.spool.interface import SpoolError
-from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
 TOKEN = "canary-token"
@@ -25,6 +26,14 @@ PATHS = [
     ("POST", "/v1/queue/abc/drop"),
     ("POST", "/v1/queue/retry"),
     ("POST", "/v1/queue/drop"),
+    ("GET", "/v1/queue/abc/raw"),
+    *(
+        (
+            ("POST", f"/v1/queue/{where}{verb}")
+            for where in ("", "abc/")
+            for verb in ("hold", "release", "move", "bounce")
+        )
+    ),
 ]
 
 
@@ -55,9 +64,10 @@ class Desk:
 @pytest.fixture
 async def desk() -> AsyncIterator[Desk]:
     spool, claims, token = MemorySpool(), FakeClaims(), [TOKEN]
-    journal = Journal(Tally(), Log(lambda _: None))
-    commands = QueueCommands(spool, claims, lambda: ("primary", "backup"), journal, VirtualClock(ACCEPTED + 9))
-    async with serving(queue_routes(commands, Guard(lambda: token[0], Tally()))) as server:
+    configured, clock = running(upstreams=[upstream("primary"), upstream("backup", 10)]), VirtualClock(ACCEPTED + 9)
+    journal = journal_of(spool, Tally(), [], lambda: configured, clock)
+    commands = QueueCommands(spool, claims, lambda: configured, journal, clock)
+    async with serving(queue_routes(commands, clock, Guard(lambda: token[0], Tally()))) as server:
         yield Desk(server.port, spool, claims, token)
 
 

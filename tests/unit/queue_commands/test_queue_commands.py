@@ -3,17 +3,19 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from tests.support.memory_spool import MemorySpool
+from tests.support.queue_desk import journal_of
 from tests.support.queued_mail import ACCEPTED, dead, held, message_id, queued
+from tests.support.queueing import running, upstream
 
 from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.ports.clock import VirtualClock
-from mailhaul_relay.queue.commands import MAX_PAGE, Journal, QueueCommands
-from mailhaul_relay.queue.orders import Answer, Selection, Tallied
+from mailhaul_relay.queue.commands import MAX_PAGE, QueueCommands
+from mailhaul_relay.queue.orders import Answer, Order, Selection, Tallied, Verb
 from mailhaul_relay.spool.interface import SpoolError, Stored
-from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
 NOW = ACCEPTED + 10_000
@@ -60,16 +62,29 @@ class CheckedSpool(MemorySpool):
 class Desk:
     """Commands over a spool with some messages."""
 
-    def __init__(self, messages: Iterable[Message]) -> None:
+    def __init__(self, messages: Iterable[Message], **config: Any) -> None:  # noqa: ANN401 - fields of RelayConfig
         self.claims = FakeClaims()
         self.spool = CheckedSpool(self.claims)
         self.spool.messages = {one.id: one for one in messages}
         self.tally = Tally()
         self.lines: list[str] = []
-        journal = Journal(self.tally, Log(self.lines.append))
-        self.commands = QueueCommands(
-            self.spool, self.claims, lambda: ("primary", "backup"), journal, VirtualClock(NOW)
-        )
+        configured = running(upstreams=[upstream("primary"), upstream("backup", 10)], **config)
+        journal = journal_of(self.spool, self.tally, self.lines, lambda: configured, VirtualClock(NOW))
+        self.commands = QueueCommands(self.spool, self.claims, lambda: configured, journal, VirtualClock(NOW))
+
+    async def retry(self, message_id: str, through: str = "") -> Answer:
+        return await self.commands.one(message_id, Order(Verb.RETRY, through))
+
+    async def drop(self, message_id: str) -> Answer:
+        return await self.commands.one(message_id, Order(Verb.DROP))
+
+    async def retry_all(self, selection: Selection, through: str = "") -> Tallied | Answer:
+        return await self.commands.many(selection, Order(Verb.RETRY, through))
+
+    async def drop_all(self, selection: Selection, after: str = "") -> Tallied:
+        done = await self.commands.many(selection, Order(Verb.DROP), after)
+        assert isinstance(done, Tallied)
+        return done
 
     def progress(self, number: int) -> tuple[Progress, ...]:
         return self.spool.messages[message_id(number)].progress
@@ -127,14 +142,14 @@ async def test_a_filtered_list_neither_skips_nor_repeats() -> None:
 
 async def test_retry_makes_held_and_deferred_recipients_due_now() -> None:
     desk = Desk([queued(0, held(), held(state=State.DEFERRED))])
-    assert await desk.commands.retry(message_id(0)) is Answer.DONE
+    assert await desk.retry(message_id(0)) is Answer.DONE
     assert [(one.state, one.due) for one in desk.progress(0)] == [(State.HELD, NOW), (State.DEFERRED, NOW)]
     assert desk.claims.kicks == 1
 
 
 async def test_retry_gives_a_dead_letter_a_new_life() -> None:
     desk = Desk([queued(0, dead(attempts=9))])
-    assert await desk.commands.retry(message_id(0)) is Answer.DONE
+    assert await desk.retry(message_id(0)) is Answer.DONE
     (fate,) = desk.progress(0)
     assert (fate.state, fate.due, fate.attempts, fate.renewed) == (State.QUEUED, NOW, 0, NOW)
     assert fate.text, "the last words stay until there are new ones"
@@ -143,31 +158,31 @@ async def test_retry_gives_a_dead_letter_a_new_life() -> None:
 async def test_retry_never_sends_again_to_who_has_it() -> None:
     has_it = Progress(State.DELIVERED)
     desk = Desk([queued(0, has_it, held())])
-    await desk.commands.retry(message_id(0))
+    await desk.retry(message_id(0))
     assert desk.progress(0)[0] == has_it
 
 
 async def test_retry_through_an_upstream_pins_it_and_a_plain_retry_frees_it() -> None:
     desk = Desk([queued(0, held())])
-    await desk.commands.retry(message_id(0), "backup")
+    await desk.retry(message_id(0), "backup")
     assert desk.progress(0)[0].pinned == "backup"
-    await desk.commands.retry(message_id(0))
+    await desk.retry(message_id(0))
     assert desk.progress(0)[0].pinned == ""
 
 
 async def test_a_recipient_that_may_have_arrived_stays_with_its_upstream_unless_another_is_named() -> None:
     desk = Desk([queued(0, held(unknowns=3, pinned="primary"))])
-    await desk.commands.retry(message_id(0))
+    await desk.retry(message_id(0))
     assert (desk.progress(0)[0].pinned, desk.progress(0)[0].unknowns) == ("primary", 1)
-    await desk.commands.retry(message_id(0), "backup")
+    await desk.retry(message_id(0), "backup")
     assert (desk.progress(0)[0].pinned, desk.progress(0)[0].unknowns) == ("backup", 0)
 
 
 async def test_an_upstream_that_is_not_configured_is_refused_and_nothing_changes() -> None:
     desk = Desk([queued(0, held())])
     before = desk.progress(0)
-    assert await desk.commands.retry(message_id(0), "typo") is Answer.NO_SUCH_UPSTREAM
-    assert await desk.commands.retry_all(Selection(), "typo") is Answer.NO_SUCH_UPSTREAM
+    assert await desk.retry(message_id(0), "typo") is Answer.NO_SUCH_UPSTREAM
+    assert await desk.retry_all(Selection(), "typo") is Answer.NO_SUCH_UPSTREAM
     assert desk.progress(0) == before
 
 
@@ -176,7 +191,7 @@ async def test_a_message_that_is_being_delivered_is_left_alone(verb: str) -> Non
     desk = Desk([queued(0, held())])
     desk.claims.active.add(message_id(0))
     before = desk.progress(0)
-    assert await getattr(desk.commands, verb)(message_id(0)) is Answer.ACTIVE
+    assert await getattr(desk, verb)(message_id(0)) is Answer.ACTIVE
     assert desk.progress(0) == before
     assert not desk.lines
 
@@ -184,7 +199,7 @@ async def test_a_message_that_is_being_delivered_is_left_alone(verb: str) -> Non
 @pytest.mark.parametrize("verb", ["retry", "drop"])
 async def test_a_message_that_is_gone_is_told_so(verb: str) -> None:
     desk = Desk([])
-    assert await getattr(desk.commands, verb)(message_id(0)) is Answer.GONE
+    assert await getattr(desk, verb)(message_id(0)) is Answer.GONE
     assert not desk.claims.claimed
     assert not desk.lines
 
@@ -192,14 +207,14 @@ async def test_a_message_that_is_gone_is_told_so(verb: str) -> None:
 async def test_commands_keep_the_bytes_of_a_message() -> None:
     desk = Desk([queued(0, dead())])
     before = desk.spool.messages[message_id(0)]
-    await desk.commands.retry(message_id(0))
+    await desk.retry(message_id(0))
     after = desk.spool.messages[message_id(0)]
     assert (after.head, after.body, after.envelope) == (before.head, before.body, before.envelope)
 
 
 async def test_drop_removes_counts_and_tells() -> None:
     desk = Desk([queued(0, held()), queued(1)])
-    assert await desk.commands.drop(message_id(0)) is Answer.DONE
+    assert await desk.drop(message_id(0)) is Answer.DONE
     assert list(desk.spool.messages) == [message_id(1)]
     assert desk.tally.dropped == 1
     assert desk.events() == ["queue-dropped"]
@@ -208,7 +223,7 @@ async def test_drop_removes_counts_and_tells() -> None:
 
 async def test_retry_of_all_changes_only_recipients_in_the_states() -> None:
     desk = Desk([queued(0, dead(), held()), queued(1, held()), queued(2, dead())])
-    result = await desk.commands.retry_all(Selection(frozenset({State.DEAD})))
+    result = await desk.retry_all(Selection(frozenset({State.DEAD})))
     assert result == Tallied(2, 0, "")
     assert [one.state for one in desk.progress(0)] == [State.QUEUED, State.HELD]
     assert desk.progress(0)[1].due > NOW - 10_000 + 60
@@ -217,23 +232,23 @@ async def test_retry_of_all_changes_only_recipients_in_the_states() -> None:
 
 async def test_commands_on_many_go_page_by_page_to_the_end() -> None:
     desk = Desk(queued(number, dead()) for number in range(MAX_PAGE + 20))
-    first = await desk.commands.drop_all(Selection(frozenset({State.DEAD})))
+    first = await desk.drop_all(Selection(frozenset({State.DEAD})))
     assert (first.done, bool(first.following)) == (MAX_PAGE, True)
-    second = await desk.commands.drop_all(Selection(frozenset({State.DEAD})), first.following)
+    second = await desk.drop_all(Selection(frozenset({State.DEAD})), first.following)
     assert (second.done, second.following) == (20, "")
     assert not desk.spool.messages
 
 
 async def test_drop_of_dead_letters_leaves_mail_that_still_has_hope() -> None:
     desk = Desk([queued(0, dead(), held()), queued(1, dead())])
-    assert await desk.commands.drop_all(Selection(frozenset({State.DEAD}))) == Tallied(1, 1, "")
+    assert await desk.drop_all(Selection(frozenset({State.DEAD}))) == Tallied(1, 1, "")
     assert list(desk.spool.messages) == [message_id(0)]
 
 
 async def test_many_leave_out_what_is_being_delivered() -> None:
     desk = Desk([queued(0, held()), queued(1, held())])
     desk.claims.active.add(message_id(0))
-    assert await desk.commands.retry_all(Selection()) == Tallied(1, 1, "")
+    assert await desk.retry_all(Selection()) == Tallied(1, 1, "")
 
 
 @pytest.mark.parametrize("verb", ["retry", "retry_all"])
@@ -241,6 +256,6 @@ async def test_a_store_that_fails_releases_every_claim(verb: str) -> None:
     desk = Desk([queued(0, held()), queued(1, held())])
     desk.spool.fault = SpoolError("no space", full=True)
     with pytest.raises(SpoolError):
-        await getattr(desk.commands, verb)(message_id(0) if verb == "retry" else Selection())
+        await getattr(desk, verb)(message_id(0) if verb == "retry" else Selection())
     assert not desk.claims.claimed
     assert not desk.lines, "nothing is told as done that was not stored"

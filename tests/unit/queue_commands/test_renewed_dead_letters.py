@@ -7,7 +7,8 @@ from mailhaul_relay.model.message import Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.routing import Wait
-from mailhaul_relay.queue.orders import STORED, retried
+from mailhaul_relay.queue.orders import Order, Verb
+from mailhaul_relay.queue.verbs import changes, everybody
 from mailhaul_relay.spool.codec import decode_progress, encode_progress
 
 SETTINGS = Queue(expire_after=3600)
@@ -17,9 +18,10 @@ BUSY = Outcome(Verdict.RETRY, Stage.MAIL, Fault.TRANSIENT, Reply(451, "4.3.0", "
 
 
 def _renewed() -> Progress:
-    message = retried(queued(0, dead()), STORED, "", LATE)
-    assert message
-    return message.progress[0]
+    message = queued(0, dead())
+    changed = changes(Order(Verb.RETRY), message, everybody(message), SETTINGS, LATE)
+    assert changed
+    return changed[0]
 
 
 def test_it_waits_for_an_upstream_that_is_closed() -> None:

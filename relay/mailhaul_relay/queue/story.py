@@ -1,0 +1,187 @@
+"""What is told of one message: where it came from, every attempt, and what people did with it; and that as JSON text.
+
+`chronicle` keeps the text, `http` shows the values. A message's bytes are never part of it. Pure: text that this
+version cannot read is left out.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mailhaul_relay.model.compact_json import compact_encoder
+from mailhaul_relay.model.message import Message
+from mailhaul_relay.model.outcome import Outcome, Verdict
+from mailhaul_relay.model.transmission import Delivery
+from mailhaul_relay.queue.rounds import Batch
+
+SHOWN = 20
+"""Recipients of one transmission that are remembered: a list of thousands would not be a small memory."""
+MAX_HELO = 255
+_VERSION = "1"
+_ATTEMPT, _NOTE = 0, 1
+_ENDS = frozenset({Verdict.DELIVERED, Verdict.FAILED})
+_encode = compact_encoder(allow_nan=False)
+_FROM = b"Received: from "
+
+
+class Origins(NamedTuple):
+    """Where a message came from: envelope sender, client, account ("" for none), the name in its HELO, when it was
+    accepted, its size in octets, how many recipients it has, and who gave it (`model.message.Origin`).
+    """
+
+    sender: str
+    client: str
+    account: str
+    helo: str
+    accepted: float
+    size: int
+    recipients: int
+    origin: str
+
+
+class Fate(NamedTuple):
+    """One recipient's outcome in one transmission; `original` is what the client asked for."""
+
+    address: str
+    original: str
+    verdict: str
+    stage: str
+    fault: str
+    reply: str
+    remedy: str
+
+
+class Tried(NamedTuple):
+    """One transmission: when it came back, through which upstream, as which sender and From domain it left."""
+
+    time: float
+    upstream: str
+    endpoint: str
+    sender: str
+    from_domain: str
+    fates: tuple[Fate, ...]
+
+
+class Ordered(NamedTuple):
+    """What a person did, or the relay on its own after the end: the verb and a word about it."""
+
+    time: float
+    verb: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that is remembered of one message, the oldest first; `origins` None when nothing of it is."""
+
+    origins: Origins | None = None
+    tried: tuple[Tried, ...] = ()
+    ordered: tuple[Ordered, ...] = ()
+
+
+class Attempt(NamedTuple):
+    """A transmission as it happened, in values that are there anyway; it becomes text off the way of mail."""
+
+    id: str
+    time: float
+    upstream: str
+    endpoint: str
+    sender: str
+    from_domain: str
+    addresses: tuple[str, ...]
+    originals: tuple[str, ...]
+    outcomes: tuple[Outcome, ...]
+    origins: Origins
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether some recipient has it, or will never have it."""
+        return any([one.verdict in _ENDS for one in self.outcomes])  # noqa: C419 - a list is quicker
+
+
+class Note(NamedTuple):
+    """What was done with a message apart from transmissions."""
+
+    id: str
+    ordered: Ordered
+    origins: Origins
+
+
+def origins_of(message: Message) -> Origins:
+    """Give where a message came from."""
+    envelope, head = message.envelope, message.head
+    helo = head[len(_FROM) : head.find(b" ", len(_FROM))] if head.startswith(_FROM) else b""
+    return Origins(
+        envelope.sender,
+        envelope.client,
+        envelope.account,
+        helo[:MAX_HELO].decode("ascii", "replace").partition("\r")[0],
+        envelope.accepted,
+        envelope.size,
+        len(envelope.recipients),
+        envelope.origin,
+    )
+
+
+def attempt(message: Message, batch: Batch, delivery: Delivery, now: float) -> Attempt:
+    """Take a transmission down that came back at `now`."""
+    transmission, recipients = batch.transmission, message.envelope.recipients
+    return Attempt(
+        transmission.id,
+        now,
+        batch.upstream,
+        delivery.endpoint,
+        transmission.sender,
+        transmission.from_domain,
+        transmission.recipients[:SHOWN],
+        tuple([recipients[index].original for index in batch.indexes[:SHOWN]]),
+        delivery.outcomes[:SHOWN],
+        origins_of(message),
+    )
+
+
+def line(entry: Attempt | Note) -> str:
+    """Give the JSON text of an entry, without line ends."""
+    if isinstance(entry, Note):
+        return _encode([entry.id, _NOTE, entry.ordered, entry.origins])
+    fates = [
+        (to, original, one.verdict.value, one.stage.value, one.fault.value, one.text, one.remedy)
+        for to, original, one in zip(entry.addresses, entry.originals, entry.outcomes, strict=True)
+    ]
+    return _encode([entry.id, _ATTEMPT, (*entry[1:6], fates), entry.origins])
+
+
+def page(lines: Iterable[str]) -> bytes:
+    """Give a page of lines."""
+    return "\n".join((_VERSION, *lines)).encode("ascii")
+
+
+def told(message_id: str, pages: Iterable[bytes]) -> Story:
+    """Give what pages tell of one message; a line that stands twice counts once."""
+    lines = {text for one in pages for text in _lines_about(message_id, one)}
+    origins: Origins | None = None
+    tried: set[Tried] = set()
+    ordered: set[Ordered] = set()
+    for text in lines:
+        try:
+            _, kind, values, came = json.loads(text)
+            if kind == _NOTE:
+                ordered.add(Ordered(*values))
+            else:
+                tried.add(Tried._make([*values[:5], tuple(Fate(*one) for one in values[5])]))
+            origins = _fuller(origins, Origins(*came))
+        except (ValueError, TypeError, IndexError):
+            continue
+    return Story(origins, tuple(sorted(tried)), tuple(sorted(ordered)))
+
+
+def _fuller(known: Origins | None, other: Origins) -> Origins:
+    """An order may not have seen the head of its message, and so no HELO."""
+    return known if known is not None and known.helo else other
+
+
+def _lines_about(message_id: str, one: bytes) -> list[str]:
+    version, *lines = one.decode("ascii", "replace").split("\n")
+    start = f'["{message_id}",'
+    return [text for text in lines if text.startswith(start)] if version == _VERSION else []
