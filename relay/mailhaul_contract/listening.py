@@ -7,7 +7,7 @@ import ipaddress
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from mailhaul_contract.base import Frozen, Name, Port
 
@@ -21,10 +21,22 @@ Network = Annotated[str, Field(min_length=2, max_length=49), AfterValidator(norm
 
 
 class ListenerTlsMode(StrEnum):
-    """Whether a listener offers STARTTLS (RFC 3207); it needs a certificate of the user's for that."""
+    """How a listener speaks TLS: not at all, after STARTTLS (RFC 3207), or from the first byte (RFC 8314 section 3).
+
+    Both need a certificate of the user's.
+    """
 
     NONE = "None"
     START_TLS = "StartTLS"
+    IMPLICIT = "Implicit"
+
+
+class ListenerAuth(StrEnum):
+    """Whether clients log in with an SMTP account (RFC 4954): never, as they like, or before any mail."""
+
+    NONE = "None"
+    OPTIONAL = "Optional"
+    REQUIRED = "Required"
 
 
 class LineEndings(StrEnum):
@@ -35,12 +47,29 @@ class LineEndings(StrEnum):
 
 
 class Listener(Frozen):
-    """A port that clients connect to. The certificate of `StartTLS` is in the secrets, under the listener's name."""
+    """A port that clients connect to. Certificate (by the listener's name) and accounts are in the secrets.
+
+    `tls_required` takes no mail before STARTTLS. `auth` is offered under TLS only. `allowed_networks` replaces those of
+    `Clients` here (None does not). `proxies` are the networks of proxies that tell the client's address by the PROXY
+    protocol; when there are any, nobody else may connect and every connection begins with such a header.
+    """
 
     name: Name
     port: Port
     tls: ListenerTlsMode = ListenerTlsMode.NONE
     line_endings: LineEndings = LineEndings.STRICT
+    tls_required: bool = False
+    auth: ListenerAuth = ListenerAuth.NONE
+    allowed_networks: Annotated[tuple[Network, ...], Field(max_length=16)] | None = None
+    proxies: Annotated[tuple[Network, ...], Field(max_length=16)] = ()
+
+    @model_validator(mode="after")
+    def _can_keep_its_word(self) -> "Listener":
+        if self.auth is not ListenerAuth.NONE and self.tls is ListenerTlsMode.NONE:
+            raise ValueError("AUTH is offered under TLS only; set tls to StartTLS or Implicit, or auth to None")
+        if self.tls_required and self.tls is ListenerTlsMode.NONE:
+            raise ValueError("TLS is required, but not offered; set tls to StartTLS or Implicit")
+        return self
 
 
 class Clients(Frozen):

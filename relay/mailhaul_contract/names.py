@@ -19,6 +19,8 @@ TOKEN_HEADER = "X-Mailhaul-Token"  # noqa: S105 - a header's name
 SECRET_REVISION = "revision"  # noqa: S105 - the names of files, not secrets
 SECRET_API_TOKEN = "api.token"  # noqa: S105
 SECRET_SRS = "srs.secret"  # noqa: S105
+SECRET_ACCOUNTS = "smtp.accounts"  # noqa: S105
+"""Key of the SMTP accounts of clients, in the form of `mailhaul_contract.accounts`."""
 
 
 def secret_username(provider: str) -> str:

@@ -94,6 +94,7 @@ class Listeners:
         for task in self._ending:
             task.cancel()
         await asyncio.gather(*self._ending, return_exceptions=True)
+        self._services.logins.close()
 
     async def _open(self, spec: ListenerSpec) -> str:
         try:

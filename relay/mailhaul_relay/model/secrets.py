@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mailhaul_contract.accounts import Password
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -22,13 +24,14 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """`credentials` by provider name, `previous` those before their last change, `certificates` by listener name; `srs`
-    first signs, all verify.
+    """`credentials` by provider name, `previous` those before their last change, `certificates` by listener name,
+    `accounts` by what clients log in as; `srs` first signs, all verify.
     """
 
     revision: str = ""
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     previous: Mapping[str, Credential] = field(default_factory=dict)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
+    accounts: Mapping[str, Password] = field(default_factory=dict, repr=False)
     srs: tuple[bytes, ...] = field(default=(), repr=False)
     api_token: str = field(default="", repr=False)

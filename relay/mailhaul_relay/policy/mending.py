@@ -38,6 +38,7 @@ class Incoming:
     helo: str
     protocol: str
     now: float
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def _envelope(incoming: Incoming, head: bytes, origin: Origin, from_domain: str)
         client=incoming.client,
         eight_bit=incoming.eight_bit,
         utf8=_needs_utf8(incoming, sender, recipients, head),
+        account=incoming.account,
     )
 
 

@@ -98,10 +98,10 @@ def compile_running(config: RelayConfig, secrets: Secrets, digest: str) -> Runni
 
 def _missing_secrets(config: RelayConfig, secrets: Secrets) -> list[str]:
     reasons = [
-        f"listeners: `{one.name}` offers STARTTLS, but the secrets have no {secret_certificate(one.name)};"
+        f"listeners: `{one.name}` offers TLS, but the secrets have no {secret_certificate(one.name)};"
         " set tls.secretRef of the listener"
         for one in config.listeners
-        if one.tls is ListenerTlsMode.START_TLS and one.name not in secrets.certificates
+        if one.tls is not ListenerTlsMode.NONE and one.name not in secrets.certificates
     ]
     if config.aliases.srs and not any(secrets.srs):
         reasons.append(f"aliases.srs: the secrets have no {SECRET_SRS}; set spec.aliases.srs.secretRef")

@@ -58,16 +58,19 @@ class ClientNetworks:
         return address is not None and self.contains(address)
 
 
-def judge_source(running: "Running", address: str, nodes: frozenset[str]) -> Source:
-    """Judge a peer's address; `nodes` are the addresses of the cluster's nodes."""
+def judge_source(
+    running: "Running", address: str, nodes: frozenset[str], networks: ClientNetworks | None = None
+) -> Source:
+    """Judge a peer's address; `nodes` are the addresses of the cluster's nodes, `networks` replace those of all."""
     peer = _address(address)
     if peer is None:
         return Source("", trusted=False)
-    if peer in running.networks.hosts:
+    trusted = running.networks if networks is None else networks
+    if peer in trusted.hosts:
         return Source(str(peer), trusted=True)
     if peer == MESH or peer in _nodes(nodes):
         return Source(str(peer), trusted=False, identity_lost=True)
-    return Source(str(peer), trusted=running.networks.contains(peer))
+    return Source(str(peer), trusted=trusted.contains(peer))
 
 
 def _address(text: str) -> IpAddress | None:

@@ -12,7 +12,12 @@ from mailhaul_relay.policy.dates import header_date
 
 # One class, so nothing can backtrack.
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,253}", re.ASCII)
-_PROTOCOLS = frozenset({"SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA", "UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA"})
+_PROTOCOLS = frozenset(
+    {
+        *("SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"),
+        *("UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"),
+    }
+)
 
 
 def received(hostname: str, helo: str, client: str, protocol: str, id: str, now: float) -> bytes:  # noqa: A002

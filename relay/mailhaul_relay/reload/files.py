@@ -7,13 +7,14 @@ content of a secret is never in it.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from mailhaul_contract import names
+from mailhaul_contract.accounts import Password, parse_accounts
 from mailhaul_contract.config import CONTRACT_VERSION, RelayConfig
 from mailhaul_contract.digest import digest
 from mailhaul_contract.refusals import refusals
@@ -68,6 +69,7 @@ def read_secrets(directory: Path) -> Secrets:
         credentials=_credentials(text, "", names.secret_username, names.secret_password),
         previous=_credentials(text, ".previous", names.secret_previous_username, names.secret_previous_password),
         certificates=_certificates(files),
+        accounts=_accounts(files.get(names.SECRET_ACCOUNTS, b"")),
         srs=tuple(line.encode() for line in text.get(names.SECRET_SRS, "").splitlines() if line),
         api_token=text.get(names.SECRET_API_TOKEN, ""),
     )
@@ -140,3 +142,12 @@ def _certificates(files: dict[str, bytes]) -> dict[str, Certificate]:
         one: Certificate(files[names.secret_certificate(one)], files.get(names.secret_private_key(one), b""))
         for one in listeners
     }
+
+
+def _accounts(content: bytes) -> Mapping[str, Password]:
+    """SMTP accounts; the operator gives only lines that can be used, so another one is a mistake made by hand."""
+    accounts = parse_accounts(content)
+    if accounts.faults:
+        told = (f"{names.SECRET_ACCOUNTS}, line {one.line}: {one.reason}; {one.remedy}" for one in accounts.faults[:20])
+        raise UnreadableError(tuple(told))
+    return accounts.passwords

@@ -61,7 +61,8 @@ class Acceptance:
         if isinstance(admitted, Reply):
             return admitted
         self._envelope, self._breaks_signature = admitted.envelope, admitted.breaks_signature
-        return self._session.reception.services.intake.accept(Message(admitted.envelope, admitted.head, body))
+        intake, message = self._session.reception.services.intake, Message(admitted.envelope, admitted.head, body)
+        return intake.deferral(message) or intake.accept(message)
 
     def _admit(self, head: bytes, body_size: int) -> Admitted | Reply:
         session, transaction = self._session, self._transaction
@@ -75,8 +76,9 @@ class Acceptance:
             declared_utf8=transaction.mail.utf8,
             client=transaction.source.address,
             helo=session.helo,
-            protocol=("UTF8SMTP" + ("S" if session.secured else "")) if transaction.mail.utf8 else session.protocol,
+            protocol=session.protocol(utf8=transaction.mail.utf8),
             now=session.reception.services.clock(),
+            account=transaction.source.account,
         )
         return admit_message(transaction.running, transaction.source, incoming)
 
@@ -108,6 +110,7 @@ class Acceptance:
             "accepted",
             id=envelope.id,
             client=session.client,
+            account=envelope.account or None,
             helo=session.helo,
             sender=envelope.sender,
             recipients=[one.final for one in envelope.recipients],

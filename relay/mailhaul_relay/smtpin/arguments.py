@@ -7,6 +7,8 @@ is what honest clients do: blanks after the colon, and source routes, which are 
 from dataclasses import dataclass
 from functools import lru_cache
 
+import re2
+
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.domains import DomainError, normal_host
 from mailhaul_relay.model.outcome import Reply
@@ -33,17 +35,19 @@ POSTMASTER = Address("postmaster", "")
 """`RCPT TO:<postmaster>` without a domain (RFC 5321 section 4.5.1)."""
 
 
-def parse_mail(argument: str, *, extended: bool) -> MailArguments | Reply:
-    """Parse what follows `MAIL `; `extended` tells that EHLO was said, without which there are no parameters."""
-    return _known_mail(argument, extended) if len(argument) <= SHORT else _mail(argument, extended)
+def parse_mail(argument: str, *, extended: bool, auth: bool = False) -> MailArguments | Reply:
+    """Parse what follows `MAIL `; `extended` tells that EHLO was said, without which there are no parameters, `auth`
+    that AUTH is offered.
+    """
+    return _known_mail(argument, extended, auth) if len(argument) <= SHORT else _mail(argument, extended, auth)
 
 
-def _mail(argument: str, extended: bool) -> MailArguments | Reply:
+def _mail(argument: str, extended: bool, auth: bool) -> MailArguments | Reply:
     path = _path(argument, "FROM:", _MAIL_SYNTAX)
     if isinstance(path, Reply):
         return path
     mailbox, words = path
-    parameters = _parameters(words, extended=extended)
+    parameters = _parameters(words, _EXTENDED_AUTH if auth else _EXTENDED if extended else _NONE)
     if isinstance(parameters, Reply):
         return parameters
     if not mailbox:
@@ -142,15 +146,22 @@ def _partition_literals(path: str) -> tuple[str, str, str]:
     return path, "", ""
 
 
-def _parameters(words: list[str], *, extended: bool) -> tuple[int, bool, bool] | Reply:
-    """Give declared size, BODY=8BITMIME and SMTPUTF8."""
+_NONE: frozenset[str] = frozenset()
+_EXTENDED = frozenset({"SIZE", "BODY", "SMTPUTF8"})
+_EXTENDED_AUTH = _EXTENDED | {"AUTH"}
+_XTEXT = re2.compile(r"=(<>|([!-*,-<>-~]|\+[0-9A-F]{2})+)")
+"""RFC 4954 section 5, RFC 3461 section 4."""
+
+
+def _parameters(words: list[str], known: frozenset[str]) -> tuple[int, bool, bool] | Reply:
+    """Give declared size, BODY=8BITMIME and SMTPUTF8. What AUTH says is not believed, as RFC 4954 section 5 allows."""
     if not words:
         return 0, False, False
     found: dict[str, str] = {}
     for word in words:
         name, _, _ = word.partition("=")
         name = name.upper()
-        if name not in {"SIZE", "BODY", "SMTPUTF8"} or not extended:
+        if name not in known:
             return Reply(555, "5.5.4", "MAIL parameter not offered")
         if name in found:
             return Reply(501, "5.5.4", f"{name} is given twice")
@@ -161,6 +172,8 @@ def _parameters(words: list[str], *, extended: bool) -> tuple[int, bool, bool] |
     body = found.get("BODY", "=7BIT").upper()
     if body not in {"=7BIT", "=8BITMIME"}:
         return Reply(501, "5.5.4", "BODY is 7BIT or 8BITMIME")
+    if "AUTH" in found and not _XTEXT.fullmatch(found["AUTH"]):
+        return Reply(501, "5.5.4", "AUTH takes <> or an address in xtext")
     if found.get("SMTPUTF8"):
         return Reply(501, "5.5.4", "SMTPUTF8 takes no value")
     return int(size), body == "=8BITMIME", "SMTPUTF8" in found

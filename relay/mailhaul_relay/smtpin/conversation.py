@@ -38,6 +38,8 @@ class Hold:
     CLOSING: Final = 8
     TURN: Final = 16
     """Many commands came at once: other sessions have their turn first."""
+    LOGIN: Final = 32
+    """A password is checked, or its refusal is held back."""
 
 
 class Conversation(SMTP):
@@ -61,6 +63,8 @@ class Conversation(SMTP):
         self._original_transport: Any = None
         self._tls_protocol = None
         self._input = CommandLines()
+        self._commands = self.commands
+        self._asked: Callable[[bytes], None] | None = None
         self._receiver: Receiver | None = None
         self._receiving_since = 0.0
         self._out: list[bytes] = []
@@ -80,6 +84,7 @@ class Conversation(SMTP):
         self.transport = transport
         if self._original_transport is not None:
             self._input = CommandLines()
+            self._asked = None
             self._secured()
             return
         if self._hold & Hold.CLOSING:
@@ -105,7 +110,8 @@ class Conversation(SMTP):
         """Answer what is still owed to a client that sends no more, then close."""
         self._eof = True
         self._flush()
-        return bool(self._hold & (Hold.STORING | Hold.WRITING | Hold.TURN)) and self._original_transport is None
+        waits = Hold.STORING | Hold.WRITING | Hold.TURN | Hold.LOGIN
+        return bool(self._hold & waits) and self._original_transport is None
 
     def pause_writing(self) -> None:
         """Take no command until the client reads."""
@@ -200,13 +206,16 @@ class Conversation(SMTP):
             self.transport.max_size = limits.READ_DATA
 
     def _take_line(self, line: bytes) -> None:
+        if self._asked is not None:
+            self._take_answer(line)
+            return
         refusal = malformed(line)
         if refusal is not None:
             self._err(refusal)
             return
         verb, _, argument = line[:-2].decode().partition(" ")
         verb = verb.upper()
-        command = self.commands.get(verb)
+        command = self._commands.get(verb)
         if command is not None:
             try:
                 _run(command(self, argument.strip(" ")))
@@ -216,6 +225,15 @@ class Conversation(SMTP):
             self.close(replies.NOT_HTTP)
         else:
             self._err(replies.UNKNOWN_COMMAND)
+
+    def _take_answer(self, line: bytes) -> None:
+        """Give a line that is no command to who asked for it."""
+        asked, self._asked = self._asked, None
+        assert asked is not None
+        try:
+            asked(line)
+        except Exception as error:  # noqa: BLE001 - as for commands
+            self.fail(error, "")
 
     def fail(self, error: BaseException, message: str) -> None:
         """Answer 451 for an unexpected error; the log has its kind and place, and the message's id if there is one."""

@@ -1,7 +1,7 @@
-"""Everything that a client may say outside of a mail transaction: greetings, STARTTLS, RSET, NOOP, HELP, VRFY, QUIT.
+"""What a client may say before and beside mail: greetings, STARTTLS, RSET, NOOP, HELP, VRFY, QUIT.
 
-It stands between `conversation` (bytes, replies, times) and `session` (mail). It knows who the client says it is
-(`helo`) and what the configuration makes of its address. Commands run to their end at once; refusals are values.
+It stands between `conversation` (bytes, replies, times) and `entrance` (who may send). It knows who the client says it
+is (`helo`) and what the configuration makes of its address. Commands run to their end at once; refusals are values.
 """
 
 import ssl
@@ -99,10 +99,6 @@ class Courtesies(Conversation):
             self.close()
 
     async def smtp_EXPN(self, argument: str) -> None:  # noqa: ARG002
-        """Is not offered."""
-        self._err(replies.NOT_OFFERED)
-
-    async def smtp_AUTH(self, argument: str) -> None:  # noqa: ARG002
         """Is not offered."""
         self._err(replies.NOT_OFFERED)
 

@@ -49,6 +49,17 @@ class ConnectionGate:
         self._by_client[client] = mine + 1
         return ""
 
+    def enter_unknown(self, limits: Limits) -> str:
+        """Count a connection in whose client is not known yet. It leaves by `leave_unknown`, and may `enter` then."""
+        if self._total >= limits.connections:
+            return "connections"
+        self._total += 1
+        return ""
+
+    def leave_unknown(self) -> None:
+        """Count a connection out whose client was not known, or is now."""
+        self._total -= 1
+
     def leave(self, client: str) -> None:
         """Count a connection out that was let in."""
         self._total -= 1

@@ -22,6 +22,8 @@ ERRORS = 20
 REFUSALS = 1000
 """Senders, recipients and messages refused by policy before the session ends with 421, forgiven likewise."""
 
+LOGINS = 3
+"""Logins of a session that fail before it ends with 421 (RFC 4954 section 8 asks for a limit)."""
 IDLE_TALK = 1000
 """Commands that begin nothing (EHLO, RSET, NOOP, VRFY, HELP) before the session ends with 421, forgiven likewise."""
 COMMANDS_A_TURN = 100

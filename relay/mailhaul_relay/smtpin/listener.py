@@ -1,8 +1,9 @@
 """A listener: its sockets, its sessions, its end.
 
-`app` opens one for each listener of the configuration, gives it new certificates, and stops it. Connections over the
-limits are answered 421 on the bare socket, before anything is made for them. When the process has no descriptors left
-it pauses accepting and goes on by itself. `open` raises OSError when it cannot bind.
+`app` opens one for each listener of the configuration, gives it new certificates, and stops it. Where proxies hand over
+connections, each is an `Arrival` until its client is known. Connections over the limits are answered 421 on the bare
+socket, before anything is made for them. When the process has no descriptors left it pauses accepting and goes on by
+itself. `open` raises OSError when it cannot bind.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from mailhaul_contract.listening import Listener as ListenerSpec
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Certificate
 from mailhaul_relay.smtpin import limits, replies
+from mailhaul_relay.smtpin.arrival import Arrival, UnnamedSession
 from mailhaul_relay.smtpin.failure import where
 from mailhaul_relay.smtpin.own_session import ADDRESS as OWN_ADDRESS
 from mailhaul_relay.smtpin.own_session import OwnSession
@@ -35,6 +37,7 @@ class Listener:
         self._loop = reception.loop
         self._sockets = sockets
         self._sweeper: asyncio.TimerHandle | None = None
+        self._arrivals: set[Arrival] = set()
         self.port: int = sockets[0].getsockname()[1]
 
     @classmethod
@@ -59,7 +62,7 @@ class Listener:
         return self._reception.spec
 
     def replace_certificate(self, certificate: Certificate | None) -> None:
-        """Use another certificate from the next handshake on; None stops offering STARTTLS.
+        """Use another certificate from the next handshake on; None stops offering TLS.
 
         Raises CertificateError, and goes on with the one before.
         """
@@ -84,6 +87,8 @@ class Listener:
     async def stop(self, grace: float) -> None:
         """Accept no more, end idle sessions with 421, let others finish their message for `grace` seconds."""
         self.close()
+        for arrival in tuple(self._arrivals):
+            arrival.end("the relay is stopping")
         self._end_idle(replies.STOPPING)
         try:
             async with asyncio.timeout(grace):
@@ -121,7 +126,33 @@ class Listener:
             except OSError as error:
                 self._pause(error)
                 return
-            self._admit(connection, normal_client(peer[0]))
+            if self._reception.proxies is None:
+                self._admit(connection, normal_client(peer[0]))
+            else:
+                self._receive_proxied(connection, normal_client(peer[0]))
+
+    def _receive_proxied(self, connection: socket.socket, proxy: str) -> None:
+        """Take a connection of a proxy's, and learn whose it is first."""
+        gate, proxies = self._services.gate, self._reception.proxies
+        if proxies is None or not proxies.has(proxy):
+            self._refuse(connection, "not-a-proxy", replies.NOT_A_PROXY)
+        elif reason := gate.enter_unknown(self._services.intake.running().config.limits):
+            self._refuse(connection, reason, _GATE_REPLIES[reason])
+        else:
+            arrival = Arrival(connection, proxy, self._arrived)
+            self._arrivals.add(arrival)
+            arrival.begin()
+            self._watch_times()
+
+    def _arrived(self, arrival: Arrival) -> None:
+        self._arrivals.discard(arrival)
+        self._services.gate.leave_unknown()
+        if arrival.fault:
+            self._refuse(arrival.connection, "proxy-header", replies.NO_PROXY_HEADER)
+        elif arrival.client:
+            self._admit(arrival.connection, normal_client(arrival.client))
+        else:
+            self._admit(arrival.connection, arrival.proxy, UnnamedSession)
 
     def _pause(self, error: OSError) -> None:
         """No descriptor, no memory: the backlog waits, and the sessions that end make room."""
@@ -158,6 +189,10 @@ class Listener:
         # What `connect_accepted_socket` does, without its task and future for each connection (docs/smtp.md, Speed).
         self._loop._make_socket_transport(connection, session, extra={"peername": client})  # type: ignore[attr-defined]  # noqa: SLF001
         if self._sweeper is None:
+            self._watch_times()
+
+    def _watch_times(self) -> None:
+        if self._sweeper is None:
             self._sweeper = self._loop.call_later(limits.SWEEP, self._sweep)
 
     def _refuse(self, connection: socket.socket, reason: str, reply: Reply) -> None:
@@ -169,8 +204,11 @@ class Listener:
         now = self._loop.time()
         for session in tuple(self._reception.sessions):
             session.check_time(now)
-        busy = bool(self._reception.sessions)
-        self._sweeper = self._loop.call_later(limits.SWEEP, self._sweep) if busy else None
+        for arrival in tuple(self._arrivals):
+            arrival.check_time(now)
+        self._sweeper = None
+        if self._reception.sessions or self._arrivals:
+            self._watch_times()
 
 
 def normal_client(address: str) -> str:

@@ -5,20 +5,22 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mailhaul_contract.listening import Listener as ListenerSpec
-from mailhaul_contract.listening import ListenerTlsMode
+from mailhaul_contract.listening import ListenerAuth, ListenerTlsMode
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.admission import size_limit
 from mailhaul_relay.policy.running import Running
-from mailhaul_relay.policy.source import Source, judge_source
+from mailhaul_relay.policy.source import ClientNetworks, Source, judge_source
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.ports.outbox import Outbox
 from mailhaul_relay.queue.intake import Intake
+from mailhaul_relay.smtpin.authentication import MECHANISMS
 from mailhaul_relay.smtpin.gate import ConnectionGate
 from mailhaul_relay.smtpin.limits import SOURCES
+from mailhaul_relay.smtpin.logins import Logins
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a listener works with. `nodes` are the addresses of the cluster's nodes (see `policy.source`)."""
+    """What a listener works with, shared by all. `nodes` are the addresses of the cluster's nodes (`policy.source`)."""
 
     intake: Intake
     gate: ConnectionGate
@@ -36,6 +38,7 @@ class Services:
     log: Log
     clock: Clock
     nodes: frozenset[str] = frozenset()
+    logins: Logins = field(default_factory=Logins)
 
 
 class Reception:
@@ -50,6 +53,12 @@ class Reception:
         self._emptied = asyncio.Event()
         self.parting: Reply | None = None
         """What sessions hear in place of a next message: that the relay stops or drains."""
+        own = spec.allowed_networks
+        self._networks = None if own is None else ClientNetworks.build(own)
+        self.proxies = ClientNetworks.build(spec.proxies) if spec.proxies else None
+        """Who may hand over connections by the PROXY protocol; None where it is not spoken."""
+        self.offers_auth = spec.auth is not ListenerAuth.NONE
+        self.needs_auth = spec.auth is ListenerAuth.REQUIRED
         self._tls: ssl.SSLContext | None = None
         self._prepared_for: Running | None = None
         self._prepared: dict[bool, bytes] = {}
@@ -78,12 +87,12 @@ class Reception:
 
     @property
     def tls(self) -> ssl.SSLContext | None:
-        """The context for STARTTLS; None while it is not to be offered."""
+        """The listener's context; None where it does not speak TLS."""
         return self._tls
 
     @tls.setter
     def tls(self, context: ssl.SSLContext | None) -> None:
-        self._tls = context if self.spec.tls is ListenerTlsMode.START_TLS else None
+        self._tls = None if self.spec.tls is ListenerTlsMode.NONE else context
         self._prepared.clear()
 
     def judge(self, running: Running, client: str) -> Source:
@@ -93,7 +102,7 @@ class Reception:
             self._judged.clear()
         source = self._judged.get(client)
         if source is None:
-            source = self._judged[client] = judge_source(running, client, self.services.nodes)
+            source = self._judged[client] = judge_source(running, client, self.services.nodes, self._networks)
         return source
 
     def greeting(self, running: Running) -> bytes:
@@ -112,7 +121,9 @@ class Reception:
 
     def _ehlo(self, running: Running, *, secured: bool) -> bytes:
         words = ["PIPELINING", f"SIZE {size_limit(running)}", "8BITMIME", "SMTPUTF8"]
-        if self._tls is not None and not secured:
+        if secured and self.offers_auth:
+            words.append("AUTH " + " ".join(MECHANISMS))
+        if self.spec.tls is ListenerTlsMode.START_TLS and self._tls is not None and not secured:
             words.append("STARTTLS")
         lines = [running.config.hostname, *words]
         return "".join(f"250-{line}\r\n" for line in lines).encode() + b"250 ENHANCEDSTATUSCODES\r\n"

@@ -1,4 +1,4 @@
-"""The SMTP session: MAIL, RCPT and DATA (RFC 5321 section 4.1.1), on top of `courtesies` and `conversation`.
+"""The SMTP session: MAIL, RCPT and DATA (RFC 5321 section 4.1.1), on top of `entrance` and what is below it.
 
 It asks `policy` about sources, senders, recipients and messages, and `acceptance` takes a message at its end. Methods
 are named as aiosmtpd names them and run to their end at once. Refusals are values; docs/smtp.md lists the replies.
@@ -13,14 +13,16 @@ from mailhaul_relay.smtpin import limits, replies
 from mailhaul_relay.smtpin.acceptance import Acceptance
 from mailhaul_relay.smtpin.arguments import POSTMASTER, MailArguments, parse_mail, parse_rcpt
 from mailhaul_relay.smtpin.conversation import Hold
-from mailhaul_relay.smtpin.courtesies import Courtesies
+from mailhaul_relay.smtpin.entrance import Entrance
 from mailhaul_relay.smtpin.line_ends import line_ends
 from mailhaul_relay.smtpin.receiver import Receiver
 from mailhaul_relay.smtpin.reception import Reception
 from mailhaul_relay.smtpin.transaction import Transaction
 
+_UNDER_WAY = Hold.STORING | Hold.TLS | Hold.LOGIN
 
-class Session(Courtesies):
+
+class Session(Entrance):
     """A client's session, with its mail transactions."""
 
     def __init__(self, reception: Reception, client: str) -> None:
@@ -30,7 +32,7 @@ class Session(Courtesies):
     @property
     def is_idle(self) -> bool:
         """Whether nothing of a message is under way."""
-        return self._transaction is None and self._receiver is None and not self._hold & (Hold.STORING | Hold.TLS)
+        return self._transaction is None and self._receiver is None and not self._hold & _UNDER_WAY
 
     def _forget(self) -> None:
         self._transaction = None
@@ -42,7 +44,8 @@ class Session(Courtesies):
 
     async def smtp_MAIL(self, argument: str) -> None:
         """Begin a transaction."""
-        mail = self._mail_out_of_order() or parse_mail(argument, extended=self._extended)
+        offers_auth = self._extended and self.reception.offers_auth
+        mail = self._mail_out_of_order() or parse_mail(argument, extended=self._extended, auth=offers_auth)
         if isinstance(mail, Reply):
             self._err(mail)
         elif (parting := self.reception.parting) is not None:
@@ -57,6 +60,9 @@ class Session(Courtesies):
 
     def _begin_transaction(self, mail: MailArguments) -> None:
         running = self._current()
+        if self._commands is not self.commands:  # by a configuration that has just come
+            self.refuse_entrance()
+            return
         refusal = self._crowded(running) or admit_sender(running, self._source, mail.sender, mail.size)
         if refusal is None:
             self._transaction = Transaction(running, self._source, mail)
@@ -133,10 +139,10 @@ class Session(Courtesies):
 
     # What acceptance calls
 
-    @property
-    def protocol(self) -> str:
-        """The word for Received (RFC 3848, RFC 6531)."""
-        return ("ESMTP" if self._extended else "SMTP") + ("S" if self._tls_protocol is not None else "")
+    def protocol(self, *, utf8: bool) -> str:
+        """Give the word for Received (RFC 3848, RFC 6531); `utf8` tells of the SMTPUTF8 parameter."""
+        word = "UTF8SMTP" if utf8 else "ESMTP" if self._extended else "SMTP"
+        return word + ("S" if self._tls_protocol is not None else "") + ("A" if self._account else "")
 
     @property
     def secured(self) -> bool:

@@ -98,7 +98,9 @@ class Tally:
     sessions_opened: int = 0
     sessions_open: int = 0
     sessions_refused: Counter[str] = field(default_factory=Counter)
-    """By reason: connections, client-connections, stopping."""
+    """By reason: connections, client-connections, draining, not-a-proxy, proxy-header."""
+    logins: Counter[str] = field(default_factory=Counter)
+    """Attempts of clients to log in, by result: accepted, refused, banned, busy."""
     refused: Counter[str] = field(default_factory=Counter)
     """Commands and messages refused, by reply code and enhanced code such as `550 5.7.1`."""
     handler_errors: int = 0

@@ -1,0 +1,104 @@
+"""Who may try a password now: failed logins counted by address and by account, in bounded memory.
+
+`logins` asks before each check and tells how it went. Rules:
+- An address with too many failures is banned for a while, with whatever name it tries.
+- An account with too many failures from addresses that are not its usual ones is banned for such addresses; where it
+  has logged in before, or from a trusted network, it goes on. So a stranger locks nobody out.
+- From a usual address an account is judged by its own failures there: not by those of others behind the same address.
+IPv6 clients count by /64, for that is what one customer has. Times are those of the caller's clock, in seconds. All is
+forgotten with the process. Nothing here fails.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+FAILURES = 10
+"""Failed logins of one address, or of one account at a usual address, within `WINDOW` before the ban."""
+ACCOUNT_FAILURES = 20
+"""Failed logins of one account from unusual addresses, all together, within `WINDOW` before the ban."""
+WINDOW = 600.0
+BAN = 600.0
+REMEMBERED = 4096
+"""Addresses, and usual addresses of accounts, that are remembered; the oldest is forgotten."""
+
+_Key = tuple[str, str]
+"""Address and account; either may be "" for all."""
+
+
+@dataclass(slots=True)
+class _Count:
+    since: float
+    failures: int = 0
+    banned_until: float = 0.0
+
+
+class LoginGuard:
+    """Counts failures and remembers usual addresses. An `account` is "" for a name that no account has."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[_Key, _Count] = OrderedDict()
+        # Apart, so that many addresses do not push them out; there are no more of them than accounts.
+        self._of_accounts: OrderedDict[_Key, _Count] = OrderedDict()
+        self._usual: OrderedDict[_Key, None] = OrderedDict()
+
+    def permits(self, address: str, account: str, now: float, *, trusted: bool) -> bool:
+        """Whether a password may be tried; `trusted` tells of an address in a trusted network."""
+        return not any(self._is_banned(key, now) for key, _ in self._keys(address, account, trusted))
+
+    def failed(self, address: str, account: str, now: float, *, trusted: bool) -> bool:
+        """Count a wrong password; True when that began a ban."""
+        began = [self._count(key, limit, now) for key, limit in self._keys(address, account, trusted)]
+        return any(began)
+
+    def succeeded(self, address: str, account: str) -> None:
+        """Remember the address as a usual one of the account."""
+        key = (_place(address), account)
+        self._usual[key] = None
+        self._usual.move_to_end(key)
+        if len(self._usual) > REMEMBERED:
+            self._usual.popitem(last=False)
+
+    def forget(self) -> None:
+        """Forget every failure: somebody has changed the accounts."""
+        self._counts.clear()
+        self._of_accounts.clear()
+
+    def _keys(self, address: str, account: str, trusted: bool) -> list[tuple[_Key, int]]:
+        """What an attempt is judged by, and the failures that it may have there."""
+        place = _place(address)
+        if account and (trusted or (place, account) in self._usual):
+            return [((place, account), FAILURES)]
+        keys = [((place, ""), FAILURES)]
+        if account:
+            keys.append((("", account), ACCOUNT_FAILURES))
+        return keys
+
+    def _table(self, key: _Key) -> OrderedDict[_Key, _Count]:
+        return self._counts if key[0] else self._of_accounts
+
+    def _is_banned(self, key: _Key, now: float) -> bool:
+        count = self._table(key).get(key)
+        return count is not None and now < count.banned_until
+
+    def _count(self, key: _Key, limit: int, now: float) -> bool:
+        table = self._table(key)
+        count = table.get(key)
+        if count is None or now - count.since > WINDOW:
+            count = table[key] = _Count(now)
+        table.move_to_end(key)
+        if len(table) > REMEMBERED:
+            table.popitem(last=False)
+        count.failures += 1
+        if count.failures < limit:
+            return False
+        count.failures, count.since, count.banned_until = 0, now, now + BAN
+        return True
+
+
+def _place(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64" if isinstance(parsed, IPv6Address) else address
