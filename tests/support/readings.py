@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhaul_contract.config import RelayConfig
-from mailhaul_contract.report import BreakerState, CredentialState, ListenerReport, ProbeReport, ReplyReport
+from mailhaul_contract.report import (
+    BreakerState,
+    CredentialState,
+    ListenerReport,
+    ProbeReport,
+    QuotaReport,
+    ReplyReport,
+)
 from mailhaul_relay.http.readings import Identity, Readings
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.spool.interface import Counts
@@ -27,6 +34,8 @@ class FakeUpstream:
     credential_reply: ReplyReport | None = None
     probe: ProbeReport | None = None
     last_accepted: float = 0.0
+    quotas: tuple[QuotaReport, ...] = ()
+    pace: float = 1.0
 
 
 def relay_config(**changes: Any) -> RelayConfig:  # noqa: ANN401 - any part of the configuration
@@ -69,7 +78,14 @@ def busy_tally() -> Tally:
 def readings(tally: Tally | None = None, not_accepting: str = "") -> Readings:
     """One moment of that relay; the breaker of `primary` is open."""
     primary = FakeUpstream(
-        "primary", BreakerState.OPEN, "auth", NOW - 60, NOW + 240, frozenset({"b.example", "a.example"})
+        "primary",
+        BreakerState.OPEN,
+        "auth",
+        NOW - 60,
+        NOW + 240,
+        frozenset({"b.example", "a.example"}),
+        quotas=(QuotaReport(period="Day", counts="Messages", used=7, limit=100, reset=NOW + 600, full=NOW + 60),),
+        pace=0.5,
     )
     return Readings(
         config=relay_config(),

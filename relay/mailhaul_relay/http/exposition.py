@@ -36,6 +36,7 @@ def values(readings: Readings) -> Values:
         **_clients(readings),
         **_queue(readings),
         **_upstreams(readings),
+        **_quotas(readings),
         **_aliases(readings),
     }
 
@@ -160,6 +161,18 @@ def _upstreams(readings: Readings) -> Values:
         "mailhaul_upstream_connections_open": [((name,), one.connections_open) for name, one in shown],
         "mailhaul_breaker_state": [((name, str(s)), s is state) for name, state, _ in breakers for s in BreakerState],
         "mailhaul_refused_senders": [((name,), refused) for name, _, refused in breakers],
+        "mailhaul_upstream_pace_ratio": [((one.name,), one.pace) for one in readings.upstreams],
+    }
+
+
+def _quotas(readings: Readings) -> Values:
+    quotas = [((one.name, quota.period), quota) for one in readings.upstreams for quota in one.quotas]
+    return {
+        "mailhaul_quota_used": [(labels, one.used) for labels, one in quotas],
+        "mailhaul_quota_limit": [(labels, one.limit) for labels, one in quotas],
+        "mailhaul_quota_reset_timestamp_seconds": [(labels, one.reset) for labels, one in quotas],
+        "mailhaul_quota_full_timestamp_seconds": [(labels, one.full) for labels, one in quotas],
+        "mailhaul_quota_trial_end_timestamp_seconds": [(labels, one.trial_end) for labels, one in quotas],
     }
 
 

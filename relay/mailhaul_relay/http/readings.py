@@ -13,6 +13,7 @@ from mailhaul_contract.report import (
     CredentialState,
     ListenerReport,
     ProbeReport,
+    QuotaReport,
     RefusedConfig,
     ReplyReport,
 )
@@ -62,6 +63,14 @@ class UpstreamState(Protocol):
     @property
     def probe(self) -> ProbeReport | None:
         """What the last probe found."""
+
+    @property
+    def quotas(self) -> tuple[QuotaReport, ...]:
+        """What is used of its quotas."""
+
+    @property
+    def pace(self) -> float:
+        """The part of the configured connections and rate that is in use."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ def _upstream(upstream: Upstream, tally: UpstreamTally, state: UpstreamState | N
             "credential_reply": state.credential_reply,
             "probe": state.probe,
             "last_accepted": state.last_accepted,
+            "quotas": state.quotas,
+            "pace": state.pace,
         }
     )
 

@@ -19,6 +19,8 @@ from mailhaul_contract.report import BreakerState
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 
 JITTER = 0.2
+RESET_SPREAD = 10.0
+"""Seconds after a quota's reset within which the first trial is made."""
 SOFT_FAILURES = 3
 """Sessions in a row that may break after they came about before the breaker opens."""
 
@@ -108,6 +110,15 @@ def after(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Brea
 def after_session(breaker: Breaker) -> Breaker:
     """Give the breaker after a session that was ready for mail, though none was sent (a probe)."""
     return Breaker() if breaker.fault in _MENDED_BY_SESSION else breaker
+
+
+def no_later(breaker: Breaker, time: float, chance: float) -> Breaker:
+    """Give a breaker whose next trial is not after a time (0 for none) at which what opened it is over: a quota's
+    reset. Chance in [0, 1) spreads the replicas that all wait for it.
+    """
+    if not time or not breaker.is_open or breaker.next_attempt <= time:
+        return breaker
+    return replace(breaker, next_attempt=time + RESET_SPREAD * chance)
 
 
 def pause(fault: Fault, failures: int) -> float:

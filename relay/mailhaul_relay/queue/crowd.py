@@ -27,13 +27,18 @@ class Share:
 class Crowd:
     """The transmissions in one lane, under way or waiting. `slots` may be under way at once."""
 
-    __slots__ = ("_each", "_octets", "_seconds", "_slots", "_transmissions")
+    __slots__ = ("_each", "_limit", "_octets", "_seconds", "_slots", "_transmissions")
 
     def __init__(self, slots: int, limit: RateLimit | None) -> None:
-        self._slots = slots
-        self._each = limit.per / limit.messages if limit else 0.0
+        self._limit = limit
+        self.pace(slots, 1.0)
         self._transmissions = self._octets = 0
         self._seconds = 0.0
+
+    def pace(self, slots: int, level: float) -> None:
+        """Reckon with so many slots and a part of the rate from now on."""
+        self._slots = slots
+        self._each = self._limit.per / self._limit.messages / level if self._limit else 0.0
 
     def enter(self, octets: int) -> None:
         """Count one in."""

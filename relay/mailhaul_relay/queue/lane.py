@@ -1,4 +1,4 @@
-"""The way to one upstream: so many transactions at once, no faster than its rate limit.
+"""The way to one upstream: so many transactions at once, no faster than its rate limit, less while it asks for less.
 
 `ways` hands transmissions in; a `Transport` of `smtpout` carries them. While a transmission waits for its turn the
 upstream's breaker may open, or the lane stop: it is then given back untried. Failures are outcomes.
@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.transmission import Delivery, Transmission
+from mailhaul_relay.policy.tempo import Tempo
 from mailhaul_relay.queue.crowd import Crowd, Share
 from mailhaul_relay.queue.pace import Pace
+from mailhaul_relay.queue.slots import Slots
 from mailhaul_relay.smtpout.interface import Transport
 
 
@@ -19,7 +21,8 @@ class Lane:
 
     def __init__(self, upstream: Upstream, transport: Transport) -> None:
         self.transport = transport
-        self._slots = asyncio.Semaphore(upstream.connections.max)
+        self._most = upstream.connections.max
+        self._slots = Slots(self._most)
         self._pace = Pace(upstream.rate_limit)
         self._crowd = Crowd(upstream.connections.max, upstream.rate_limit)
         self._under_way: dict[asyncio.Task[object], float] = {}
@@ -42,6 +45,13 @@ class Lane:
                 return await self._carry(transmission)
         finally:
             self._crowd.leave(octets)
+
+    def keep_to(self, tempo: Tempo) -> None:
+        """Use this part of the connections and of the rate from now on; what is under way goes on."""
+        connections = tempo.connections(self._most)
+        self._pace.level = tempo.level
+        self._crowd.pace(connections, tempo.level)
+        self._slots.resize(connections)
 
     def wait(self, share: Share) -> float:
         """Seconds after which one more may come back, 0 when it may come now."""

@@ -1,4 +1,5 @@
-"""What is remembered of upstreams over a restart: breakers and refused credentials, in the spool's small states.
+"""What is remembered of upstreams over a restart, in the spool's small states: breakers, refused credentials, and what
+is used of quotas (`ledgers`).
 
 `ways` reads it when an upstream is opened and writes it when one of them changes. They are good only for the secrets
 that they were seen with: with another revision the credential may have been mended, and it is tried at once. Failures:
@@ -11,6 +12,7 @@ from typing import Any
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.policy.breaker import Breaker
 from mailhaul_relay.policy.credentials import Standing
+from mailhaul_relay.queue.ledgers import Ledgers
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.spool.interface import Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
@@ -21,8 +23,9 @@ _PREFIX = "breaker/"
 class Memory:
     """Breakers by provider, as an earlier process left them and as this one changes them."""
 
-    def __init__(self, spool: Spool, log: Log) -> None:
+    def __init__(self, spool: Spool, log: Log, ordinal: int = 0) -> None:
         self._spool, self._log = spool, log
+        self.ledgers = Ledgers(spool, log, ordinal)
         self._known: dict[str, dict[str, Any]] = {}
         self._saves: set[asyncio.Task[None]] = set()
 
@@ -30,6 +33,7 @@ class Memory:
         """Read what an earlier process remembered. Raises SpoolError."""
         stored = await self._spool.remembered()
         self._known = {key: value for key, value in stored.items() if key.startswith(_PREFIX)}
+        self.ledgers.restore(stored)
 
     def recall(self, upstream: Upstream, revision: str) -> tuple[Breaker, Standing]:
         """Give what an upstream starts with. What was remembered is used once, at the start."""
@@ -54,6 +58,7 @@ class Memory:
         """Wait until everything is stored."""
         if self._saves:
             await asyncio.wait(self._saves)
+        await self.ledgers.flush()
 
     async def _save(self, key: str, value: dict[str, Any]) -> None:
         try:

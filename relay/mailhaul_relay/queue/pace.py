@@ -1,4 +1,5 @@
-"""The rate limit of one upstream: at most so many transactions begun in any span of so many seconds.
+"""The rate limit of one upstream: at most so many transactions begun in any span of so many seconds, fewer while the
+upstream asks for less.
 
 `lane` asks for a turn before each transaction. Nothing here can fail.
 """
@@ -10,10 +11,11 @@ from mailhaul_contract.upstream import RateLimit
 
 
 class Pace:
-    """Turns in order of asking. Without a limit every turn is at once."""
+    """Turns in order of asking. Without a limit every turn is at once. `level` is the part of the rate in use."""
 
     def __init__(self, limit: RateLimit | None) -> None:
         self.is_limited = limit is not None
+        self.level = 1.0
         self._per = float(limit.per) if limit else 0.0
         self._turns: deque[float] | None = deque(maxlen=limit.messages) if limit else None
         self._released = asyncio.Event()
@@ -23,11 +25,20 @@ class Pace:
         if self._turns is None:
             return
         now = asyncio.get_running_loop().time()
-        full = len(self._turns) == self._turns.maxlen
-        start = max(now, self._turns[0] + self._per) if full else now
+        start = self._earliest(self._turns, now)
         self._turns.append(start)
         if start > now:
             await self._pause(start - now)
+
+    def _earliest(self, turns: deque[float], now: float) -> float:
+        """When the next may begin. At less than the full rate they come one by one: a burst at the old rate, followed
+        by a long pause, would be answered as before.
+        """
+        if len(turns) == turns.maxlen:
+            now = max(now, turns[0] + self._per)
+        if turns and turns.maxlen and self.level < 1:
+            now = max(now, turns[-1] + self._per / turns.maxlen / self.level)
+        return now
 
     def release(self) -> None:
         """Let everybody who waits go: the lane has stopped, and they will find it so."""

@@ -1,17 +1,20 @@
-"""One upstream as it stands now: its lane, its breaker, the From domains that it refuses, and who is on trial.
+"""One upstream as it stands now: lane, breaker, quotas and tempo, the From domains that it refuses, who is on trial.
 
 `ways` keeps one for each upstream; `http` shows it through the properties. Nothing here waits or fails.
 """
 
-from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, ReplyReport
+from mailhaul_contract.quotas import Share
+from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, QuotaReport, ReplyReport
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.policy.breaker import Breaker
 from mailhaul_relay.policy.refusals import SenderRefusals
-from mailhaul_relay.policy.routing import UpstreamView
+from mailhaul_relay.policy.routing import Spent, UpstreamView
+from mailhaul_relay.policy.tempo import FULL, Tempo, can_slow, faster, slower
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.lane import Lane
+from mailhaul_relay.queue.ledger import Ledger
 from mailhaul_relay.smtpout.interface import Transport
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.telemetry.tally import reported
@@ -33,6 +36,9 @@ class Way:
         self.hostname = hostname
         self.probe: ProbeReport | None = None
         self.lane = Lane(upstream, transport)
+        self.ledger: Ledger | None = None
+        """What is used of its quotas; None when it has none."""
+        self.tempo = FULL
         self.current = CLOSED
         self.refusals = SenderRefusals()
         self.on_trial = False
@@ -40,8 +46,19 @@ class Way:
         """When it last took a message; a changed upstream is another way, so with the present settings."""
 
     def serves(self, upstream: Upstream, credential: Credential | None, hostname: str) -> bool:
-        """Whether it is made of exactly this, with this current credential; else a new one is needed."""
-        return (self.upstream, self.logins.current, self.hostname) == (upstream, credential, hostname)
+        """Whether it is made of this, with this current credential; else a new one is needed. Quotas, which change
+        with the number of replicas, do not count: `adopt` takes them.
+        """
+        mine = (self.upstream, self.logins.current, self.hostname)
+        return mine == (upstream, credential, hostname) or (
+            (_but_for_quotas(self.upstream), *mine[1:]) == (_but_for_quotas(upstream), credential, hostname)
+        )
+
+    def adopt(self, upstream: Upstream, ledger: Ledger | None) -> bool:
+        """Go on with other quotas; True when they are others."""
+        changed = self.upstream != upstream
+        self.upstream, self.ledger = upstream, ledger
+        return changed
 
     def permits(self, now: float) -> bool:
         """Whether a transmission may begin: the breaker is closed, or a trial is due and nobody is on one."""
@@ -51,10 +68,13 @@ class Way:
     def is_calm(self) -> bool:
         """Whether nothing is known against it: mail may go there whatever the time and the From."""
         breaker = self.current
-        return breaker.fault is Fault.NONE and not breaker.strikes and not self.on_trial and not self.refusals.domains
+        if breaker.fault is not Fault.NONE or breaker.strikes or self.on_trial or self.refusals.domains:
+            return False
+        return self.tempo is FULL and (self.ledger is None or self.ledger.spent(important=False) is None)
 
     def view(self, now: float, *, tried: bool, busy_until: float = 0.0) -> UpstreamView:
         """What routing needs to know."""
+        spent = self.ledger.spent(important=False) if self.ledger else None
         return UpstreamView(
             permits=self.permits(now),
             next_attempt=now + TRIAL_TIME if self.on_trial else self.current.next_attempt,
@@ -62,7 +82,26 @@ class Way:
             refused_senders=self.refusals.refused(now),
             tried=tried,
             busy_until=busy_until,
+            spent=spent,
+            spent_for_important=self.ledger.spent(important=True) if self.ledger and spent else None,
         )
+
+    def slow_down(self, began: float, now: float) -> bool:
+        """Use less of it, for it asked for that in reply to what began at a time; False when less is not possible."""
+        if not can_slow(self.tempo, self.upstream, began):
+            return False
+        self._keep_to(slower(self.tempo, self.upstream, began, now))
+        return True
+
+    def speed_up(self, now: float) -> bool:
+        """Use more of it again, if it has been quiet for long enough; True when it is more now."""
+        before = self.tempo
+        self._keep_to(faster(before, now))
+        return self.tempo is not before
+
+    def _keep_to(self, tempo: Tempo) -> None:
+        self.tempo = FULL if tempo.is_full else tempo
+        self.lane.keep_to(self.tempo)
 
     @property
     def name(self) -> str:
@@ -71,13 +110,16 @@ class Way:
 
     @property
     def breaker(self) -> BreakerState:
-        """Whether it lets mail through."""
-        return self.current.state(self._clock())
+        """Whether it lets mail through; a quota that is used up keeps it out as an open breaker does."""
+        state = self.current.state(self._clock())
+        return BreakerState.OPEN if state is BreakerState.CLOSED and self._spent() else state
 
     @property
     def fault(self) -> str:
         """Why the breaker is not closed, "" when it is."""
-        return "" if self.current.fault is Fault.NONE else self.current.fault.value
+        if self.current.fault is Fault.NONE:
+            return Fault.QUOTA.value if self._spent() else ""
+        return self.current.fault.value
 
     @property
     def since(self) -> float:
@@ -86,8 +128,22 @@ class Way:
 
     @property
     def next_attempt(self) -> float:
-        """When the next trial is due."""
-        return self.current.next_attempt
+        """When the next trial is due, or a quota gives something back."""
+        spent = self._spent()
+        return max(self.current.next_attempt, spent.until) if spent else self.current.next_attempt
+
+    @property
+    def quotas(self) -> tuple[QuotaReport, ...]:
+        """What is used of its quotas."""
+        return self.ledger.reports() if self.ledger else ()
+
+    @property
+    def pace(self) -> float:
+        """The part of the configured connections and rate that is in use."""
+        return self.tempo.level
+
+    def _spent(self) -> Spent | None:
+        return self.ledger.spent(important=False) if self.ledger else None
 
     @property
     def credential(self) -> CredentialState:
@@ -104,3 +160,12 @@ class Way:
     def refused_senders(self) -> frozenset[str]:
         """The From domains that it refuses now."""
         return self.refusals.refused(self._clock())
+
+
+def _but_for_quotas(upstream: Upstream) -> Upstream:
+    if not upstream.quotas and upstream.share == _WHOLE:
+        return upstream
+    return upstream.model_copy(update={"quotas": (), "share": _WHOLE})
+
+
+_WHOLE = Share()

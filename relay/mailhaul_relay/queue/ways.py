@@ -1,10 +1,11 @@
-"""The ways out: for each upstream its lane, its breaker and the From domains that it refuses.
+"""The ways out: for each upstream its lane, its breaker, its quotas, its tempo and the From domains that it refuses.
 
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
 unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
 a changed one, or a changed credential, starts afresh, so that a mended Secret is tried at once. Breakers are remembered
-in the spool: a restart is no reason to try a refused password again. Failures: a store that cannot remember is logged;
-the breaker in memory holds all the same.
+in the spool: a restart is no reason to try a refused password again. An upstream that asks for less gets less, and a
+pause only when it asks again at one connection. Failures: a store that cannot remember is logged; the breaker in memory
+holds all the same.
 """
 
 import asyncio
@@ -14,14 +15,16 @@ from mailhaul_contract.report import CredentialState
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
-from mailhaul_relay.policy.breaker import after, after_session
+from mailhaul_relay.policy.breaker import after, after_session, no_later
 from mailhaul_relay.policy.credentials import Standing, credentials_of
 from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.tempo import asks_for_less
 from mailhaul_relay.ports.chance import Chance
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.active import MAX_MESSAGES, MAX_OCTETS
 from mailhaul_relay.queue.crowd import Share
+from mailhaul_relay.queue.ledger import first_of, with_rest
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.smtpout.interface import TransportFactory
@@ -48,13 +51,14 @@ class Ways:
 
     def apply(self, running: Running) -> bool:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
-        before, now_open, opened = dict(self._ways), {}, []
+        before, now_open, opened, others = dict(self._ways), {}, [], False
         for upstream in running.candidates:
             current, previous = credentials_of(running, upstream)
             known = before.get(upstream.name)
             if known and known.serves(upstream, current, running.config.hostname):
                 now_open[upstream.name] = before.pop(upstream.name)
                 known.logins.replace_previous(previous)
+                others |= known.adopt(upstream, self._memory.ledgers.of(upstream, self._clock))
             else:
                 now_open[upstream.name] = self._open(upstream, Logins(current, previous, self._clock), running)
                 opened.append(now_open[upstream.name])
@@ -67,7 +71,7 @@ class Ways:
         for way in () if is_start else opened:
             # What was remembered of the one before must not be held against it at the next start.
             self._memory.remember(way, self._revision)
-        return bool(opened)
+        return bool(opened) or others
 
     def states(self) -> Sequence[Way]:
         """Every upstream as the report shows it."""
@@ -100,13 +104,26 @@ class Ways:
         way = self._ways.get(name)
         if way is None:
             return None
+        if way.ledger is None:
+            return await self._carry(way, transmission)
+        grant = way.ledger.reserve(transmission)
+        if grant is None:
+            return None
+        delivery = None
+        try:
+            delivery = await self._carry(way, first_of(transmission, grant))
+        finally:
+            way.ledger.settle(grant, delivery)
+        return with_rest(delivery, transmission, way.ledger) if delivery else None
+
+    async def _carry(self, way: Way, transmission: Transmission) -> Delivery | None:
         trial = _Trial(way, self._clock)
         try:
             delivery = await way.lane.deliver(transmission, trial.begin)
         finally:
             trial.end()
         if delivery is not None:
-            self._observe(way, transmission, delivery)
+            self._observe(way, transmission, delivery, trial.began)
         return delivery
 
     def way(self, name: str) -> Way | None:
@@ -140,6 +157,7 @@ class Ways:
     def _open(self, upstream: Upstream, logins: Logins, running: Running) -> Way:
         transport = self._factory(upstream, logins, running.config.hostname)
         way = Way(upstream, logins, running.config.hostname, transport, self._clock)
+        way.ledger = self._memory.ledgers.of(upstream, self._clock)
         way.current, standing = self._memory.recall(upstream, running.secrets.revision)
         logins.restore(standing)
         logins.on_change = lambda before, after: self._login_told(way, before, after)
@@ -151,7 +169,7 @@ class Ways:
         self._retiring[task] = way
         task.add_done_callback(self._retiring.pop)
 
-    def _observe(self, way: Way, transmission: Transmission, delivery: Delivery) -> None:
+    def _observe(self, way: Way, transmission: Transmission, delivery: Delivery, began: float) -> None:
         now = self._clock()
         if any(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
             way.last_accepted = now
@@ -160,7 +178,10 @@ class Ways:
         telling = _telling(delivery.outcomes)
         before, domain = way.current, transmission.from_domain
         was_refused = domain in way.refusals.domains
-        way.current = after(before, telling, now, self._chance())
+        if not self._paced(way, telling, began, now):
+            way.current = after(before, telling, now, self._chance())
+        if telling.fault is Fault.QUOTA and way.ledger:
+            way.current = no_later(way.current, way.ledger.told(telling), self._chance())
         for outcome in delivery.outcomes:
             way.refusals = way.refusals.after(domain, outcome, now)
         if way.current != before:
@@ -168,6 +189,26 @@ class Ways:
         if was_refused and domain not in way.refusals.domains:
             # The provider verified the domain: what was held for it need not wait for its next trial.
             self.on_reopen()
+
+    def _paced(self, way: Way, telling: Outcome, began: float, now: float) -> bool:
+        """Whether going slower is the whole answer to an outcome, so that the breaker need not open."""
+        before = way.tempo
+        if telling.verdict is Verdict.DELIVERED:
+            if not way.speed_up(now):
+                return False
+            event, level, reply = "pace-raised", "info", None
+        elif asks_for_less(telling):
+            if way.current.is_open or not way.slow_down(began, now):
+                return False
+            event, level, reply = "pace-lowered", "warning", telling.text
+        else:
+            return False
+        if way.tempo is not before:
+            connections = way.tempo.connections(way.upstream.connections.max)
+            self._log.event(
+                event, level=level, upstream=way.name, pace=round(way.pace, 3), connections=connections, reply=reply
+            )
+        return telling.fault is Fault.THROTTLE
 
     def _moved(self, way: Way, was_open: bool) -> None:
         if self._ways.get(way.name) is way:
@@ -205,10 +246,13 @@ class _Trial:
     def __init__(self, way: Way, clock: Clock) -> None:
         self._way, self._clock = way, clock
         self._mine = False
+        self.began = 0.0
+        """When the transmission began, epoch seconds."""
 
     def begin(self) -> bool:
         """Whether the transmission may begin now; it is the trial then, when the breaker is open."""
-        if not self._way.permits(self._clock()):
+        now = self.began = self._clock()
+        if not self._way.permits(now):
             return False
         if self._way.current.is_open:
             self._mine = self._way.on_trial = True

@@ -61,6 +61,7 @@ class SmtpTransport:
             sent = await self._send(transmission, transmission.recipients)
             return Delivery((sent.outcomes[0] or _NOT_REACHED,), self._endpoint)
         outcomes: dict[str, Outcome] = {}
+        transactions = 0
         waiting = list(dict.fromkeys(transmission.recipients))
         limit = self._upstream.behavior.max_recipients or MAX_RECIPIENTS
         for _ in range(MAX_TRANSACTIONS):
@@ -68,13 +69,15 @@ class SmtpTransport:
             sent = await self._send(transmission, batch)
             waiting = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None] + waiting
             outcomes.update((one, outcome) for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome)
+            transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
             if not waiting or sent.cancelled:
                 break
             stopper = next((outcome for outcome in sent.outcomes if outcome and _stops_all(outcome)), None)
             if stopper is not None:
                 outcomes.update(dict.fromkeys(waiting, _for_unsent(stopper)))
                 break
-        return Delivery(tuple(outcomes.get(one, _NOT_REACHED) for one in transmission.recipients), self._endpoint)
+        told = tuple(outcomes.get(one, _NOT_REACHED) for one in transmission.recipients)
+        return Delivery(told, self._endpoint, transactions)
 
     async def close(self) -> None:
         """See `interface.Transport`. Takes hardly longer than the time limit of QUIT, however dead the upstream is."""
@@ -169,6 +172,7 @@ def _for_unsent(outcome: Outcome) -> Outcome:
     return replace(outcome, verdict=Verdict.RETRY) if outcome.verdict is Verdict.UNKNOWN else outcome
 
 
+_TAKEN = frozenset({Verdict.DELIVERED, Verdict.UNKNOWN})
 _NOT_REACHED = Outcome(
     Verdict.RETRY,
     Stage.RELAY,

@@ -31,6 +31,7 @@ class Metric:
 
 
 _UPSTREAM = ("upstream",)
+_QUOTA = ("upstream", "period")
 
 METRICS = (
     Metric("mailhaul_build_info", Kind.GAUGE, "Always 1; the label says which version runs.", ("version",)),
@@ -107,6 +108,41 @@ METRICS = (
         ("upstream", "state"),
     ),
     Metric("mailhaul_refused_senders", Kind.GAUGE, "From domains that an upstream refuses now.", _UPSTREAM),
+    Metric(
+        "mailhaul_upstream_pace_ratio",
+        Kind.GAUGE,
+        "The part of an upstream's configured connections and rate that is used: less than 1 after it asked for less, "
+        "growing again while it is quiet.",
+        _UPSTREAM,
+    ),
+    Metric(
+        "mailhaul_quota_used",
+        Kind.GAUGE,
+        "What this replica has used of an upstream's quota in the period that runs, in messages or recipients as the "
+        "quota counts; the limit when the provider says that it is used up.",
+        _QUOTA,
+    ),
+    Metric(
+        "mailhaul_quota_limit", Kind.GAUGE, "This replica's part of an upstream's quota; 0 until it has one.", _QUOTA
+    ),
+    Metric(
+        "mailhaul_quota_reset_timestamp_seconds",
+        Kind.GAUGE,
+        "When a quota begins anew, or a rolling one gives something back; 0 when nothing of it is used.",
+        _QUOTA,
+    ),
+    Metric(
+        "mailhaul_quota_full_timestamp_seconds",
+        Kind.GAUGE,
+        "When a quota is used up at the rate of late; 0 when that is not before its reset.",
+        _QUOTA,
+    ),
+    Metric(
+        "mailhaul_quota_trial_end_timestamp_seconds",
+        Kind.GAUGE,
+        "When the trial that a quota belongs to ends; 0 for never.",
+        _QUOTA,
+    ),
     Metric("mailhaul_upstream_connections_total", Kind.COUNTER, "Connections opened to an upstream.", _UPSTREAM),
     Metric("mailhaul_upstream_connections_open", Kind.GAUGE, "Connections to an upstream open now.", _UPSTREAM),
     Metric(
