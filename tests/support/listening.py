@@ -9,6 +9,7 @@ from tests.support.memory_spool import MemorySpool
 from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.listening import Listener as ListenerSpec
 from mailhaul_relay.model.message import Message
+from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.running import Running, compile_running
 from mailhaul_relay.ports.clock import Clock, VirtualClock
@@ -41,18 +42,22 @@ def running_of(changes: Mapping[str, Any] | None = None, secrets: Secrets | None
 
 
 class FakeIntake:
-    """The queue as a listener sees it, over a `MemorySpool`; `full` is the watermark."""
+    """The queue as a listener sees it, over a `MemorySpool`; `full` is the watermark, `deferred` is told at the end."""
 
     def __init__(self, running: Running, spool: MemorySpool) -> None:
         self.current = running
         self.spool = spool
         self.full = False
+        self.deferred: Reply | None = None
 
     def running(self) -> Running:
         return self.current
 
     def over_watermark(self) -> bool:
         return self.full
+
+    def deferral(self, message: Message) -> Reply | None:  # noqa: ARG002 - as the queue's
+        return self.deferred
 
     def new_body(self) -> BodyWriter:
         return self.spool.new_body()

@@ -22,6 +22,7 @@ from mailhaul_relay.policy import guards
 from mailhaul_relay.policy.aliases import AliasLoopError
 from mailhaul_relay.policy.headers import Field, HeaderError, parse_head
 from mailhaul_relay.policy.mending import Admitted, Incoming, Judged, spooled, written_from
+from mailhaul_relay.policy.route_admission import refuse_unroutable
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
 
@@ -71,7 +72,8 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
     judged = _submission(running, source, incoming, fields) if source.trusted else _inbound(running, incoming, fields)
     if isinstance(judged, Reply):
         return judged
-    return spooled(running, judged)
+    admitted = spooled(running, judged)
+    return (refuse_unroutable(running, admitted) if running.routes.named else None) or admitted
 
 
 def _within_reach(running: Running, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...] | Reply:

@@ -36,11 +36,14 @@ class Account:
         for index, outcome in zip(batch.indexes, delivery.outcomes, strict=True):
             recipient = envelope.recipients[index]
             self._count(upstream, batch.upstream, outcome, now)
+            if batch.route:
+                self._tally.route(batch.route)[_EVENTS[outcome.verdict]] += 1
             self._log.event(
                 _EVENTS[outcome.verdict],
                 level="info" if outcome.verdict is Verdict.DELIVERED else "warning",
                 id=envelope.id,
                 upstream=batch.upstream,
+                route=batch.route or None,
                 endpoint=delivery.endpoint,
                 recipient=recipient.final,
                 original=recipient.original if recipient.is_forward else None,

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 
 from mailhaul_relay.model.message import Message, State
+from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.policy.route_admission import defer_held
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.queue.active import ActiveSet
 from mailhaul_relay.queue.bouncer import Bouncer
@@ -46,6 +48,13 @@ class Queue:
         """Whether so much waits that no more mail is taken (452 4.3.1)."""
         counts = self._spool.counts()
         return counts.queued + counts.deferred + counts.held >= self.running().config.queue.high_watermark
+
+    def deferral(self, message: Message) -> Reply | None:
+        """Tell why a message is to come again later: its route would hold it, and is configured not to."""
+        running = self.running()
+        if not running.routes.defers:
+            return None
+        return defer_held(running, message.envelope, message.head, self._courier.views(), self._courier.clock())
 
     def new_body(self) -> BodyWriter:
         """Give a writer for the body of a message that comes in."""

@@ -8,6 +8,7 @@ import asyncio
 from typing import Protocol
 
 from mailhaul_relay.model.message import Message
+from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.spool.interface import BodyWriter
 
@@ -21,6 +22,10 @@ class Intake(Protocol):
 
     def over_watermark(self) -> bool:
         """Tell whether so much mail waits that no more is taken (452 4.3.1)."""
+        ...
+
+    def deferral(self, message: Message) -> Reply | None:
+        """Tell why an admitted message is to come again later (451): its route would hold it. None to take it now."""
         ...
 
     def new_body(self) -> BodyWriter:

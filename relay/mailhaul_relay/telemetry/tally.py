@@ -113,6 +113,8 @@ class Tally:
     """From the final dot to the 250."""
     upstreams: dict[str, UpstreamTally] = field(default_factory=dict)
     aliases: dict[str, AliasTally] = field(default_factory=dict)
+    routes: dict[str, Counter[str]] = field(default_factory=dict)
+    """By name: recipients by outcome of the attempt (delivered, deferred, held, failed, unknown)."""
     delivered_last_day: LastDay = field(default_factory=LastDay)
     failed_last_day: LastDay = field(default_factory=LastDay)
     last_delivery: float = 0.0
@@ -131,6 +133,10 @@ class Tally:
         if found is None:
             found = self.upstreams[name] = UpstreamTally()
         return found
+
+    def route(self, name: str) -> Counter[str]:
+        """The counts of one route, made when they are first asked for."""
+        return self.routes.setdefault(name, Counter())
 
     def alias(self, name: str) -> AliasTally:
         """The tally of one alias (`namespace/name`), made when it is first asked for."""
