@@ -39,7 +39,7 @@ class FakeUpstream:
 
 
 def relay_config(**changes: Any) -> RelayConfig:  # noqa: ANN401 - any part of the configuration
-    """A configuration with two upstreams."""
+    """A configuration with two upstreams and a route."""
     document = {
         "contractVersion": 1,
         "relay": {"namespace": "mail", "name": "relay"},
@@ -49,6 +49,7 @@ def relay_config(**changes: Any) -> RelayConfig:  # noqa: ANN401 - any part of t
             {"name": "primary", "provider": "mailtrap", "host": "live.example.net"},
             {"name": "backup", "provider": "inbox", "kind": "Capture"},
         ],
+        "routes": [{"name": "billing", "match": {"senderDomains": ["pay.example.com"]}, "upstreams": ["backup"]}],
     }
     return RelayConfig.from_json(document | changes)
 
@@ -68,6 +69,7 @@ def busy_tally() -> Tally:
     refused = Outcome(Verdict.HOLD, Stage.AUTH, Fault.AUTH, Reply(535, "", "authentication failed"))
     primary.last = (refused, NOW - 5)
     tally.upstream("gone-since-a-reload").delivered = 1
+    tally.route("gone-since-a-reload")["held"] += 2
     tally.alias("shop/sales").forwarded = 3
     tally.delivered_last_day.add(NOW, 5)
     tally.delivered_last_day.add(NOW - 90_000, 9)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_UPSTREAMS = 64
 MAX_ALIASES = 500
 MAX_CODES = 100
+MAX_ROUTES = 64
+OUTCOMES = ("delivered", "deferred", "held", "failed", "unknown")
+"""Of an attempt, for a recipient."""
 
 Sample = tuple[tuple[str, ...], float]
 Values = Mapping[str, Iterable[Sample]]
@@ -38,6 +41,7 @@ def values(readings: Readings) -> Values:
         **_upstreams(readings),
         **_quotas(readings),
         **_aliases(readings),
+        "mailhaul_route_recipients_total": _routes(readings),
     }
 
 
@@ -150,10 +154,9 @@ def _queue(readings: Readings) -> Values:
 
 def _upstreams(readings: Readings) -> Values:
     shown = _shown(readings)
-    outcomes = ("delivered", "deferred", "held", "failed", "unknown")
     breakers = [(one.name, one.breaker, len(one.refused_senders)) for one in readings.upstreams]
     return {
-        "mailhaul_recipients_total": [((name, kind), getattr(one, kind)) for name, one in shown for kind in outcomes],
+        "mailhaul_recipients_total": [((name, kind), getattr(one, kind)) for name, one in shown for kind in OUTCOMES],
         "mailhaul_last_delivery_timestamp_seconds": [((name,), one.last_delivery) for name, one in shown],
         "mailhaul_faults_total": [((name, fault), n) for name, one in shown for fault, n in one.faults.items()],
         "mailhaul_unmatched_replies_total": [((name,), one.unmatched_replies) for name, one in shown],
@@ -191,6 +194,14 @@ def _aliases(readings: Readings) -> Values:
     return {
         "mailhaul_alias_recipients_total": samples,
     }
+
+
+def _routes(readings: Readings) -> list[Sample]:
+    """The configured routes, then those of earlier configurations; bounded."""
+    counted = readings.tally.routes
+    names = dict.fromkeys([one.name for one in readings.config.routes] + list(counted))
+    shown = [(name, counted.get(name, Counter[str]())) for name in islice(names, MAX_ROUTES)]
+    return [((name, outcome), counts[outcome]) for name, counts in shown for outcome in OUTCOMES]
 
 
 def _alias(namespace: str, name: str, tally: AliasTally) -> list[Sample]:

@@ -169,6 +169,13 @@ METRICS = (
         ("alias_namespace", "alias", "outcome"),
     ),
     Metric(
+        "mailhaul_route_recipients_total",
+        Kind.COUNTER,
+        "Recipients of mail that took a route of `spec.routes`, by route and outcome of the attempt, as in "
+        "`mailhaul_recipients_total`.",
+        ("route", "outcome"),
+    ),
+    Metric(
         "mailhaul_config_reloads_total",
         Kind.COUNTER,
         "Configurations read, by result: applied, or refused (then the last good one runs on).",

@@ -3,7 +3,15 @@
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.readings import NOW, busy_tally, readings
 
-from mailhaul_relay.http.exposition import MAX_ALIASES, MAX_CODES, MAX_UPSTREAMS, exposition, histograms, values
+from mailhaul_relay.http.exposition import (
+    MAX_ALIASES,
+    MAX_CODES,
+    MAX_ROUTES,
+    MAX_UPSTREAMS,
+    exposition,
+    histograms,
+    values,
+)
 from mailhaul_relay.telemetry.metrics import METRICS, Kind
 from mailhaul_relay.telemetry.tally import Histogram, Tally
 
@@ -52,6 +60,15 @@ def test_values_are_those_of_the_tally() -> None:
     assert _value("mailhaul_alias_recipients_total", alias_namespace="shop", alias="sales", outcome="forwarded") == 3
     assert _value("mailhaul_faults_total", upstream="primary", fault="auth") == 3
     assert _value("mailhaul_accepting") == 1
+
+
+def test_a_route_counts_from_zero_and_one_of_an_earlier_configuration_does_not_vanish() -> None:
+    assert _value("mailhaul_route_recipients_total", route="billing", outcome="delivered") == 0
+    assert _value("mailhaul_route_recipients_total", route="gone-since-a-reload", outcome="held") == 2
+    crowded = Tally()
+    for at in range(MAX_ROUTES + 10):
+        crowded.route(f"r{at}")["delivered"] += 1
+    assert len(_families(crowded)["mailhaul_route_recipients_total"]) == MAX_ROUTES * 5
 
 
 def test_exactly_one_state_of_a_breaker_is_one() -> None:
