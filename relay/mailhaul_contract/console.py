@@ -10,7 +10,8 @@ from typing import cast
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "relay": ("mailhaul_relay.cli:relay", "serve: run one relay from its configuration file"),
-    "queue": ("mailhaul_relay.cli:queue", "list, show, retry and drop the mail of a running relay"),
+    "queue": ("mailhaul_operator.mail.queue:queue", "look at the mail of a running relay, and act on it"),
+    "trace": ("mailhaul_operator.mail.trace:trace", "the whole story of one message"),
     "up": ("mailhaul_operator.cli:up", "run resources from YAML files here, with no cluster"),
     "validate": (
         "mailhaul_operator.cli:validate",
@@ -21,6 +22,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("mailhaul_operator.cli:status", "does mail leave, and if not, why: here, or in a cluster"),
     "send-test": ("mailhaul_operator.cluster.commands:send_test", "a mail through a relay in a cluster, followed"),
 }
+
+
+_OF_A_CLUSTER = frozenset({"status", "queue", "trace", "suppression"})
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,9 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def kubectl(arguments: list[str] | None = None) -> int:
-    """As kubectl's plugin `kubectl mailhaul VERB`: the same verbs, and `status` means the cluster."""
+    """As kubectl's plugin `kubectl mailhaul VERB`: the same verbs, and those that look at a relay mean the cluster."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    return main([*given, "--cluster"] if given[:1] == ["status"] else given)
+    return main([*given, "--cluster"] if given and given[0] in _OF_A_CLUSTER else given)
 
 
 def _help() -> str:

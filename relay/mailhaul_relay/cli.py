@@ -1,6 +1,6 @@
 """The relay's commands: arguments in, exit code out. `mailhaul_contract.console` calls them.
 
-Nothing is decided here; `app` runs the relay, `http.queue_cli` speaks to a running one.
+Nothing is decided here; `app` runs the relay.
 """
 
 import argparse
@@ -23,13 +23,6 @@ def relay(arguments: list[str]) -> int:
     addresses = Addresses(options.bind, http_host, http_port, nodes and nodes | gateways(), options.open_inbox)
     directories = Directories(options.config, options.secrets, options.spool, options.ready_file)
     return serve(directories, addresses, options.grace)
-
-
-def queue(arguments: list[str]) -> int:
-    """`mailhaul queue ...`: look at and act on the mail of a running relay."""
-    from mailhaul_relay.http.queue_cli import queue as run  # noqa: PLC0415 - only this verb needs it
-
-    return run(arguments)
 
 
 def _relay_parser() -> argparse.ArgumentParser:

@@ -1,6 +1,6 @@
 """A relay in the cluster with what belongs to it: its providers, its aliases, its pods and the token of its HTTP port.
 
-Used by `status` and `send_test`. Failures: `KubeError`.
+Used by `status`, `send_test` and `mail.pods`. Failures: `KubeError`.
 """
 
 import base64
@@ -60,10 +60,14 @@ def _aliases_of(relay: Object, aliases: Sequence[Object]) -> tuple[Object, ...]:
     return tuple(sorted((one for one in aliases if belongs(one)), key=key))
 
 
+def relay_pods(kube: Kube, namespace: str, relay: str) -> list[Object]:
+    """Every pod of a relay, in order of their names."""
+    return sorted(kube.found("pods", namespace, f"{naming.SELECTOR},{naming.RELAY}={relay}"), key=key)
+
+
 def ready_pod(kube: Kube, namespace: str, relay: str) -> str:
     """Name of a pod of the relay that is ready. Raises KubeError when there is none."""
-    pods = kube.found("pods", namespace, f"{naming.SELECTOR},{naming.RELAY}={relay}")
-    for pod in sorted(pods, key=key):
+    for pod in relay_pods(kube, namespace, relay):
         conditions = {one["type"]: one["status"] for one in pod.get("status", {}).get("conditions", [])}
         if conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]:
             return key(pod)[1]

@@ -1,16 +1,18 @@
 """The API server as this person reaches it: kubeconfig and context, lists, one object, and a pod's HTTP port by proxy.
 
-Used by `status` and `send_test`. The official client is imported here only, for it takes half a second and belongs to
-the extra `operator`. Failures: `KubeError`, whose words name cause and remedy.
+Used by `status`, `send_test` and `mail.pods`. The official client is imported here only, for it takes half a second and
+belongs to the extra `operator`. Failures: `KubeError`, whose words name cause and remedy.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from mailhaul_contract.names import GROUP, HTTP_PORT, TOKEN_HEADER, VERSION
 from mailhaul_operator.cluster.where import Where
 
 SECONDS: Final = 20.0
+_PIECE: Final = 65_536
 Object = dict[str, Any]
 _PATHS: Final = {
     "smtprelays": f"/apis/{GROUP}/{VERSION}",
@@ -64,6 +66,21 @@ class Kube:
         """GET (or POST a body) at the report port of a relay's pod, through the API server."""
         address = f"/api/v1/namespaces/{namespace}/pods/{pod}:{HTTP_PORT}/proxy{path}"
         return self._ask("POST" if body is not None else "GET", address, headers={TOKEN_HEADER: token}, body=body)
+
+    def pod_bytes(self, namespace: str, pod: str, path: str, token: str, write: Callable[[bytes], object]) -> None:
+        """GET bytes at the report port of a relay's pod, piece by piece."""
+        address = f"/api/v1/namespaces/{namespace}/pods/{pod}:{HTTP_PORT}/proxy{path}"
+        try:
+            request = self._api.param_serialize(
+                "GET", address, header_params={TOKEN_HEADER: token}, auth_settings=["BearerToken"]
+            )
+            answer = self._api.call_api(*request, _request_timeout=SECONDS)
+            if answer.status >= 300:
+                raise KubeError(*_refusal(answer.status, answer.read(), address))
+            for piece in answer.response.stream(_PIECE):
+                write(piece)
+        except self._failures as error:
+            raise KubeError(*_words(error, address)) from None
 
     def _ask(
         self,

@@ -1,22 +1,46 @@
-"""The client of a relay's queue endpoints, for `mailhaul queue`: blocking, bounded, and clear about what went wrong.
+"""One relay process as these commands reach it over HTTP: blocking, bounded, and clear about what went wrong.
 
-It follows no redirect and uses no proxy, so the token goes to nobody else. Failures: `ClientError`, whose text names
-the cause and the option that mends it.
+It follows no redirect and uses no proxy, so the token goes to nobody else. `target` makes it. Failures: `ClientError`,
+whose text names the cause and the option that mends it.
 """
 
 import http.client
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT = 40.0
 """Seconds for one request; a little more than the relay gives itself."""
 MAX_ANSWER = 64 * 1024 * 1024
+_PIECE = 65_536
+Query = dict[str, str]
 
 
 class ClientError(Exception):
-    """The relay could not be asked, or said no."""
+    """The relay could not be asked, or said no. `status` is that of its answer, 0 when there was none."""
+
+    def __init__(self, words: str, status: int = 0) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class Door(Protocol):
+    """The HTTP side of one relay process. `pod` is its name in a cluster, "" elsewhere."""
+
+    @property
+    def pod(self) -> str:
+        """The pod's name."""
+
+    def get(self, path: str, query: Query | None = None) -> dict[str, Any]:
+        """Ask for a document. Raises ClientError."""
+
+    def post(self, path: str, order: dict[str, Any]) -> dict[str, Any]:
+        """Give an order. Raises ClientError."""
+
+    def fetch(self, path: str, write: Callable[[bytes], object]) -> None:
+        """Read bytes piece by piece. Raises ClientError; what was written by then is not the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +51,7 @@ class Relay:
     port: int
     token: str = field(default="", repr=False)
     tls: bool = False
+    pod: str = ""
 
     @classmethod
     def at(cls, url: str, token: str) -> Self:
@@ -49,21 +74,33 @@ class Relay:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
-    def get(self, path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+    def get(self, path: str, query: Query | None = None) -> dict[str, Any]:
         """Ask for a document."""
-        filled = {name: value for name, value in (query or {}).items() if value}
-        return self._ask("GET", f"{path}?{urlencode(filled)}" if filled else path, b"")
+        return self._ask("GET", with_query(path, query), b"")
 
     def post(self, path: str, order: dict[str, Any]) -> dict[str, Any]:
         """Give an order."""
         return self._ask("POST", path, json.dumps(order).encode())
 
-    def _ask(self, method: str, target: str, body: bytes) -> dict[str, Any]:
-        kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=TIMEOUT)
-        headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+    def fetch(self, path: str, write: Callable[[bytes], object]) -> None:
+        """Read bytes piece by piece."""
+        connection = self._connection()
         try:
-            connection.request(method, target, body or None, headers)
+            connection.request("GET", path, headers=self._headers())
+            response = connection.getresponse()
+            if response.status != 200:
+                self._answer(response.status, response.read(_PIECE))
+            while data := response.read(_PIECE):
+                write(data)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ClientError(self._unreachable(error)) from None
+        finally:
+            connection.close()
+
+    def _ask(self, method: str, target: str, body: bytes) -> dict[str, Any]:
+        connection = self._connection()
+        try:
+            connection.request(method, target, body or None, self._headers())
             response = connection.getresponse()
             content = response.read(MAX_ANSWER + 1)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -71,6 +108,13 @@ class Relay:
         finally:
             connection.close()
         return self._answer(response.status, content)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self.tls else http.client.HTTPConnection
+        return kind(self.host, self.port, timeout=TIMEOUT)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "application/json"} | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
 
     def _unreachable(self, error: Exception) -> str:
         """Never with the words of a ValueError: they may repeat the header with the token."""
@@ -85,17 +129,24 @@ class Relay:
             given = "the token is wrong" if self.token else "no token was given"
             raise ClientError(
                 f"the relay at {self.url} asks for its API token, and {given}; give the file with its api.token with "
-                "--token-file, or set MAILHAUL_TOKEN"
+                "--token-file, or set MAILHAUL_TOKEN",
+                status,
             )
         try:
             document = json.loads(content) if len(content) <= MAX_ANSWER else None
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            raise ClientError(f"{self.url} answers {status} and no JSON: it is no relay; correct --url")
+            raise ClientError(f"{self.url} answers {status} and no JSON: it is no relay; correct --url", status)
         if status != 200:
-            raise ClientError(str(document.get("error", f"the relay answers {status}"))[:1000])
+            raise ClientError(str(document.get("error", f"the relay answers {status}"))[:1000], status)
         return document
+
+
+def with_query(path: str, query: Query | None) -> str:
+    """Give a path with a query; fields that are empty are left out."""
+    filled = {name: value for name, value in (query or {}).items() if value}
+    return f"{path}?{urlencode(filled)}" if filled else path
 
 
 def message_path(message_id: str, verb: str = "") -> str:

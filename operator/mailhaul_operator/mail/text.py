@@ -13,16 +13,19 @@ def queue_table(messages: Sequence[dict[str, Any]], now: float | None = None) ->
     if not messages:
         return "The queue holds no such mail.\n"
     moment = time.time() if now is None else now
-    return aligned([_HEAD, *(_row(one, moment) for one in messages)])
+    pods = any(one.get("pod") for one in messages)
+    head = ("POD", *_HEAD) if pods else _HEAD
+    return aligned([head, *((str(one["pod"]), *_row(one, moment)) if pods else _row(one, moment) for one in messages)])
 
 
 def message_text(message: dict[str, Any]) -> str:
     """Give one message: envelope, each recipient's fate, and its head."""
     facts = [
         ("Id", message["id"]),
-        ("State", message["state"]),
+        *([("Pod", message["pod"])] if message.get("pod") else []),
+        ("State", f"{message['state']}, held by an operator" if message.get("onHold") else message["state"]),
         ("From", message["sender"] or "<>"),
-        ("Accepted", f"{_moment(message['accepted'])} from {message['client'] or 'the relay itself'}"),
+        ("Accepted", f"{moment_text(message['accepted'])} from {_client(message)}"),
         ("Size", f"{message['size']} bytes"),
     ]
     fates = "".join(_fate(one) for one in message["recipients"])
@@ -58,19 +61,36 @@ def _row(one: dict[str, Any], now: float) -> tuple[str, ...]:
         _size(one["size"]),
         one["sender"] or "<>",
         one["recipients"][0] + (f" +{more}" if more else ""),
-        _last_words(one["upstream"], ": ", one["text"])[:100],
+        _why(one)[:100],
     )
+
+
+def _why(one: dict[str, Any]) -> str:
+    words = _last_words(one["upstream"], ": ", one["text"])
+    if not one.get("onHold") or words.startswith("held by an operator"):
+        return words
+    return f"held by an operator; last: {words}" if words else "held by an operator"
+
+
+def _client(message: dict[str, Any]) -> str:
+    account = f" as {message['account']}" if message.get("account") else ""
+    return f"{message['client'] or 'the relay itself'}{account}"
 
 
 def _fate(one: dict[str, Any]) -> str:
     way = f" -> {one['final']} (alias {one['alias']})" if one["alias"] else ""
     attempts = one["attempts"]
     tried = f", {attempts} attempt{'s' * (attempts > 1)}" if attempts else ", not tried"
-    due = f", next {_moment(one['due'])}" if one["due"] else ""
+    due = f", next {moment_text(one['due'])}" if one["due"] else ""
     words = _last_words(one["upstream"] or "relay", f" at {one['stage']}: ", one["text"])
     words = f"    {words}\n" if one["text"] else ""
+    pinned = f", only through {one['pinned']}" if one.get("pinned") else ""
+    held = " by an operator" if one.get("onHold") else ""
     return (
-        safe(f"  {one['original']}{way}: {one['state']}{tried}{due}") + "\n" + safe(words.rstrip()) + "\n" * bool(words)
+        safe(f"  {one['original']}{way}: {one['state']}{held}{tried}{due}{pinned}")
+        + "\n"
+        + safe(words.rstrip())
+        + "\n" * bool(words)
     )
 
 
@@ -95,5 +115,6 @@ def _size(octets: int) -> str:
     return str(octets)
 
 
-def _moment(seconds: float) -> str:
+def moment_text(seconds: float) -> str:
+    """Give a time in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

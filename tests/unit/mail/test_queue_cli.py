@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 from tests.support.http_exchange import serving
 from tests.support.memory_spool import MemorySpool
+from tests.support.queue_desk import journal_of
 from tests.support.queued_mail import ACCEPTED, dead, held, message_id, queued
+from tests.support.queueing import running, upstream
 
+from mailhaul_operator.mail.queue import queue
+from mailhaul_operator.mail.text import aligned, queue_table, safe, span
 from mailhaul_relay.http.access import Guard
-from mailhaul_relay.http.queue_cli import queue
 from mailhaul_relay.http.queue_routes import queue_routes
-from mailhaul_relay.http.queue_text import aligned, queue_table, safe, span
 from mailhaul_relay.model.message import Message, State
 from mailhaul_relay.ports.clock import VirtualClock
-from mailhaul_relay.queue.commands import Journal, QueueCommands
-from mailhaul_relay.telemetry.log import Log
+from mailhaul_relay.queue.commands import QueueCommands
 from mailhaul_relay.telemetry.tally import Tally
 
 TOKEN = "canary-token"
@@ -57,13 +58,15 @@ class Relay:
 
 @pytest.fixture
 async def relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Relay]:
-    for name in ("MAILHAUL_URL", "MAILHAUL_TOKEN"):
+    monkeypatch.chdir(tmp_path)
+    for name in ("MAILHAUL_URL", "MAILHAUL_TOKEN", "KUBECONFIG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     spool = MemorySpool()
-    journal = Journal(Tally(), Log(lambda _: None))
-    commands = QueueCommands(spool, FreeClaims(), lambda: ("primary", "backup"), journal, VirtualClock(ACCEPTED))
-    async with serving(queue_routes(commands, Guard(lambda: TOKEN, Tally()))) as server:
+    configured, clock = running(upstreams=[upstream("primary"), upstream("backup", 10)]), VirtualClock(ACCEPTED)
+    journal = journal_of(spool, Tally(), [], lambda: configured, clock)
+    commands = QueueCommands(spool, FreeClaims(), lambda: configured, journal, clock)
+    async with serving(queue_routes(commands, clock, Guard(lambda: TOKEN, Tally()))) as server:
         yield Relay(server.port, spool, tmp_path)
 
 

@@ -1,0 +1,110 @@
+"""`mailhaul queue`: list, show, export, and every order on the mail of a running relay, in all its replicas.
+
+Called by the console script; `queue_options` has the options, `orders` carries out what changes mail. Exit codes: 0
+done, 1 a relay could not be asked or said no, 2 wrong arguments.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from mailhaul_operator.mail.client import ClientError, message_path
+from mailhaul_operator.mail.doorways import first_with, pages, tell_silent
+from mailhaul_operator.mail.orders import carry_out
+from mailhaul_operator.mail.queue_options import parser, query_of, refusal
+from mailhaul_operator.mail.target import Doors, find_doors
+from mailhaul_operator.mail.text import message_text, queue_table
+
+
+def queue(arguments: list[str]) -> int:
+    """Run one verb of `mailhaul queue` and give its exit code."""
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 2
+    refused = refusal(options)
+    if refused:
+        sys.stderr.write(f"mailhaul queue {options.verb}: {refused}\n")
+        return 2
+    return run("queue", options, _VERBS.get(options.verb, carry_out))
+
+
+Act = Callable[[Doors, argparse.Namespace], int]
+
+
+def run(command: str, options: argparse.Namespace, act: Act) -> int:
+    """Find the relay and act; what goes wrong is told in one line."""
+    try:
+        doors = find_doors(options, os.environ)
+        tell_silent(command, doors)
+        code = act(doors, options)
+    except ClientError as error:
+        sys.stderr.write(f"mailhaul {command}: {error}\n")
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code or int(bool(doors.silent))
+
+
+def _list(doors: Doors, options: argparse.Namespace) -> int:
+    messages: list[dict[str, Any]] = []
+    more = False
+    for door in doors.doors:
+        found: list[dict[str, Any]] = []
+        for page in pages(door, "/v1/queue", query_of(options)):
+            found += [{**one, "pod": door.pod} if doors.has_pods else one for one in page["messages"]]
+            if len(found) > options.limit:
+                break
+        messages = sorted([*messages, *found], key=lambda one: str(one["id"]))
+        more = more or len(messages) > options.limit
+        messages = messages[: options.limit]
+    if options.output == "json":
+        print_json({"messages": messages, "complete": not more and not doors.silent})
+        return 0
+    sys.stdout.write(queue_table(messages))
+    if more:
+        sys.stdout.write(f"The first {options.limit} are shown; --limit shows more.\n")
+    return 0
+
+
+def _show(doors: Doors, options: argparse.Namespace) -> int:
+    door, message = first_with(doors, message_path(options.id))
+    message = {**message, "pod": door.pod} if door.pod else message
+    if options.output == "json":
+        print_json(message)
+    else:
+        sys.stdout.write(message_text(message))
+    return 0
+
+
+def _export(doors: Doors, options: argparse.Namespace) -> int:
+    """A file that already holds something else is never written over: its name may be a slip."""
+    door, _ = first_with(doors, message_path(options.id))
+    path = message_path(options.id, "raw")
+    if not options.file:
+        door.fetch(path, sys.stdout.buffer.write)
+        sys.stdout.flush()
+        return 0
+    try:
+        with _new_file(options.file) as file:
+            door.fetch(path, file.write)
+    except OSError as error:
+        raise ClientError(f"{options.file} cannot be written: {error.strerror or error}; name another file") from None
+    return 0
+
+
+def _new_file(path: Path) -> BinaryIO:
+    return path.open("xb")
+
+
+def print_json(value: object) -> None:
+    """Print a document for programs."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+_VERBS: dict[str, Act] = {"list": _list, "show": _show, "export": _export}
