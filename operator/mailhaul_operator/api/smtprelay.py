@@ -11,13 +11,14 @@ from pydantic import Field
 from mailhaul_contract.base import Name
 from mailhaul_contract.config import BounceMode
 from mailhaul_operator.api.amounts import Duration, Quantity
-from mailhaul_operator.api.client_networks import FEW_OR_PRIVATE, PRIVATE_NETWORKS, few_or_private
-from mailhaul_operator.api.lists import MapBy, SetOf
+from mailhaul_operator.api.client_networks import FEW_OR_PRIVATE, few_or_private
+from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.metadata import ObjectMeta
 from mailhaul_operator.api.part import Part
 from mailhaul_operator.api.relay_aliases import RelayAliases
+from mailhaul_operator.api.relay_clients import RelayClients
 from mailhaul_operator.api.relay_delivery import RelayDelivery, RelayRecipients
-from mailhaul_operator.api.relay_listeners import Listeners, RelayListener
+from mailhaul_operator.api.relay_listeners import NO_LOGINS, Listeners, RelayListener
 from mailhaul_operator.api.relay_pods import RelayPodTemplate, RelayResources
 from mailhaul_operator.api.relay_queue import RelayQueue
 from mailhaul_operator.api.relay_senders import RelaySenders
@@ -30,20 +31,7 @@ from mailhaul_operator.api.relay_workload import (
     UpgradePolicy,
 )
 from mailhaul_operator.api.rules import Rule
-from mailhaul_operator.api.text import NetworkText, OptionalDomain, OptionalMailAddress
-
-
-class RelayClients(Part):
-    """Who may send mail through this relay to anywhere. Everybody else may only address aliases."""
-
-    allowed_networks: Annotated[tuple[NetworkText, ...], Field(max_length=64), SetOf()] | None = None
-    """Networks of trusted clients. Absent means the private ranges; an empty list trusts nobody. Must be given when
-    service.type is not ClusterIP."""
-
-    @property
-    def trusted_networks(self) -> tuple[str, ...]:
-        """The networks in force."""
-        return PRIVATE_NETWORKS if self.allowed_networks is None else self.allowed_networks
+from mailhaul_operator.api.text import OptionalDomain, OptionalMailAddress
 
 
 class ProviderRef(Part):
@@ -147,6 +135,24 @@ def _is_narrow_if_exposed(spec: Any) -> bool:  # noqa: ANN401 - as above
     return not spec.service.exposed or all(map(few_or_private, spec.clients.allowed_networks or ()))
 
 
+def _has_accounts_for_logins(spec: Any) -> bool:  # noqa: ANN401 - as above
+    return spec.clients.accounts is not None or not any(one.takes_logins for one in spec.listeners)
+
+
+def _takes_logins_for_accounts(spec: Any) -> bool:  # noqa: ANN401 - as above
+    return spec.clients.accounts is None or any(one.takes_logins for one in spec.listeners)
+
+
+def _trusts_nobody_hidden_if_exposed(spec: Any) -> bool:  # noqa: ANN401 - as above
+    hidden = spec.service.exposed and spec.service.external_traffic_policy is ExternalTrafficPolicy.CLUSTER
+    return not hidden or not any(one.trusted_networks for one in spec.listeners)
+
+
+def _listeners_are_narrow_if_exposed(spec: Any) -> bool:  # noqa: ANN401 - as above
+    trusted = (network for one in spec.listeners for network in one.trusted_networks)
+    return not spec.service.exposed or all(map(few_or_private, trusted))
+
+
 class SmtpRelaySpec(Part):
     """What is wanted."""
 
@@ -173,6 +179,37 @@ class SmtpRelaySpec(Part):
             f" || self.clients.allowedNetworks.all(one, {FEW_OR_PRIVATE})",
             _is_narrow_if_exposed,
             field="clients.allowedNetworks",
+        ),
+        Rule(
+            "externalTrafficPolicy Cluster hides clients and proxies behind addresses of nodes; set"
+            " service.externalTrafficPolicy to Local, or remove proxyProtocol and the networks of the listeners",
+            "self.service.type == 'ClusterIP' || self.service.externalTrafficPolicy != 'Cluster' || self.listeners.all("
+            "one, !has(one.proxyProtocol) && (!has(one.allowedNetworks) || size(one.allowedNetworks) == 0))",
+            _trusts_nobody_hidden_if_exposed,
+            field="service.externalTrafficPolicy",
+        ),
+        Rule(
+            "a public network this wide makes an open relay of a Service that is open to others; name narrower ones in"
+            " allowedNetworks and proxyProtocol of the listeners, at least /16 (IPv4) or /32 (IPv6)",
+            "self.service.type == 'ClusterIP' || self.listeners.all(listener,"
+            f" (!has(listener.allowedNetworks) || listener.allowedNetworks.all(one, {FEW_OR_PRIVATE})) &&"
+            f" (!has(listener.proxyProtocol) || listener.proxyProtocol.trustedNetworks.all(one, {FEW_OR_PRIVATE})))",
+            _listeners_are_narrow_if_exposed,
+            field="listeners",
+        ),
+        Rule(
+            "clients may log in at a listener, but there are no accounts; set clients.accounts.secretRef, or auth.mode"
+            " of the listeners to None",
+            f"has(self.clients.accounts) || {NO_LOGINS}",
+            _has_accounts_for_logins,
+            field="clients",
+        ),
+        Rule(
+            "the accounts have no effect while no listener lets clients log in; set auth.mode of a listener with TLS to"
+            " Optional or Required, or remove clients.accounts",
+            f"!has(self.clients.accounts) || !({NO_LOGINS})",
+            _takes_logins_for_accounts,
+            field="clients.accounts",
         ),
     )
 

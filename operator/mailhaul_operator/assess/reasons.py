@@ -220,6 +220,12 @@ class Reason(StrEnum):
     CA_MISSING = Found.CA_MISSING, Found.CA_MISSING.meaning, "create it, or correct the reference"
     CA_NOT_PEM = Found.CA_NOT_PEM, Found.CA_NOT_PEM.meaning, "write the certificate in PEM form"
     TLS_SECRET_MISSING = Found.TLS_SECRET_MISSING, Found.TLS_SECRET_MISSING.meaning, "create or correct the Secret"
+    ACCOUNTS_SECRET_MISSING = (
+        Found.ACCOUNTS_SECRET_MISSING,
+        Found.ACCOUNTS_SECRET_MISSING.meaning,
+        "create or correct the Secret",
+    )
+    ACCOUNT_UNUSABLE = Found.ACCOUNT_UNUSABLE, Found.ACCOUNT_UNUSABLE.meaning, "correct the line"
     UPSTREAM_UNKNOWN = Found.UPSTREAM_UNKNOWN, Found.UPSTREAM_UNKNOWN.meaning, "create the UpstreamProvider"
     NO_UPSTREAM = Found.NO_UPSTREAM, Found.NO_UPSTREAM.meaning, "mend what the message names, or add an upstream"
     SENDER_DOMAIN_NOT_SENDABLE = (

@@ -44,7 +44,17 @@ class Reason(StrEnum):
     TLS_SECRET_MISSING = (
         "TLSSecretMissing",
         Severity.ERROR,
-        "A listener offers STARTTLS, but the Secret with its certificate or key is absent or unusable.",
+        "A listener offers TLS, but the Secret with its certificate or key is absent or unusable: it does not open.",
+    )
+    ACCOUNTS_SECRET_MISSING = (
+        "AccountsSecretMissing",
+        Severity.ERROR,
+        "Clients may log in at a listener, but the Secret with the SMTP accounts is absent or unusable: nobody can.",
+    )
+    ACCOUNT_UNUSABLE = (
+        "AccountUnusable",
+        Severity.ERROR,
+        "A line of the Secret with the SMTP accounts cannot be used: nobody can log in with it. The others go on.",
     )
     UPSTREAM_UNKNOWN = (
         "UpstreamUnknown",
@@ -140,6 +150,7 @@ OF_ABSENCE = frozenset(
         Reason.SECRET_MISSING,
         Reason.CA_MISSING,
         Reason.TLS_SECRET_MISSING,
+        Reason.ACCOUNTS_SECRET_MISSING,
         Reason.SRS_SECRET_MISSING,
         Reason.UPSTREAM_UNKNOWN,
         Reason.NO_UPSTREAM,

@@ -1,4 +1,4 @@
-"""The ports of one relay, and the certificates that those with STARTTLS need.
+"""The ports of one relay with their rules, and the certificates that those with TLS need.
 
 Called by `relay_config`. A listener whose certificate is missing is left out: it neither falls back to plain text nor
 keeps the others from working. Pure.
@@ -18,17 +18,29 @@ def listeners(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> t
     for index, listener in enumerate(snapshot.relay.spec.listeners):
         if _certified(snapshot, lookup, listener, index, secret):
             port = snapshot.ports.get(listener.port, listener.port)
-            opened.append(
-                Listener(name=listener.name, port=port, tls=listener.tls.mode, line_endings=listener.line_endings)
-            )
+            opened.append(_opened(listener, port))
     return tuple(sorted(opened, key=lambda one: one.name))
+
+
+def _opened(listener: RelayListener, port: int) -> Listener:
+    networks, proxies = listener.allowed_networks, listener.proxy_protocol
+    return Listener(
+        name=listener.name,
+        port=port,
+        tls=listener.tls.mode,
+        line_endings=listener.line_endings,
+        tls_required=listener.tls.required,
+        auth=listener.auth.mode,
+        allowed_networks=None if networks is None else tuple(sorted(networks)),
+        proxies=tuple(sorted(proxies.trusted_networks)) if proxies else (),
+    )
 
 
 def _certified(
     snapshot: Snapshot, lookup: Lookup, listener: RelayListener, index: int, secret: dict[str, bytes]
 ) -> bool:
     reference = listener.tls.secret_ref
-    if listener.tls.mode is not ListenerTlsMode.START_TLS or reference is None:
+    if listener.tls.mode is ListenerTlsMode.NONE or reference is None:
         return True
     source = Source(
         ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),

@@ -17,6 +17,7 @@ from mailhaul_contract.listening import Clients, Limits
 from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
 from mailhaul_contract.refusals import refusals
 from mailhaul_operator.api.smtprelay import SmtpRelaySpec
+from mailhaul_operator.plan.accounts import accounts
 from mailhaul_operator.plan.alias_tables import ENTRIES, INLINE, tables, too_many
 from mailhaul_operator.plan.aliases import alias_entries
 from mailhaul_operator.plan.alignment import unforwardable, unsendable
@@ -86,6 +87,7 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
     """The configuration but for the revision of its secrets; None when no port is left to open, or for its aliases."""
     spec = snapshot.relay.spec
     opened = listeners(snapshot, lookup, secret)
+    accounts(snapshot, lookup, secret)
     ways = upstreams(snapshot, lookup, secret)
     aliases = _aliases(snapshot, lookup, secret)
     if aliases is None:
