@@ -17,8 +17,8 @@ from mailhaul_relay.policy.headers import Field
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.senders import SenderPolicy
 
-MAX_HOPS = 50
-"""Received fields of a message that still travels. RFC 5321 section 6.3 suggests 100; 50 is what Postfix allows."""
+MAX_HOPS = 100
+"""Received fields of a message that still travels: RFC 5321 section 6.3 asks for a threshold of at least 100."""
 
 SHORT = 256
 """Octets of a From up to which its mailboxes are kept: bounds the memory of what is kept."""
