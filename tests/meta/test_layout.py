@@ -37,7 +37,19 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 
 def test_tests_lie_in_the_documented_folders() -> None:
-    kinds = {"unit", "golden", "dialogs", "replies", "integration", "e2e", "meta", "support", "conftest.py"}
+    kinds = {
+        "unit",
+        "golden",
+        "dialogs",
+        "replies",
+        "integration",
+        "torture",
+        "fuzz",
+        "e2e",
+        "meta",
+        "support",
+        "conftest.py",
+    }
     assert {path.parts[1] for path in files() if path.parts[0] == "tests"} <= kinds
 
 

@@ -44,18 +44,26 @@ class Accounts:
     def _answer(self, words: list[str], names: dict[str, str | None]) -> str:
         number = words[1]
         if words[0] == "AUTH" and words[2] == "PLAIN":
-            response = next(word for word in words if word.startswith("resp="))
-            _, name, password = base64.b64decode(response[5:]).decode().split("\0")
-            return self._judge(number, "PLAIN", name, password)
+            response = next((word[5:] for word in words if word.startswith("resp=")), None)
+            return f"CONT\t{number}\t" if response is None else self._plain(number, response)
         if words[0] == "AUTH":
             names[number] = None
             return f"CONT\t{number}\t{base64.b64encode(b'Username:').decode()}"
+        if number not in names:
+            return self._plain(number, words[2])
         text = base64.b64decode(words[2]).decode()
         known = names[number]
         if known is None:
             names[number] = text
             return f"CONT\t{number}\t{base64.b64encode(b'Password:').decode()}"
         return self._judge(number, "LOGIN", known, text)
+
+    def _plain(self, number: str, response: str) -> str:
+        try:
+            _, name, password = base64.b64decode(response).decode().split("\0")
+        except ValueError:
+            return f"FAIL\t{number}"
+        return self._judge(number, "PLAIN", name, password)
 
     def _judge(self, number: str, mechanism: str, name: str, password: str) -> str:
         right = self.known.get(name) == password
