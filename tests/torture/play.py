@@ -1,8 +1,8 @@
 """Plays one case against a server and says how it went; what the sink must have is left for `judge`.
 
 Placeholders of a talk: `$from` and `$to` (envelope addresses), `$domain`, `$token` (of this verdict alone), `$each`
-(the variant), `$head` (a header), `$size` (what EHLO offered), `$over` (one octet more), `$lines` (lines of 100 octets that
-fit), `$user`, `$password` and `$login` (base64 for AUTH), `$$` for a dollar.
+(the variant), `$head` (a header), `$size` (what EHLO offered), `$over` (one octet more), `$lines` (lines of 100 octets
+that fit), `$user`, `$password` and `$login` (base64 for AUTH), `$$` for a dollar.
 """
 
 import asyncio
