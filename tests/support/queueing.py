@@ -69,8 +69,8 @@ class FakeTransport:
 class Desk:
     """Everything that a queue needs, and the queue."""
 
-    def __init__(self, **config: Any) -> None:  # noqa: ANN401 - fields of RelayConfig
-        self.clock = VirtualClock()
+    def __init__(self, clock: VirtualClock | None = None, **config: Any) -> None:  # noqa: ANN401 - fields of RelayConfig
+        self.clock = clock or VirtualClock()
         self.spool = MemorySpool()
         self.transports: dict[str, list[FakeTransport]] = {}
         self.scripts: dict[str, list[Answer]] = {}

@@ -183,7 +183,7 @@ def _forecast(usage: Usage, quota: Quota, left: int, reset: float, now: float) -
     units = sum(one.units for one in recent)
     if not units:
         return 0.0
-    rate = units / max(now - max(since, recent[0].number * width), width)
+    rate = units / max(now - recent[0].number * width, width)
     full = now + left / rate
     if quota.window is QuotaWindow.ROLLING:
         return full if rate * LENGTHS[quota.period] > left + used(usage, quota) else 0.0

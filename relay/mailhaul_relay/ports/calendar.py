@@ -13,8 +13,8 @@ from functools import lru_cache
 from mailhaul_contract.quotas import UTC_ZONE, Quota, QuotaPeriod, QuotaWindow
 from mailhaul_relay.policy.quota import LENGTHS, Window
 
-HOUR, STEP = 3600, 900
-"""Seconds of an hour, and those by which the offsets of zones differ."""
+STEP = 900
+"""Seconds by which the offsets of zones differ."""
 
 
 def window(quota: Quota, now: float) -> Window:
@@ -58,9 +58,11 @@ def _midnight(day: date, zone: tzinfo) -> float:
 
 def _hour(now: float, zone: tzinfo) -> Window:
     start = _hour_start(now, zone)
-    end = start + HOUR
+    end = start + STEP
     while _hour_start(end, zone) <= start:
-        end += STEP  # half an hour was put in (Lord Howe): this hour lasts longer
+        end += (
+            STEP  # where daylight saving is half an hour (Lord Howe), an hour may last half of one, or one and a half
+        )
     return Window(start, end)
 
 
