@@ -25,6 +25,11 @@ def normal_domain_pattern(text: str) -> str:
     return below + normal_domain(text.removeprefix(below))
 
 
+def covers(pattern: str, domain: str) -> bool:
+    """Whether a pattern stands for a domain; both in normal form."""
+    return domain.endswith(pattern[1:]) if pattern.startswith(ANY_BELOW) else domain == pattern
+
+
 DomainPattern = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(normal_domain_pattern)]
 HEADER_NAME_PATTERN = r"^[!-9;-~]{1,64}$"
 """A field name (RFC 5322 section 3.6.8): printable ASCII but for the colon."""

@@ -21,6 +21,7 @@ from mailhaul_operator.api.relay_delivery import RelayDelivery, RelayRecipients
 from mailhaul_operator.api.relay_listeners import NO_LOGINS, Listeners, RelayListener
 from mailhaul_operator.api.relay_pods import RelayPodTemplate, RelayResources
 from mailhaul_operator.api.relay_queue import RelayQueue
+from mailhaul_operator.api.relay_routes import Routes
 from mailhaul_operator.api.relay_senders import RelaySenders
 from mailhaul_operator.api.relay_status import SmtpRelayStatus
 from mailhaul_operator.api.relay_workload import (
@@ -50,6 +51,9 @@ class RelayUpstream(Part):
     """The provider."""
     priority: Annotated[int, Field(ge=0, le=1000)] = 0
     """The lowest is tried first."""
+    weight: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Of several with one priority each gets mail in proportion to its weight; 0 only when the others cannot take it.
+    The id of a message decides, so each replica chooses alike."""
 
     @property
     def handle(self) -> str:
@@ -231,6 +235,8 @@ class SmtpRelaySpec(Part):
     """Whom mail may reach."""
     upstreams: Upstreams
     """The ways out."""
+    routes: Routes = ()
+    """Which mail takes which of them; the first that fits counts, and mail that none fits may take all."""
     queue: RelayQueue = RelayQueue()
     """Mail that was accepted and has not left yet."""
     delivery: RelayDelivery = RelayDelivery()

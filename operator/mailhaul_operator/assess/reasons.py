@@ -228,6 +228,21 @@ class Reason(StrEnum):
     ACCOUNT_UNUSABLE = Found.ACCOUNT_UNUSABLE, Found.ACCOUNT_UNUSABLE.meaning, "correct the line"
     UPSTREAM_UNKNOWN = Found.UPSTREAM_UNKNOWN, Found.UPSTREAM_UNKNOWN.meaning, "create the UpstreamProvider"
     NO_UPSTREAM = Found.NO_UPSTREAM, Found.NO_UPSTREAM.meaning, "mend what the message names, or add an upstream"
+    ROUTE_UPSTREAM_UNKNOWN = (
+        Found.ROUTE_UPSTREAM_UNKNOWN,
+        Found.ROUTE_UPSTREAM_UNKNOWN.meaning,
+        "correct the name, or add that upstream to spec.upstreams",
+    )
+    ROUTE_WITHOUT_UPSTREAM = (
+        Found.ROUTE_WITHOUT_UPSTREAM,
+        Found.ROUTE_WITHOUT_UPSTREAM.meaning,
+        "mend what the message names, or add an upstream to the route",
+    )
+    ROUTE_NEVER_TAKEN = (
+        Found.ROUTE_NEVER_TAKEN,
+        Found.ROUTE_NEVER_TAKEN.meaning,
+        "move it before the route that takes all mail",
+    )
     SENDER_DOMAIN_NOT_SENDABLE = (
         Found.SENDER_DOMAIN_NOT_SENDABLE,
         Found.SENDER_DOMAIN_NOT_SENDABLE.meaning,

@@ -7,25 +7,27 @@ With no upstream at all there is a finding already. Pure.
 from collections.abc import Iterator
 
 from mailhaul_contract.forwarding import Alias, Aliases, FromRewriting
+from mailhaul_contract.routes import Route
 from mailhaul_contract.upstream import ForeignFrom, Upstream
 from mailhaul_operator.api.relay_senders import RelaySenders, SenderRule
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.routes import Ways, ways_of
 from mailhaul_operator.plan.snapshot import Snapshot
 
 
-def unsendable(snapshot: Snapshot, ways: tuple[Upstream, ...]) -> list[Finding]:
-    """Give the relay's own From domains that no upstream may send, and those that its own rules refuse."""
+def unsendable(snapshot: Snapshot, paths: tuple[Route, ...], ways: Ways) -> list[Finding]:
+    """Give the relay's own From domains that no upstream of theirs may send, and those that its own rules refuse."""
     relay, spec = ObjectRef("SmtpRelay", *snapshot.relay.metadata.key), snapshot.relay.spec.senders
     unsent = [
         Finding(
             relay,
             field,
             Reason.SENDER_DOMAIN_NOT_SENDABLE,
-            f"no upstream may send mail from {domain}; such mail is refused",
+            f"no upstream{_of_route(domain, paths, ways)} may send mail from {domain}; such mail is refused",
             f"verify {domain} at a provider and add it to spec.senders.domains of its UpstreamProvider",
         )
         for field, domain in _own_domains(spec)
-        if ways and not any(_sends(one, domain) or one.senders.rewrite_from for one in ways)
+        if not _may_leave(domain, ways_of(paths, ways, sender=domain))
     ]
     refused = [
         Finding(
@@ -64,14 +66,15 @@ def _groups(spec: RelaySenders) -> Iterator[tuple[str, "RelaySenders | SenderRul
         yield f"spec.senders.rules[{index}]", rule
 
 
-def unforwardable(snapshot: Snapshot, aliases: Aliases, ways: tuple[Upstream, ...]) -> list[Finding]:
+def unforwardable(snapshot: Snapshot, aliases: Aliases, paths: tuple[Route, ...], ways: Ways) -> list[Finding]:
     """Give the aliases through which a stranger's mail cannot leave, whatever its From."""
     if not ways:
         return []
     stuck = {
         (entry.namespace, entry.name)
         for entry in aliases.entries
-        if not any(_forwards(one, entry, aliases.from_rewriting) for one in ways)
+        for mailbox in entry.destinations
+        if not _may_be_forwarded(entry, aliases.from_rewriting, _ways_to(mailbox, paths, ways))
     }
     remedy = "add an upstream that keeps a foreign From, or set spec.senders.rewriteFrom of an UpstreamProvider"
     if aliases.from_rewriting is FromRewriting.NEVER:
@@ -87,6 +90,24 @@ def unforwardable(snapshot: Snapshot, aliases: Aliases, ways: tuple[Upstream, ..
         )
         for key in sorted(stuck)
     ]
+
+
+def _of_route(domain: str, paths: tuple[Route, ...], ways: Ways) -> str:
+    return "" if ways_of(paths, ways, sender=domain) == ways else " of its route"
+
+
+def _may_leave(domain: str, ways: Ways) -> bool:
+    """Whether own mail of a domain may leave by one of these; by none of none, which is another finding."""
+    return not ways or any(_sends(one, domain) or one.senders.rewrite_from for one in ways)
+
+
+def _ways_to(mailbox: str, paths: tuple[Route, ...], ways: Ways) -> Ways:
+    """What a stranger's mail to a mailbox takes; a stranger's From is no claim that a route believes."""
+    return ways_of(paths, ways, recipient=mailbox.rpartition("@")[2])
+
+
+def _may_be_forwarded(entry: Alias, rewriting: FromRewriting, ways: Ways) -> bool:
+    return not ways or any(_forwards(one, entry, rewriting) for one in ways)
 
 
 def _sends(upstream: Upstream, domain: str) -> bool:

@@ -66,6 +66,21 @@ class Reason(StrEnum):
         Severity.ERROR,
         "A relay has no upstream that can be used: it keeps all mail and sends none.",
     )
+    ROUTE_UPSTREAM_UNKNOWN = (
+        "RouteUpstreamUnknown",
+        Severity.ERROR,
+        "A route names an upstream that the relay does not have; the route does without it.",
+    )
+    ROUTE_WITHOUT_UPSTREAM = (
+        "RouteWithoutUpstream",
+        Severity.ERROR,
+        "None of the upstreams of a route can be used: the relay keeps the mail of the route and sends none of it.",
+    )
+    ROUTE_NEVER_TAKEN = (
+        "RouteNeverTaken",
+        Severity.WARNING,
+        "A route before this one takes all mail, so none is left for it.",
+    )
     EXTERNAL_SECRETS_ABSENT = (
         "ExternalSecretsAbsent",
         Severity.ERROR,
@@ -75,7 +90,7 @@ class Reason(StrEnum):
     SENDER_DOMAIN_NOT_SENDABLE = (
         "SenderDomainNotSendable",
         Severity.ERROR,
-        "A From domain is allowed by the relay, but no upstream may send it: such mail is refused.",
+        "A From domain is allowed by the relay, but no upstream that it leads to may send it: such mail is refused.",
     )
     SRS_SECRET_MISSING = (
         "SRSSecretMissing",
@@ -154,6 +169,7 @@ OF_ABSENCE = frozenset(
         Reason.SRS_SECRET_MISSING,
         Reason.UPSTREAM_UNKNOWN,
         Reason.NO_UPSTREAM,
+        Reason.ROUTE_WITHOUT_UPSTREAM,
         Reason.PROVIDER_NOT_USED,
         Reason.RELAY_UNKNOWN,
         Reason.NO_RELAY,

@@ -27,6 +27,7 @@ from mailhaul_operator.plan.listeners import listeners
 from mailhaul_operator.plan.naming import ALIAS_TABLES
 from mailhaul_operator.plan.previous import previous
 from mailhaul_operator.plan.references import Lookup, Source
+from mailhaul_operator.plan.routes import routes
 from mailhaul_operator.plan.senders import delivery, senders
 from mailhaul_operator.plan.snapshot import Plan, Snapshot
 from mailhaul_operator.plan.upstreams import upstreams
@@ -92,7 +93,9 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
     aliases = _aliases(snapshot, lookup, secret)
     if aliases is None:
         return None
-    lookup.findings.extend([*unsendable(snapshot, ways), *unforwardable(snapshot, aliases, ways)])
+    paths, found = routes(snapshot, ways)
+    lookup.findings.extend(found)
+    lookup.findings.extend([*unsendable(snapshot, paths, ways), *unforwardable(snapshot, aliases, paths, ways)])
     lookup.findings.extend(_unmonitored(snapshot))
     if not opened:
         lookup.findings.append(_no_listener(snapshot))
@@ -107,6 +110,7 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
         senders=senders(spec.senders),
         delivery=delivery(spec),
         upstreams=ways,
+        routes=paths,
         queue=_queue(spec),
         bounces=Bounces(mode=spec.bounces.mode, to=spec.bounces.to or None),
         limits=Limits(**spec.limits.model_dump()),

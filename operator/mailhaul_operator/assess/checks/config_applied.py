@@ -22,7 +22,13 @@ SETTLING: Final = 15.0
 """Seconds of a pod in which what keeps it from running may pass by itself."""
 START: Final = 600.0
 """Seconds that a start may take, with a slow image and a slow volume."""
-ELSEWHERE: Final = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.SENDER_DOMAIN_NOT_SENDABLE}
+ELSEWHERE: Final = {
+    Found.NO_UPSTREAM,
+    Found.UPSTREAM_UNKNOWN,
+    Found.ROUTE_UPSTREAM_UNKNOWN,
+    Found.ROUTE_WITHOUT_UPSTREAM,
+    Found.SENDER_DOMAIN_NOT_SENDABLE,
+}
 """Findings of a relay that `UpstreamsReady` tells."""
 HARMLESS: Final = {Found.SRS_SECRET_MISSING}
 """What is left out here keeps no mail from leaving."""

@@ -1,6 +1,6 @@
 """`UpstreamsReady`: does every upstream take mail? False with one of several out too, though mail then still leaves.
 
-It keeps mail from leaving when a replica has no upstream left. Pure.
+It keeps mail from leaving when a replica has no upstream left, or a route has none: its mail then waits. Pure.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,10 @@ from mailhaul_operator.plan.findings import Finding, Severity
 from mailhaul_operator.plan.findings import Reason as Found
 
 UPSTREAMS_READY: Final = "UpstreamsReady"
+_REST_GOES_ON: Final = {Found.SENDER_DOMAIN_NOT_SENDABLE, Found.ROUTE_UPSTREAM_UNKNOWN}
+"""What keeps no other mail from leaving."""
+_OF_UPSTREAMS: Final = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.ROUTE_WITHOUT_UPSTREAM, *_REST_GOES_ON}
+"""Findings of a relay that are told here."""
 
 
 def upstreams_ready(facts: RelayFacts) -> Aspect:
@@ -37,7 +41,8 @@ def _left_out(facts: RelayFacts) -> Iterator[Cause]:
     none_left = any(one.reason is Found.NO_UPSTREAM for one in findings)
     specific = [one for one in findings if one.reason is not Found.NO_UPSTREAM]
     for one in specific or findings:
-        blocks = none_left and one.reason is not Found.SENDER_DOMAIN_NOT_SENDABLE
+        stranded = one.reason is Found.ROUTE_WITHOUT_UPSTREAM
+        blocks = stranded or (none_left and one.reason not in _REST_GOES_ON)
         mender = Mender.OTHER if blocks else Mender.NOBODY
         yield of_finding(one, facts.owner, mender=mender, blocks=blocks)
 
@@ -47,25 +52,37 @@ def _concerns(finding: Finding, facts: RelayFacts) -> bool:
         return False
     if finding.object.kind == "UpstreamProvider":
         return True
-    of_upstreams = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.SENDER_DOMAIN_NOT_SENDABLE}
-    return finding.object == facts.owner and finding.reason in of_upstreams
+    return finding.object == facts.owner and finding.reason in _OF_UPSTREAMS
 
 
 def _out(facts: RelayFacts) -> Iterator[Cause]:
-    """Upstreams that are out, of each replica; first those of a replica that has no other."""
+    """Upstreams that are out, of each replica; first those of a replica, or a route, that has no other."""
     told: set[tuple[str, str]] = set()
     for ways in sorted(facts.ways, key=lambda one: not all(way.fault for way in one)):
         none_left = bool(ways) and all(way.fault for way in ways)
-        for way in ways:
+        stranded = {} if none_left else _stranded(facts, ways)
+        for way in sorted(ways, key=lambda one: one.report.name not in stranded):
             cause = way.fault or way.worry
             if cause and (way.report.name, cause.reason.value) not in told:
                 told.add((way.report.name, cause.reason.value))
-                yield _weighed(cause, way, none_left=none_left)
+                yield _weighed(cause, way, stranded.get(way.report.name, ""), none_left=none_left)
 
 
-def _weighed(cause: Cause, way: Way, *, none_left: bool) -> Cause:
-    blocks = none_left and way.fault is not None
-    return replace(cause, blocks=blocks, mender=Mender.OTHER if blocks else Mender.NOBODY)
+def _stranded(facts: RelayFacts, ways: tuple[Way, ...]) -> dict[str, str]:
+    """The first route of which every upstream is out, by upstream."""
+    config, out = facts.view.plan.config, {one.report.name for one in ways if one.fault}
+    found: dict[str, str] = {}
+    for route in config.routes if config else ():
+        if route.upstreams and out.issuperset(route.upstreams):
+            for name in route.upstreams:
+                found.setdefault(name, route.name)
+    return found
+
+
+def _weighed(cause: Cause, way: Way, route: str, *, none_left: bool) -> Cause:
+    blocks = way.fault is not None and (none_left or bool(route))
+    fact = f"{cause.fact}; route {route} has no other, and its mail waits" if route else cause.fact
+    return replace(cause, fact=fact, blocks=blocks, mender=Mender.OTHER if blocks else Mender.NOBODY)
 
 
 def _unproved(facts: RelayFacts) -> Iterator[Cause]:
