@@ -13,10 +13,12 @@ from tests.support.repository import REPOSITORY
 
 pytestmark = [pytest.mark.e2e]
 
-MONITOR = ("--api-versions", "monitoring.coreos.com/v1/ServiceMonitor")
+KINDS = ("ServiceMonitor", "PrometheusRule")
+MONITOR = tuple(word for kind in KINDS for word in ("--api-versions", f"monitoring.coreos.com/v1/{kind}"))
 QUICK = {"crds.install": False}
 """The definitions take helm a second to render."""
-WANTED = {**QUICK, "metrics.serviceMonitor.enabled": True}
+WANTED = {**QUICK, "metrics.serviceMonitor.enabled": True, "metrics.rules.enabled": True}
+DASHBOARD = {"metrics.dashboard.enabled": True}
 SWITCHES = yaml.safe_load((REPOSITORY / "tests" / "e2e" / "chart_switches.yaml").read_text())
 WRONG = {
     "an unknown value": {"unknown": 1},
@@ -43,9 +45,9 @@ def test_helm_finds_no_fault(cluster: Cluster) -> None:
 
 
 def test_each_value_changes_what_it_should_and_nothing_else(cluster: Cluster) -> None:
-    base = rendered(cluster, WANTED, *MONITOR)
+    base = rendered(cluster, {**WANTED, **DASHBOARD}, *MONITOR)
     for case in SWITCHES:
-        changed = rendered(cluster, {**WANTED, **case["values"]}, *MONITOR)
+        changed = rendered(cluster, {**WANTED, **DASHBOARD, **case["values"]}, *MONITOR)
         assert difference(base, changed) == sorted(case["changes"]), case["values"]
     print(f"{len(SWITCHES)} values, each changed once")
 
@@ -73,8 +75,16 @@ def test_a_wrong_value_is_refused(cluster: Cluster, wrong: Mapping[str, Any]) ->
     assert "values don't meet the specifications" in done.stderr
 
 
-def test_a_service_monitor_is_left_out_where_the_kind_is_not_served(cluster: Cluster) -> None:
+def test_what_the_prometheus_operator_serves_is_left_out_where_it_is_not(cluster: Cluster) -> None:
     assert difference(rendered(cluster, QUICK), rendered(cluster, WANTED)) == []
+
+
+def test_alerts_and_dashboard_arrive_unchanged(cluster: Cluster) -> None:
+    made = rendered(cluster, {**WANTED, **DASHBOARD}, *MONITOR)
+    assert made["PrometheusRule/mailhaul"]["spec"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    dashboard = made["ConfigMap/mailhaul-dashboard"]
+    assert dashboard["data"] == {"mailhaul.json": (CHART / "files" / "dashboard.json").read_text()}
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
 def test_listed_namespaces_have_a_role_each_and_the_rest_of_the_cluster_has_none(cluster: Cluster) -> None:

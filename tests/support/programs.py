@@ -39,6 +39,7 @@ PROGRAMS = {
         Program("smtp-source", "postfix"),
         Program("smtp-sink", "postfix"),
         Program("exim4", "exim4-daemon-light"),
+        Program("promtool", "prometheus"),
         Program("swaks", "swaks"),
         Program("srs", "srs"),
         Program("gcc", "gcc"),
