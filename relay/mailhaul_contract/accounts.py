@@ -172,9 +172,7 @@ def _parameters(text: str, names: tuple[str, ...]) -> tuple[int, ...]:
 def _salt_and_hash(salt: str, digest: str) -> tuple[bytes, bytes]:
     octets = (_decoded(salt), _decoded(digest))
     if not (8 <= len(octets[0]) <= 64 and 16 <= len(octets[1]) <= 64):
-        raise _UnusableError(
-            "salt or hash has a length that is not usual", "use 8 to 64 octets of salt, 16 to 64 of hash"
-        )
+        raise _UnusableError("salt or hash is too short or too long", "use 8 to 64 octets of salt, 16 to 64 of hash")
     return octets
 
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import re
 import ssl
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.support.certificates import Authority
 from tests.support.dialogs import Player, Step, read, said_by_client
 from tests.support.listening import Bench
 
+from mailhaul_contract.accounts import Password, parse_accounts
 from mailhaul_contract.config import RelayConfig
 from mailhaul_relay.model.secrets import Certificate, Secrets
 from mailhaul_relay.policy.running import Running, compile_running
@@ -39,13 +42,21 @@ def running_of(folder: Path, secrets: Secrets) -> Running:
     return running
 
 
+def accounts_of(folder: Path) -> Mapping[str, Password]:
+    """Read the SMTP accounts that lie beside the conversations."""
+    file = folder / "accounts"
+    accounts = parse_accounts(file.read_bytes() if file.exists() else b"")
+    assert not accounts.faults
+    return accounts.passwords
+
+
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 async def test_the_conversation_goes_as_written(path: Path, request: pytest.FixtureRequest) -> None:
     trust: ssl.SSLContext | None = None
-    secrets = Secrets(srs=(b"a secret of the test",))
-    if '"StartTLS"' in (path.parent / "relay.json").read_text():
+    secrets = Secrets(srs=(b"a secret of the test",), accounts=accounts_of(path.parent))
+    if '"tls": "' in (path.parent / "relay.json").read_text():
         pair, trust = request.getfixturevalue("certificate")
-        secrets = Secrets(certificates={"smtp": pair}, srs=secrets.srs)
+        secrets = replace(secrets, certificates={"smtp": pair})
     bench = Bench(running_of(path.parent, secrets))
     listener = await bench.listen()
     try:
@@ -72,7 +83,8 @@ def test_every_conversation_names_its_clause_or_trap(path: Path) -> None:
 CHUNKABLE = [
     path
     for path in FILES
-    if {step.word for step in read(path)[1]}.isdisjoint({"tls", "spool", "queue", "end"}) and path.parent.name != "tls"
+    if {step.word for step in read(path)[1]}.isdisjoint({"tls", "spool", "queue", "end"})
+    and not any(word in (path.parent / "relay.json").read_text() for word in ('"tls": "', '"proxies"'))
 ]
 
 

@@ -8,16 +8,20 @@ A file begins with comments that name the clause or the trap it is about. Then o
     c(raw*3000): x              the same, 3000 times
     s: 250-*                    the server says one line; * is anything
     tls                         the client begins TLS; steps after it are encrypted
+    accounts: none              the SMTP accounts (the folder's file `accounts`) are taken away
     end                         the client sends no more (half-close)
     closed                      the server closes
     spool: full | error | broken | ok
     queue: full | open
     accepted: 1                 messages accepted in all
-    sender: / recipients: / size: / eight-bit: / utf8:    of the last accepted message
+    sender: / recipients: / size: / eight-bit: / utf8: / client: / account:    of the last accepted message
     head: text                  its head has this line
     no-head: text               its head does not have this text
     body: a\\r\\n                 its body, as it lies in the spool
     refused: 550 5.7.1          this refusal was counted
+    refused-connection: reason  a connection was refused for this reason
+    login: accepted             a login went so
+    log: / no-log: text         the log has, or has not, this text
 """
 
 import asyncio
@@ -133,6 +137,8 @@ class Player:
                 assert not rest, f"line {step.line}: the server went on with {rest!r}"
             case "spool" | "queue":
                 self._set(step)
+            case "accounts":
+                self._bench.take_accounts_away()
             case word if word[:2] in {"c", "c("}:
                 self._writer.write(step.octets)
             case _:
@@ -184,8 +190,13 @@ def check(step: Step, bench: Bench) -> None:
     if step.word == "accepted":
         assert len(bench.accepted) == int(step.value), f"line {step.line}: accepted {len(bench.accepted)} messages"
         assert bench.spool.open_bodies == 0, f"line {step.line}: a body was not given back"
-    elif step.word == "refused":
-        assert bench.tally.refused[step.value], f"line {step.line}: counted only {dict(bench.tally.refused)}"
+    elif step.word in {"refused", "refused-connection", "login"}:
+        tally = bench.tally
+        counted = {"refused": tally.refused, "refused-connection": tally.sessions_refused, "login": tally.logins}
+        assert counted[step.word][step.value], f"line {step.line}: counted only {dict(counted[step.word])}"
+    elif step.word in {"log", "no-log"}:
+        found = any(step.value in line for line in bench.lines)
+        assert found == (step.word == "log"), f"line {step.line}: the log is {bench.lines}"
     else:
         _check_message(step, bench.accepted[-1])
 
@@ -198,6 +209,8 @@ def _check_message(step: Step, message: Message) -> None:
         "size": str(envelope.size),
         "eight-bit": str(envelope.eight_bit).lower(),
         "utf8": str(envelope.utf8).lower(),
+        "client": envelope.client,
+        "account": envelope.account,
         "body": message.body.data,
     }
     match step.word:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tests.support.memory_spool import MemorySpool
@@ -15,6 +16,7 @@ from mailhaul_relay.policy.running import Running, compile_running
 from mailhaul_relay.ports.clock import Clock, VirtualClock
 from mailhaul_relay.smtpin.gate import ConnectionGate
 from mailhaul_relay.smtpin.listener import Listener
+from mailhaul_relay.smtpin.logins import Logins
 from mailhaul_relay.smtpin.reception import Reception, Services
 from mailhaul_relay.smtpin.session import Session
 from mailhaul_relay.spool.interface import BodyWriter
@@ -73,6 +75,7 @@ class Bench:
         self.spool = MemorySpool()
         self.intake = FakeIntake(running or running_of(), self.spool)
         self.gate = ConnectionGate()
+        self.logins = Logins(slowed=0.01)
         self.tally = Tally()
         self.lines: list[str] = []
         clock = clock or VirtualClock()
@@ -80,9 +83,14 @@ class Bench:
         self.log = Log(self.lines.append, clock)
         self.clock = clock
 
+    def take_accounts_away(self) -> None:
+        """Run on with the same configuration, but without SMTP accounts."""
+        running = self.intake.current
+        self.intake.current = replace(running, secrets=replace(running.secrets, accounts={}))
+
     @property
     def services(self) -> Services:
-        return Services(self.intake, self.gate, self.tally, self.log, self.clock, self.nodes)
+        return Services(self.intake, self.gate, self.tally, self.log, self.clock, self.nodes, self.logins)
 
     @property
     def spec(self) -> ListenerSpec:

@@ -120,11 +120,11 @@ class Courtesies(Conversation):
             self._input.rest()
             self._err(replies.TLS_PIPELINED)
         else:
+            self._out.append(replies.START_TLS)
             self._begin_tls(context)
 
     def _begin_tls(self, context: ssl.SSLContext) -> None:
         self._forget()
-        self._out.append(replies.START_TLS)
         self._flush()
         self._hold |= Hold.TLS
         self._original_transport = self.transport

@@ -58,9 +58,10 @@ class _Waiting:
 
 
 class Logins:
-    """Checks attempts."""
+    """Checks attempts; a refusal comes `slowed` seconds after its attempt."""
 
-    def __init__(self) -> None:
+    def __init__(self, slowed: float = SLOWED) -> None:
+        self._slowed = slowed
         self._guard = LoginGuard()
         self._key = secrets.token_bytes(32)
         self._proved: dict[str, tuple[Password, bytes]] = {}
@@ -149,7 +150,7 @@ class Logins:
     def _fail(self, attempt: Attempt, account: str, began: float, done: Done) -> None:
         loop = asyncio.get_running_loop()
         ban = self._guard.failed(attempt.address, account, loop.time(), trusted=attempt.trusted)
-        loop.call_at(max(began + SLOWED, loop.time()), done, Verdict.REFUSED, ban)
+        loop.call_at(max(began + self._slowed, loop.time()), done, Verdict.REFUSED, ban)
 
     def _is_proved(self, attempt: Attempt, stored: Password) -> bool:
         known = self._proved.get(attempt.name)
