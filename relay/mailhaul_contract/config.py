@@ -15,6 +15,7 @@ from mailhaul_contract.forwarding import Aliases
 from mailhaul_contract.listening import Clients, Limits, Listener
 from mailhaul_contract.routes import Route
 from mailhaul_contract.senders import Delivery, Senders
+from mailhaul_contract.suppression import Suppression
 from mailhaul_contract.upstream import Upstream
 
 CONTRACT_VERSION = 1
@@ -34,12 +35,19 @@ class Retry(Frozen):
     max: Annotated[int, Field(ge=1, le=604_800)] = 3600
 
 
+class DeadLetters(Frozen):
+    """How long mail that failed for good is kept, in seconds."""
+
+    keep_for: Annotated[int, Field(ge=60, le=31_536_000)] = 2_592_000
+
+
 class Queue(Frozen):
     """How long mail is tried (`expire_after`, from acceptance) and how much may wait (`high_watermark`, messages)."""
 
     retry: Retry = Retry()
     expire_after: Annotated[int, Field(ge=60, le=2_592_000)] = 432_000
     high_watermark: Annotated[int, Field(ge=1, le=10_000_000)] = 100_000
+    dead_letters: DeadLetters = DeadLetters()
 
 
 class BounceMode(StrEnum):
@@ -78,6 +86,7 @@ class RelayConfig(Frozen):
     routes: Annotated[tuple[Route, ...], Field(max_length=32)] = ()
     queue: Queue = Queue()
     bounces: Bounces = Bounces()
+    suppression: Suppression | None = None
     limits: Limits = Limits()
     aliases: Aliases = Aliases()
     logging: Logging = Logging()

@@ -11,6 +11,7 @@ from typing import cast
 COMMANDS: dict[str, tuple[str, str]] = {
     "relay": ("mailhaul_relay.cli:relay", "serve: run one relay from its configuration file"),
     "queue": ("mailhaul_operator.mail.queue:queue", "look at the mail of a running relay, and act on it"),
+    "suppression": ("mailhaul_operator.mail.suppression:suppression", "recipients that a relay refuses at once"),
     "trace": ("mailhaul_operator.mail.trace:trace", "the whole story of one message"),
     "up": ("mailhaul_operator.cli:up", "run resources from YAML files here, with no cluster"),
     "validate": (

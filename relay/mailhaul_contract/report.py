@@ -127,7 +127,9 @@ class UpstreamReport(Reported):
 
 
 class QueueReport(Reported):
-    """Messages by state. `oldest` is when the oldest of those that wait was accepted; 0 when none waits."""
+    """Messages by state. `on_hold` are those of `held` that a person holds. `oldest` is when the oldest of those that
+    wait, and that nobody holds, was accepted; 0 when none does.
+    """
 
     queued: int = 0
     deferred: int = 0
@@ -135,6 +137,7 @@ class QueueReport(Reported):
     dead: int = 0
     quarantined: int = 0
     oldest: float = 0
+    on_hold: int = 0
 
 
 class AliasReport(Reported):
@@ -181,6 +184,8 @@ class RelayReport(Reported):
     accepting: bool
     not_accepting_reason: str = ""
     draining: bool = False
+    suppressed: int = 0
+    """Recipients that are refused now since they failed before, or a person said so."""
     listeners: tuple[ListenerReport, ...] = ()
     queue: QueueReport = QueueReport()
     upstreams: tuple[UpstreamReport, ...] = ()

@@ -31,6 +31,13 @@ class QueueRetry(Part):
     """The longest."""
 
 
+class QueueDeadLetters(Part):
+    """Mail that failed for good."""
+
+    keep_for: Annotated[int, Duration("1m", "8760h")] = 2_592_000
+    """How long it is kept for a person, who may look at it, retry it, or drop it sooner."""
+
+
 class QueueWatermark(Part):
     """How much mail may wait before clients are told to come again later (452)."""
 
@@ -112,3 +119,5 @@ class RelayQueue(Part):
     """Mail becomes a dead letter so long after it was accepted, held mail too."""
     high_watermark: QueueWatermark = QueueWatermark()
     """How much mail may wait."""
+    dead_letters: QueueDeadLetters = QueueDeadLetters()
+    """Mail that failed for good."""

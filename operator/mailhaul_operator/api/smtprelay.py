@@ -24,6 +24,7 @@ from mailhaul_operator.api.relay_queue import RelayQueue
 from mailhaul_operator.api.relay_routes import Routes
 from mailhaul_operator.api.relay_senders import RelaySenders
 from mailhaul_operator.api.relay_status import SmtpRelayStatus
+from mailhaul_operator.api.relay_suppression import RelaySuppression
 from mailhaul_operator.api.relay_workload import (
     ExternalTrafficPolicy,
     RelayMonitoring,
@@ -243,6 +244,8 @@ class SmtpRelaySpec(Part):
     """Whether mail leaves, and when none does."""
     bounces: RelayBounces = RelayBounces()
     """What happens to mail that failed for good."""
+    suppression: RelaySuppression | None = None
+    """Refuse recipients at once that failed permanently several times. Absent means off; `{}` takes the defaults."""
     limits: RelayLimits = RelayLimits()
     """What one client may ask for."""
     aliases: RelayAliases = RelayAliases()

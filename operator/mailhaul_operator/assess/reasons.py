@@ -145,6 +145,11 @@ class Reason(StrEnum):
     TLS_OFF = "TLSOff", "TLS towards the provider is off, or its certificate is not verified, as its spec says."
 
     # Queue
+    MAIL_ON_HOLD = (
+        "MailOnHold",
+        "A person holds mail with `mailhaul queue hold`; it waits until somebody releases it, or it expires.",
+        "release it with `mailhaul queue release`, or leave it",
+    )
     MAIL_HELD = "MailHeld", "Mail is held until a fault of the upstreams is mended.", "mend what the last error names"
     QUEUE_NEARLY_FULL = (
         "QueueNearlyFull",

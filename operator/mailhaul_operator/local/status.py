@@ -91,7 +91,8 @@ def screen(asked: Asked, now: float) -> str:
 def _numbers(report: RelayReport) -> tuple[str, ...]:
     queue = report.queue
     oldest = f", oldest from {_clock(queue.oldest)}" if queue.oldest else ""
-    waits = f"queue: {queue.queued} queued, {queue.deferred} deferred, {queue.held} held, {queue.dead} dead{oldest}"
+    held = f"{queue.held} held" + (f" ({queue.on_hold} by an operator)" if queue.on_hold else "")
+    waits = f"queue: {queue.queued} queued, {queue.deferred} deferred, {held}, {queue.dead} dead{oldest}"
     left = f", last {_clock(report.last_delivery)} by {report.last_delivery_upstream}" if report.last_delivery else ""
     return (waits, f"accepted {report.accepted}, delivered {report.delivered}, failed {report.failed}{left}")
 

@@ -109,8 +109,9 @@ def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
 
 
 def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
-    waiting = report.queue.queued + report.queue.deferred + report.queue.held
-    since = max(report.queue.oldest, report.last_delivery, report.started)
+    queue = report.queue
+    waiting = queue.queued + queue.deferred + max(0, queue.held - queue.on_hold)
+    since = max(queue.oldest, report.last_delivery, report.started)
     if not waiting or now - since <= STALE_AFTER:
         return []
     said = f"; last error: {reply_words(report.last_error)}" if report.last_error else ""
@@ -122,10 +123,11 @@ def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
 
 def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
     del now
-    if not report.queue.held:
+    held = report.queue.held - report.queue.on_hold
+    if held <= 0:
         return []
     remedy = _last_remedy(report) or "see `mailhaul queue list`"
-    return [Cause("MailHeld", f"{messages_are(report.queue.held)} held", remedy, blocks=False)]
+    return [Cause("MailHeld", f"{messages_are(held)} held", remedy, blocks=False)]
 
 
 def _nothing_is_dead(report: RelayReport, now: float) -> list[Cause]:

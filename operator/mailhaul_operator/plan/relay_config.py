@@ -10,12 +10,22 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from mailhaul_contract.config import CONTRACT_VERSION, Bounces, Logging, Queue, RelayConfig, RelayName, Retry
+from mailhaul_contract.config import (
+    CONTRACT_VERSION,
+    Bounces,
+    DeadLetters,
+    Logging,
+    Queue,
+    RelayConfig,
+    RelayName,
+    Retry,
+)
 from mailhaul_contract.digest import canonical_json, digest
 from mailhaul_contract.forwarding import Aliases, Srs
 from mailhaul_contract.listening import Clients, Limits
 from mailhaul_contract.names import SECRET_REVISION, SECRET_SRS
 from mailhaul_contract.refusals import refusals
+from mailhaul_contract.suppression import Suppression
 from mailhaul_operator.api.smtprelay import SmtpRelaySpec
 from mailhaul_operator.plan.accounts import accounts
 from mailhaul_operator.plan.alias_tables import ENTRIES, INLINE, tables, too_many
@@ -113,6 +123,7 @@ def _draft(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Rela
         routes=paths,
         queue=_queue(spec),
         bounces=Bounces(mode=spec.bounces.mode, to=spec.bounces.to or None),
+        suppression=Suppression(**spec.suppression.model_dump()) if spec.suppression else None,
         limits=Limits(**spec.limits.model_dump()),
         aliases=aliases,
         logging=Logging(redact_addresses=spec.logging.redact_addresses),
@@ -127,7 +138,12 @@ def hostname(snapshot: Snapshot) -> str:
 
 def _queue(spec: SmtpRelaySpec) -> Queue:
     retry = Retry(initial=spec.queue.retry.initial, max=spec.queue.retry.max)
-    return Queue(retry=retry, expire_after=spec.queue.expire_after, high_watermark=spec.queue.high_watermark.messages)
+    return Queue(
+        retry=retry,
+        expire_after=spec.queue.expire_after,
+        high_watermark=spec.queue.high_watermark.messages,
+        dead_letters=DeadLetters(keep_for=spec.queue.dead_letters.keep_for),
+    )
 
 
 def _aliases(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> Aliases | None:

@@ -61,6 +61,7 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         http = await HttpServer.open(addresses.http_host, addresses.http_port, routes(relay, addresses), log)
         stack.push_async_callback(http.close)
         await relay.memory.restore()
+        await relay.suppressor.restore()
         watcher = Watcher(
             directories.config,
             directories.secrets,
@@ -69,7 +70,7 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         )
         await watcher.look()
         log.event("started", pid=os.getpid(), http_port=http.port)
-        loops = (watcher.run, relay.scanner.run, relay.chronicle.run)
+        loops = (watcher.run, relay.scanner.run, relay.chronicle.run, relay.suppressor.run, relay.prune)
         tasks = [asyncio.create_task(_for_ever(one, log)) for one in loops]
         await stop
         await relay.stop(grace)

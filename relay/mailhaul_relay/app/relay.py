@@ -6,7 +6,7 @@ cannot be used is refused and told, and the last good one runs on.
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from mailhaul_contract.config import RelayConfig
@@ -29,7 +29,9 @@ from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.journal import Journal
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.prober import Prober
+from mailhaul_relay.queue.pruner import Pruner
 from mailhaul_relay.queue.scanner import Scanner
+from mailhaul_relay.queue.suppressor import Suppressor
 from mailhaul_relay.queue.waker import Waker
 from mailhaul_relay.queue.ways import Ways
 from mailhaul_relay.reload.watcher import Awaiting, Loaded, Refusal
@@ -76,6 +78,9 @@ class Relay:
         bouncer = Bouncer(self.running, self.tally, log, wall_clock)
         self.queue = Queue(self.running, spool, courier, bouncer, log)
         bouncer.accept = self.queue.accept
+        self.suppressor = Suppressor(spool, lambda: self._running.config.suppression, log, wall_clock)
+        account.suppressor, self.suppressor.on_change = self.suppressor, self._suppress
+        self.pruner = Pruner(spool, self.queue, self.chronicle, self.tally, log)
         journal = Journal(self.tally, log, self.chronicle, account, bouncer, wall_clock)
         self.commands = QueueCommands(spool, self.queue, self.running, journal, wall_clock)
         self.scanner = Scanner(self.queue, spool, wall_clock, log)
@@ -109,6 +114,7 @@ class Relay:
         self.log.redact = running.config.logging.redact_addresses
         # The digest covers the alias tables, which are named in the file by theirs; comparing them takes long.
         before, self._running = self._running, running
+        self._suppress()
         if self._refused and self._refused.digest != running.digest:
             self._refused = None  # at once with the digest: a report is never of two configurations
         is_new = (running.digest, running.secrets) != (before.digest, before.secrets)
@@ -123,6 +129,14 @@ class Relay:
             self.tally.reloads["applied"] += 1
             self.log.event("config-applied", digest=running.digest, secret_revision=running.secrets.revision or None)
         return not troubles
+
+    def _suppress(self) -> None:
+        """Put whom the suppression list refuses now into the running configuration."""
+        self._running = replace(self._running, suppressed=self.suppressor.refusing())
+
+    async def prune(self) -> None:
+        """Drop dead letters whose time is over, again and again until cancelled."""
+        await self.pruner.run(self.running, wall_clock)
 
     def _await(self, awaiting: Awaiting) -> None:
         if awaiting == self._awaiting:
@@ -190,6 +204,8 @@ class Relay:
             now=wall_clock(),
             log_dropped=self._lines.dropped,
             draining=self._draining,
+            suppressed=len(running.suppressed),
+            suppressions=self.suppressor.begun,
         )
 
     async def stop(self, grace: float) -> None:
@@ -199,6 +215,7 @@ class Relay:
         await asyncio.gather(self.listeners.stop(grace), self.queue.stop(grace), self.prober.stop())
         await self.waker.stop()
         await self.chronicle.flush()
+        await self.suppressor.flush()
 
 
 def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:

@@ -12,6 +12,7 @@ from mailhaul_relay.http.probe_route import probe_route
 from mailhaul_relay.http.queue_routes import queue_routes
 from mailhaul_relay.http.routes import Route
 from mailhaul_relay.http.status_routes import status_routes
+from mailhaul_relay.http.suppression_routes import suppression_routes
 from mailhaul_relay.policy.trial_mail import Sent, TrialMail, usual_sender
 from mailhaul_relay.ports.clock import wall_clock
 from mailhaul_relay.smtpin.send_test import send_test
@@ -26,6 +27,7 @@ def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
         *status_routes(relay.readings, Health(relay.spool.check, relay.not_accepting), guard),
         probe_route(relay.prober.ask, guard),
         *queue_routes(relay.commands, wall_clock, guard),
+        *suppression_routes(relay.suppressor, guard),
         drain_route(lambda draining: relay.drain(draining=draining), guard),
         *message_routes(_tester(relay), _follower(relay), guard),
         *inbox_routes(lambda: _inbox(relay), guard, is_open=addresses.open_inbox),

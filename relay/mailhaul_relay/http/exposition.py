@@ -135,6 +135,7 @@ def _clients(readings: Readings) -> Values:
         "mailhaul_sessions_total": [((), tally.sessions_opened)],
         "mailhaul_sessions_open": [((), tally.sessions_open)],
         "mailhaul_sessions_refused_total": _counted(tally.sessions_refused),
+        "mailhaul_logins_total": _counted(tally.logins, "accepted", "refused", "banned", "busy"),
         "mailhaul_client_identity_lost_total": [((), tally.client_identity_lost)],
     }
 
@@ -148,6 +149,10 @@ def _queue(readings: Readings) -> Values:
         "mailhaul_recipients_delivered_total": [((), tally.delivered)],
         "mailhaul_recipients_failed_total": [((), tally.failed)],
         "mailhaul_messages_dropped_total": [((), tally.dropped)],
+        "mailhaul_queue_on_hold_messages": [((), counts.on_hold)],
+        "mailhaul_dead_letters_pruned_total": [((), tally.pruned)],
+        "mailhaul_suppressed_recipients": [((), readings.suppressed)],
+        "mailhaul_suppressions_total": [((), readings.suppressions)],
         "mailhaul_bounces_total": [((), tally.bounces)],
     }
 

@@ -92,7 +92,8 @@ class Identity:
 @dataclass(frozen=True, slots=True)
 class Readings:
     """One moment of a relay. `not_accepting` is the reason why it takes no mail, "" when it does; `draining` tells that
-    it was asked to take none.
+    it was asked to take none. `suppressed` counts the recipients that are refused now, `suppressions` how many failures
+    made so since the start.
     """
 
     config: RelayConfig
@@ -105,3 +106,5 @@ class Readings:
     now: float
     log_dropped: int = 0
     draining: bool = False
+    suppressed: int = 0
+    suppressions: int = 0

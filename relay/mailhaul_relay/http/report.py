@@ -31,6 +31,7 @@ def build_report(readings: Readings) -> RelayReport:
         accepting=not readings.not_accepting,
         not_accepting_reason=readings.not_accepting,
         draining=readings.draining,
+        suppressed=readings.suppressed,
         listeners=readings.listeners,
         queue=_queue(readings),
         upstreams=tuple(
@@ -60,6 +61,7 @@ def _queue(readings: Readings) -> QueueReport:
         dead=counts.dead,
         quarantined=counts.quarantined,
         oldest=counts.oldest,
+        on_hold=counts.on_hold,
     )
 
 

@@ -8,6 +8,7 @@
 - Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our own
   addresses (alias, SRS, postmaster), it is taken as inbound: a gateway in the cluster hands in other people's mail so.
 - Where spec.recipients.allowed or spec.delivery.redirectTo is set, mail goes nowhere else (`reach`).
+- Whom the suppression list refuses is 550 5.1.1 (`suppression`), but never a postmaster.
 - A relay without upstreams accepts and holds.
 How an admitted message is spooled is in `mending`. Refusals are replies whose text names the cause and the remedy;
 nothing here raises.
@@ -18,7 +19,7 @@ from dataclasses import replace
 from mailhaul_contract.addresses import Address
 from mailhaul_relay.model.message import Origin, Recipient
 from mailhaul_relay.model.outcome import Reply
-from mailhaul_relay.policy import guards
+from mailhaul_relay.policy import guards, suppression
 from mailhaul_relay.policy.aliases import AliasLoopError
 from mailhaul_relay.policy.headers import Field, HeaderError, parse_head
 from mailhaul_relay.policy.mending import Admitted, Incoming, Judged, spooled, written_from
@@ -43,6 +44,13 @@ def admit_sender(running: Running, source: Source, sender: Address | None, decla
 
 def admit_recipient(running: Running, source: Source, recipient: Address, now: float) -> tuple[Recipient, ...] | Reply:
     """Judge RCPT: the recipients that it leads to, or a refusal."""
+    admitted = _led_to(running, source, recipient, now)
+    if not running.suppressed or isinstance(admitted, Reply) or recipient.local.casefold() == "postmaster":
+        return admitted
+    return suppression.refusal(running.suppressed, str(recipient), admitted, now) or admitted
+
+
+def _led_to(running: Running, source: Source, recipient: Address, now: float) -> tuple[Recipient, ...] | Reply:
     try:
         own = _own_recipients(running, recipient, now)
     except AliasLoopError as error:

@@ -7,7 +7,7 @@ Failures: reasons of refusal, each naming the field and the remedy.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.listening import ListenerTlsMode
@@ -20,6 +20,7 @@ from mailhaul_relay.policy.routes import Routes
 from mailhaul_relay.policy.senders import SenderPolicies
 from mailhaul_relay.policy.source import ClientNetworks
 from mailhaul_relay.policy.srs import SrsRewriter
+from mailhaul_relay.policy.suppression import Record
 
 RELAY_UNIQUE = frozenset(
     {
@@ -35,7 +36,8 @@ SIZE_HEADROOM = 8192
 @dataclass(frozen=True, slots=True)
 class Running:
     """`own_domains` are those of the aliases and of SRS; `candidates` are all upstreams by priority, then name;
-    `unique_headers` (lower case) hold for submissions, `inbound_unique` for forwards; `size_limit` is in octets.
+    `unique_headers` (lower case) hold for submissions, `inbound_unique` for forwards; `size_limit` is in octets;
+    `suppressed` are the recipients that are refused, by address: the list is replaced with the whole value.
     """
 
     config: RelayConfig
@@ -54,6 +56,7 @@ class Running:
     unique_headers: frozenset[bytes]
     inbound_unique: frozenset[bytes]
     size_limit: int
+    suppressed: Mapping[str, Record] = field(default_factory=dict)
 
     def upstream(self, name: str) -> Upstream | None:
         """Give the upstream with that handle."""

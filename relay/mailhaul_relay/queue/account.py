@@ -8,6 +8,7 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Delivery
 from mailhaul_relay.queue.chronicle import Chronicle
 from mailhaul_relay.queue.rounds import Batch, Change
+from mailhaul_relay.queue.suppressor import Suppressor
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
 
@@ -25,6 +26,8 @@ class Account:
 
     def __init__(self, tally: Tally, log: Log, chronicle: Chronicle) -> None:
         self._tally, self._log, self._chronicle = tally, log, chronicle
+        self.suppressor: Suppressor | None = None
+        """Hears of every end, where there is one."""
 
     def attempted(self, message: Message, batch: Batch, delivery: Delivery, started: float, now: float) -> None:
         """One transmission came back."""
@@ -72,6 +75,8 @@ class Account:
 
     def _delivered(self, recipient: Recipient, now: float) -> None:
         self._tally.delivered += 1
+        if self.suppressor is not None:
+            self.suppressor.delivered(recipient.final)
         self._tally.delivered_last_day.add(now)
         if recipient.alias:
             self._tally.alias(recipient.alias).forwarded += 1
@@ -81,7 +86,9 @@ class Account:
         self._tally.failed_last_day.add(now)
         if recipient.alias:
             self._tally.alias(recipient.alias).failed += 1
-        progress = change.progress
+        progress, outcome = change.progress, change.outcome
+        if self.suppressor is not None and outcome is not None and outcome.fault is Fault.RECIPIENT:
+            self.suppressor.failed(recipient.final, change.upstream, outcome.text)
         self._log.event(
             "dead-letter",
             level="error",

@@ -83,8 +83,9 @@ class Round:
 
     def follow(self, running: Running) -> None:
         """Go on under another configuration: what was tried and refused before it is worth another attempt."""
-        if running is not self._running:
-            self._running = running
+        before, self._running = self._running, running
+        # Another list of suppressed recipients alone is no cause to try again.
+        if running.config is not before.config or running.secrets is not before.secrets:
             self._tried.clear()
             self._routes.clear()
 

@@ -56,8 +56,16 @@ METRICS = (
     Metric(
         "mailhaul_sessions_refused_total",
         Kind.COUNTER,
-        "Connections of clients refused, by reason: the limit of all, the limit of one client, or draining.",
+        "Connections of clients refused, by reason: the limit of all, the limit of one client, draining, or at a "
+        "listener with the PROXY protocol: not a trusted proxy, or no valid header.",
         ("reason",),
+    ),
+    Metric(
+        "mailhaul_logins_total",
+        Kind.COUNTER,
+        "Logins of clients with an SMTP account, by result: accepted, refused (wrong name or password), banned (too "
+        "many failures before), or busy (too many at once).",
+        ("result",),
     ),
     Metric(
         "mailhaul_handler_errors_total",
@@ -160,6 +168,18 @@ METRICS = (
     Metric("mailhaul_recipients_delivered_total", Kind.COUNTER, "Recipients delivered, over all upstreams."),
     Metric("mailhaul_recipients_failed_total", Kind.COUNTER, "Recipients that became dead letters."),
     Metric("mailhaul_messages_dropped_total", Kind.COUNTER, "Messages dropped by `mailhaul queue drop`."),
+    Metric("mailhaul_queue_on_hold_messages", Kind.GAUGE, "Messages that a person holds; `held` counts them too."),
+    Metric(
+        "mailhaul_dead_letters_pruned_total",
+        Kind.COUNTER,
+        "Dead letters dropped since they were kept for `spec.queue.deadLetters.keepFor`.",
+    ),
+    Metric("mailhaul_suppressed_recipients", Kind.GAUGE, "Recipients on the suppression list, refused at once."),
+    Metric(
+        "mailhaul_suppressions_total",
+        Kind.COUNTER,
+        "Recipients that were put on the suppression list by permanent failures.",
+    ),
     Metric("mailhaul_bounces_total", Kind.COUNTER, "Delivery status notifications made."),
     Metric(
         "mailhaul_alias_recipients_total",

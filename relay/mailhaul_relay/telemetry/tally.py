@@ -95,6 +95,8 @@ class Tally:
     bounces: int = 0
     dropped: int = 0
     """Messages dropped by a queue command."""
+    pruned: int = 0
+    """Dead letters dropped since their time was over."""
     sessions_opened: int = 0
     sessions_open: int = 0
     sessions_refused: Counter[str] = field(default_factory=Counter)

@@ -66,7 +66,7 @@ def test_every_list_says_how_it_merges_and_its_keys_cannot_be_absent() -> None:
 def test_every_object_without_required_members_has_an_empty_default_or_stands_for_a_choice() -> None:
     # A transition rule is skipped while its parent is absent: parents must always be there.
     choices = {"secretRef", "caRef", "rateLimit", "srs", "selector", "affinity", "nodeAffinity", "podAffinity"}
-    choices |= {"podAntiAffinity", "labelSelector", "namespaceSelector"}
+    choices |= {"podAntiAffinity", "labelSelector", "namespaceSelector", "suppression"}
     for path, node in NODES:
         if node.get("type") == "object" and "properties" in node and not path.endswith("[]"):
             name = path.rpartition(".")[2]

@@ -94,7 +94,7 @@ def _stale(facts: RelayFacts) -> Iterator[Cause]:
     """Mail waits in a replica, and none has left it for too long; a process gets as long after its start."""
     for pod, report in facts.reports:
         queue = report.queue
-        waiting = queue.queued + queue.deferred + queue.held
+        waiting = queue.queued + queue.deferred + max(0, queue.held - queue.on_hold)
         since = max(queue.oldest, report.last_delivery, report.started)
         if waiting and facts.view.now - since > facts.view.relay.spec.delivery.stale_after:
             yield _waits(facts, pod, report, waiting)

@@ -12,6 +12,8 @@ from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.words import counted, messages_are, remedy_of
 
 QUEUE_HEALTHY: Final = "QueueHealthy"
+_TOLD: Final = frozenset({Reason.DEAD_LETTERS, Reason.MAIL_ON_HOLD})
+"""What a person may want so: told, and no fault."""
 NEAR: Final = 0.8
 """Of the watermark."""
 
@@ -20,7 +22,7 @@ def queue_healthy(facts: RelayFacts) -> Aspect:
     """Judge the queues of all replicas."""
     causes = tuple(cause for pod, report in facts.reports for cause in _of_replica(facts, pod, report))
     known = [_blocking(facts, one) if one.reason is Reason.NOT_ACCEPTING else one for one in causes]
-    bad = next((one for one in known if one.reason is not Reason.DEAD_LETTERS), None)
+    bad = next((one for one in known if one.reason not in _TOLD), None)
     if bad:
         return Aspect(failing(QUEUE_HEALTHY, bad), tuple(known))
     if known:
@@ -52,9 +54,11 @@ def _of_replica(facts: RelayFacts, pod: str, report: RelayReport) -> Iterator[Ca
     if waiting >= NEAR * mark:
         words = f"{messages_are(waiting)} waiting in {pod}, and at {mark} it answers 452"
         yield _told(Reason.QUEUE_NEARLY_FULL, words, field="spec.queue.highWatermark.messages")
-    if queue.held:
+    if queue.on_hold:
+        yield _told(Reason.MAIL_ON_HOLD, f"{messages_are(queue.on_hold)} held by an operator in {pod}")
+    if queue.held > queue.on_hold:
         error = report.last_error
-        words = f"{messages_are(queue.held)} held in {pod}"
+        words = f"{messages_are(queue.held - queue.on_hold)} held in {pod}"
         wished = facts.view.relay.spec.delivery.suspended
         remedy = Reason.SUSPENDED.remedy if wished else remedy_of(error.fault, error) if error else ""
         yield _told(Reason.MAIL_HELD, words, remedy)
