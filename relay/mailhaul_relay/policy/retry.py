@@ -13,7 +13,7 @@ from typing import Protocol
 
 from mailhaul_contract.config import Queue
 from mailhaul_relay.model.message import Progress, State
-from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
+from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 
 MAX_UNKNOWNS = 2
 """Retries after an outcome that nobody knows."""
@@ -80,11 +80,16 @@ def after_attempt(progress: Progress, attempt: Attempt, queue: Queue, accepted: 
 
 
 def after_wait(progress: Progress, wait: Waiting, queue: Queue, accepted: float, now: float) -> Progress:
-    """Give the progress when no attempt could be made. What an earlier attempt was told is kept beside the reason."""
+    """Give the progress when no attempt could be made. What an earlier attempt was told is kept beside the fault; but
+    not when no upstream may send the From any more: then that is what somebody has to know.
+    """
     expiry = max(accepted, progress.renewed) + queue.expire_after
     waiting = replace(progress, state=wait.state, due=max(wait.until, now + 1), fault=wait.fault.value, changed=now)
-    if not (progress.upstream and progress.text):  # a refused connection has words, but no code
+    told = progress.upstream and progress.text  # a refused connection has words, but no code
+    if not told or progress.stage == Stage.RELAY.value:
         waiting = replace(waiting, text=wait.reason[:512])
+    elif wait.fault is Fault.SENDER and progress.fault != Fault.SENDER.value:
+        waiting = replace(waiting, text=wait.reason[:512], code=0, stage=Stage.RELAY.value)
     return _unless_expired(waiting, expiry, now)
 
 

@@ -96,6 +96,18 @@ def test_waiting_keeps_the_last_words_and_expires_too() -> None:
     assert (dead.state, dead.fault) == (State.DEAD, "expired")
 
 
+def test_a_from_that_may_not_be_sent_any_more_is_told_instead_of_the_last_words() -> None:
+    shut = Wait(NOW + 300, State.HELD, Fault.SENDER, "route billing: one may not send pay.example")
+    held = after_wait(attempt(Progress(), Verdict.RETRY), shut, QUEUE, NOW, NOW)
+    assert (held.fault, held.text, held.code, held.stage) == ("sender", shut.reason, 0, "relay")
+    later = after_wait(held, Wait(NOW + 10, State.DEFERRED, Fault.CONNECTION, "two: connection"), QUEUE, NOW, NOW)
+    assert (later.fault, later.text) == ("connection", "two: connection")
+    refused = after_attempt(Progress(), Attempt(outcome(Verdict.HOLD, Fault.SENDER), "one", NOW, 0.5), QUEUE, NOW)
+    assert after_wait(refused, shut, QUEUE, NOW, NOW).text == "451 4.3.0 words", (
+        "the provider's own refusal of the From stands"
+    )
+
+
 def test_waiting_never_spins() -> None:
     past = Wait(NOW - 100, State.DEFERRED, Fault.CONNECTION, "")
     assert after_wait(Progress(), past, QUEUE, NOW, NOW).due > NOW
