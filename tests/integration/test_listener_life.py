@@ -12,6 +12,7 @@ import pytest
 from tests.support.certificates import Authority
 from tests.support.listening import Bench, running_of
 
+from mailhaul_contract.accounts import parse_accounts
 from mailhaul_relay.model.secrets import Certificate, Secrets
 from mailhaul_relay.smtpin.listener import Listener
 from mailhaul_relay.smtpin.tls import CertificateError
@@ -99,6 +100,41 @@ async def test_certificates_are_replaced_while_sessions_go_on(tmp_path: Path) ->
         client.send(GREETED + MESSAGE)
         assert b"queued as" in await _queued(client)
     assert len(bench.accepted) == 1
+    await listener.stop(1)
+
+
+async def test_certificates_of_implicit_tls_are_replaced_while_sessions_go_on(tmp_path: Path) -> None:
+    first, trust_first = certificate(tmp_path / "first", "first")
+    listeners = [{"name": "smtp", "port": 2525, "tls": "Implicit"}]
+    bench = Bench(running_of({"listeners": listeners}, Secrets(certificates={"smtp": first})))
+    listener = await bench.listen()
+    second, trust_second = certificate(tmp_path / "second", "second")
+    old = Client(*await asyncio.open_connection("127.0.0.1", listener.port, ssl=trust_first))
+    listener.replace_certificate(second)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await asyncio.open_connection("127.0.0.1", listener.port, ssl=trust_first)
+    new = Client(*await asyncio.open_connection("127.0.0.1", listener.port, ssl=trust_second))
+    for client in (old, new):
+        client.send(GREETED + MESSAGE)
+        assert b"queued as" in await _queued(client)
+        client.writer.close()
+    assert len(bench.accepted) == 2
+    await listener.stop(1)
+
+
+async def test_a_client_that_goes_while_its_password_is_checked_leaves_nothing_behind(tmp_path: Path) -> None:
+    pair, trust = certificate(tmp_path / "first", "first")
+    accounts = parse_accounts(b"shop:{PLAIN}right").passwords
+    listeners = [{"name": "smtp", "port": 2525, "tls": "Implicit", "auth": "Optional"}]
+    bench = Bench(running_of({"listeners": listeners}, Secrets(certificates={"smtp": pair}, accounts=accounts)))
+    listener = await bench.listen()
+    client = Client(*await asyncio.open_connection("127.0.0.1", listener.port, ssl=trust))
+    client.send(b"EHLO x\r\nAUTH PLAIN AHNob3AAd3Jvbmc=\r\n")
+    assert await client.until(b"250")
+    client.writer.transport.abort()
+    await asyncio.sleep(0.05)
+    assert not listener._reception.sessions
+    assert bench.tally.logins["refused"] == 1
     await listener.stop(1)
 
 

@@ -2,16 +2,17 @@
 
 `logins` asks before each check and tells how it went. Rules:
 - An address with too many failures is banned for a while, with whatever name it tries.
-- An account with too many failures from addresses that are not its usual ones is banned for such addresses; where it
-  has logged in before, or from a trusted network, it goes on. So a stranger locks nobody out.
-- From a usual address an account is judged by its own failures there: not by those of others behind the same address.
+- An account with too many failures from addresses that are not its usual ones is banned for such addresses; next to
+  where it has logged in before (the same /24, for the addresses of pods change), or in a trusted network, it goes on.
+  So a stranger locks nobody out.
+- At a usual address an account is judged by its own failures there: not by those of others behind the same address.
 IPv6 clients count by /64, for that is what one customer has. Times are those of the caller's clock, in seconds. All is
 forgotten with the process. Nothing here fails.
 """
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 FAILURES = 10
 """Failed logins of one address, or of one account at a usual address, within `WINDOW` before the ban."""
@@ -20,7 +21,7 @@ ACCOUNT_FAILURES = 20
 WINDOW = 600.0
 BAN = 600.0
 REMEMBERED = 4096
-"""Addresses, and usual addresses of accounts, that are remembered; the oldest is forgotten."""
+"""Addresses, and usual networks of accounts, that are remembered; the oldest is forgotten."""
 
 _Key = tuple[str, str]
 """Address and account; either may be "" for all."""
@@ -53,7 +54,7 @@ class LoginGuard:
 
     def succeeded(self, address: str, account: str) -> None:
         """Remember the address as a usual one of the account."""
-        key = (_place(address), account)
+        key = (_network(address), account)
         self._usual[key] = None
         self._usual.move_to_end(key)
         if len(self._usual) > REMEMBERED:
@@ -67,7 +68,7 @@ class LoginGuard:
     def _keys(self, address: str, account: str, trusted: bool) -> list[tuple[_Key, int]]:
         """What an attempt is judged by, and the failures that it may have there."""
         place = _place(address)
-        if account and (trusted or (place, account) in self._usual):
+        if account and (trusted or (_network(address), account) in self._usual):
             return [((place, account), FAILURES)]
         keys = [((place, ""), FAILURES)]
         if account:
@@ -97,8 +98,19 @@ class LoginGuard:
 
 
 def _place(address: str) -> str:
+    """What one client is known by."""
+    return address if _is_ipv4(address) else _network(address)
+
+
+def _network(address: str) -> str:
+    """Where addresses are usual together."""
+    if _is_ipv4(address):
+        return address.rpartition(".")[0]
     try:
-        parsed = ip_address(address)
+        return f"{IPv6Address(int(IPv6Address(address)) >> 64 << 64)}/64"
     except ValueError:
         return address
-    return f"{IPv6Address(int(parsed) >> 64 << 64)}/64" if isinstance(parsed, IPv6Address) else address
+
+
+def _is_ipv4(address: str) -> bool:
+    return ":" not in address

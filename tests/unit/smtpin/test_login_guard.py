@@ -55,6 +55,17 @@ def test_a_stranger_locks_nobody_out_of_his_usual_address() -> None:
     assert not guard.permits(STRANGER, "shop", 0, trusted=False)
 
 
+def test_the_neighbourhood_of_a_usual_address_is_usual_too_but_counted_apart() -> None:
+    guard = LoginGuard()
+    guard.succeeded("10.244.1.9", "shop")
+    for number in range(ACCOUNT_FAILURES):
+        guard.failed(f"198.51.100.{number}", "shop", 0, trusted=False)
+    assert fail(guard, "10.244.1.66", "shop", FAILURES)
+    assert not guard.permits("10.244.1.66", "shop", 0, trusted=False)
+    assert guard.permits("10.244.1.10", "shop", 0, trusted=False)
+    assert not guard.permits("10.244.2.10", "shop", 0, trusted=False)
+
+
 def test_a_trusted_network_counts_as_usual() -> None:
     guard = LoginGuard()
     for number in range(ACCOUNT_FAILURES):
