@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.test_listener_life import Client, client_of
+from tests.integration.test_listener_life import Client, certificate, client_of
 from tests.support.listening import Bench, running_of
 
+from mailhaul_relay.model.secrets import Secrets
 from mailhaul_relay.policy.trial_mail import TrialMail
 from mailhaul_relay.smtpin import send_test as module
 from mailhaul_relay.smtpin.listener import Listener
@@ -51,6 +53,22 @@ async def test_only_the_end_that_we_hold_is_trusted() -> None:
             assert await after.until(b"550")
     (accepted,) = bench.accepted
     assert (accepted.id, ids) == (ids[0], [accepted.id])
+    await listener.stop(1)
+
+
+async def test_rules_of_the_listener_for_clients_are_not_for_the_relay_itself(tmp_path: Path) -> None:
+    pair, _ = certificate(tmp_path / "relay", "relay")
+    rules = {"tls": "Implicit", "auth": "Required", "proxies": ["10.0.0.1/32"], "allowedNetworks": []}
+    running = running_of({"listeners": [{"name": "smtp", "port": 2525, **rules}]}, Secrets(certificates={"smtp": pair}))
+    bench = Bench(running)
+    listener = await bench.listen()
+    async with own(listener, []) as ours:
+        assert await ours.until(b"220")
+        ours.send(ENVELOPE + b"DATA\r\n")
+        assert await ours.until(b"354")
+        ours.send(MESSAGE)
+        assert await ours.until(b"250")
+    assert len(bench.accepted) == 1
     await listener.stop(1)
 
 

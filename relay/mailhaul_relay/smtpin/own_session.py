@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
+from mailhaul_relay.smtpin.courtesies import Courtesies
 from mailhaul_relay.smtpin.reception import Reception
 from mailhaul_relay.smtpin.session import Session
 
@@ -21,6 +22,12 @@ class OwnSession(Session):
     def __init__(self, reception: Reception, client: str, begun: Callable[[str], None]) -> None:
         super().__init__(reception, client)
         self._begun = begun
+
+    def _opened(self) -> None:
+        Courtesies._opened(self)  # in clear, whatever clients of the listener speak: nobody is in between
+
+    def _set_rules(self) -> None:
+        self._commands = self.commands
 
     def _judge(self, running: Running) -> Source:  # noqa: ARG002 - whatever the configuration says of loopback
         return Source(ADDRESS, trusted=True)
