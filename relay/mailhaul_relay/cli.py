@@ -12,8 +12,15 @@ GRACE = 20.0
 
 
 def relay(arguments: list[str]) -> int:
-    """`mailhaul relay serve ...`: run one relay until SIGTERM. Exit code 0 after a clean stop, 1 when it cannot run."""
+    """`mailhaul relay serve ...`: run one relay until SIGTERM. Exit code 0 after a clean stop, 1 when it cannot run.
+
+    `mailhaul relay account NAME`: print the line of an SMTP account.
+    """
     options = _relay_parser().parse_args(arguments)
+    if options.verb == "account":
+        from mailhaul_relay.app.account import account  # noqa: PLC0415 - as below
+
+        return account(options.name)
     from mailhaul_relay.app.gateways import gateways  # noqa: PLC0415 - `--help` should not load the relay
     from mailhaul_relay.app.options import Addresses, Directories  # noqa: PLC0415
     from mailhaul_relay.app.process import serve  # noqa: PLC0415
@@ -54,9 +61,13 @@ def _relay_parser() -> argparse.ArgumentParser:
         "--open-inbox", action="store_true", help="show the capture inbox without a token (loopback only)"
     )
     serve.add_argument("--grace", type=float, default=GRACE, help="seconds for what is under way at a stop")
+    account = verbs.add_parser("account", help="print the line of an SMTP account", description=_ACCOUNT)
+    account.add_argument("name", help="what clients log in as")
     return parser
 
 
+_ACCOUNT = """Read a password from standard input, or ask for it at a terminal, and print the account's line with an
+argon2id hash, for the Secret that spec.clients.accounts of an SmtpRelay names."""
 _SERVE = """Accept mail on the configured listeners, keep it in the spool, and deliver it to the upstreams.
 Configuration and secrets are read again when their files change."""
 

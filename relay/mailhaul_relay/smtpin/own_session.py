@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
-from mailhaul_relay.smtpin.courtesies import Courtesies
+from mailhaul_relay.smtpin.entrance import Entrance
 from mailhaul_relay.smtpin.reception import Reception
 from mailhaul_relay.smtpin.session import Session
 
@@ -24,7 +24,7 @@ class OwnSession(Session):
         self._begun = begun
 
     def _opened(self) -> None:
-        Courtesies._opened(self)  # in clear, whatever clients of the listener speak: nobody is in between
+        super(Entrance, self)._opened()  # in clear, whatever clients of the listener speak: nobody is in between
 
     def _set_rules(self) -> None:
         self._commands = self.commands
