@@ -24,11 +24,12 @@ class Unstuffing:
         """Give what is certain after this piece; a line end at its end is kept until what follows is known."""
         if not data:
             return b""
-        whole = (self._kept + data).replace(b"\r\n.", _LINE_END)
-        kept = 2 if whole.endswith(_LINE_END) else int(whole.endswith(b"\r"))
-        self._kept = whole[len(whole) - kept :]
+        whole = self._kept + data
+        # Counted before a dot is taken out: a second one behind it is the message's own.
+        certain = len(whole) - (2 if whole.endswith(_LINE_END) else whole.endswith(b"\r"))
+        self._kept = whole[certain:]
         start, self._surplus = self._surplus, 0
-        return whole[start : len(whole) - kept]
+        return whole[:certain].replace(b"\r\n.", _LINE_END)[start:]
 
     def end(self) -> bytes:
         """Give what was kept."""

@@ -69,7 +69,7 @@ class Desk:
         self.tally = Tally()
         self.lines: list[str] = []
         configured = running(upstreams=[upstream("primary"), upstream("backup", 10)], **config)
-        journal = journal_of(self.spool, self.tally, self.lines, lambda: configured, VirtualClock(NOW))
+        self.journal = journal = journal_of(self.spool, self.tally, self.lines, lambda: configured, VirtualClock(NOW))
         self.commands = QueueCommands(self.spool, self.claims, lambda: configured, journal, VirtualClock(NOW))
 
     async def retry(self, message_id: str, through: str = "") -> Answer:

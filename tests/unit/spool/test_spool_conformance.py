@@ -203,3 +203,28 @@ async def test_what_is_remembered_is_the_last_word(spool: Spool) -> None:
 
 async def test_a_healthy_spool_passes_its_check(spool: Spool) -> None:
     await spool.check()
+
+
+async def test_mail_on_hold_is_held_but_neither_woken_nor_old(spool: Spool) -> None:
+    on_hold = Progress(State.HELD, NOW + 900, fault="operator")
+    await spool.accept(message("a", on_hold, accepted=NOW - 500))
+    await spool.accept(message("b", on_hold, Progress(State.DEAD), accepted=NOW - 400))
+    await spool.accept(message("c", on_hold, at(State.HELD, NOW + 900), accepted=NOW - 300))
+    counts = spool.counts()
+    assert (counts.held, counts.on_hold, counts.dead, counts.oldest) == (3, 2, 0, NOW - 300)
+    assert [one.envelope.id for one in await spool.list([State.HELD], "", 9)] == ["a", "b", "c"]
+    assert await spool.wake(NOW, [State.HELD]) == 1
+    stored = await spool.load("c")
+    assert stored is not None
+    assert [one.due for one in stored.progress] == [NOW + 900, NOW]
+
+
+async def test_pages_are_found_by_the_ids_that_they_were_kept_with(spool: Spool) -> None:
+    assert await spool.last_page("one") == 0
+    await spool.keep_page("one", 1, ["a", "b"], b"first", 1000)
+    await spool.keep_page("two", 1, ["b"], b"other", 1000)
+    await spool.keep_page("one", 2, ["c"], b"second", 1000)
+    await spool.keep_page("one", 2, ["c", "b"], b"second anew", 1000)
+    assert sorted(await spool.pages_about("b")) == [b"first", b"other", b"second anew"]
+    assert await spool.pages_about("ab") == []
+    assert await spool.last_page("one") == 2

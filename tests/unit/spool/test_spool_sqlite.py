@@ -256,3 +256,15 @@ async def test_a_thousand_recipients_are_stored(tmp_path: Path) -> None:
     async with opened(tmp_path) as spool:
         await spool.accept(many)
         assert await spool.load("a") == many
+
+
+async def test_the_oldest_pages_of_a_shelf_make_room_and_no_other_shelf_pays(tmp_path: Path) -> None:
+    async with opened(tmp_path / "spool") as spool:
+        await spool.keep_page("quiet", 1, ["q"], b"q" * 5000, 10_000)
+        for number in range(1, 8):
+            await spool.keep_page("busy", number, [f"m{number}"], b"x" * 3000, 10_000)
+        kept = [number for number in range(1, 8) if await spool.pages_about(f"m{number}")]
+        assert kept == [5, 6, 7]
+        assert await spool.pages_about("q")
+    async with opened(tmp_path / "spool") as again:
+        assert await again.last_page("busy") == 7
