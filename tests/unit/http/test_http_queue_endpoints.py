@@ -28,11 +28,11 @@ PATHS = [
     ("POST", "/v1/queue/drop"),
     ("GET", "/v1/queue/abc/raw"),
     *(
-        (
+
             ("POST", f"/v1/queue/{where}{verb}")
             for where in ("", "abc/")
             for verb in ("hold", "release", "move", "bounce")
-        )
+
     ),
 ]
 
@@ -212,3 +212,56 @@ async def test_a_failing_store_is_503_without_its_words(desk: Desk) -> None:
     answer = await desk.ask("POST", f"/v1/queue/{message_id(0)}/retry")
     assert answer.status == 503
     assert b"canary" not in answer.body
+
+
+async def test_a_list_takes_every_filter(desk: Desk) -> None:
+    _fill(desk, queued(0, held(), to=("a@one.example",)), queued(1, held(fault="quota", upstream="backup")))
+    for query in ("domain=one.example", "fault=auth", "through=primary", "recipient=a%40"):
+        page = (await desk.ask("GET", f"/v1/queue?{query}&newer=60")).json()
+        assert [one["id"] for one in page["messages"]] == [message_id(0)], query
+    assert (await desk.ask("GET", "/v1/queue?older=60")).json()["messages"] == []
+
+
+@pytest.mark.parametrize("query", ["older=x", "newer=-1", "older=99999999999", "fault=bad-luck", "through=" + "x" * 64])
+async def test_a_wrong_filter_is_told(desk: Desk, query: str) -> None:
+    assert (await desk.ask("GET", f"/v1/queue?{query}")).status == 400
+
+
+async def test_mail_on_hold_says_so(desk: Desk) -> None:
+    _fill(desk, queued(0, held()))
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/hold")).status == 200
+    shown = (await desk.ask("GET", f"/v1/queue/{message_id(0)}")).json()
+    assert (shown["onHold"], shown["recipients"][0]["onHold"], shown["fault"]) == (True, True, "operator")
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/hold")).status == 409
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/release")).status == 200
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/release")).status == 409
+
+
+async def test_a_dry_run_only_counts(desk: Desk) -> None:
+    _fill(desk, queued(0, held()), queued(1, dead()))
+    counted = await desk.ask("POST", "/v1/queue/bounce", b'{"states": ["held"], "dryRun": true}')
+    assert counted.json() == {"done": 1, "skipped": 0, "next": ""}
+    assert desk.spool.messages[message_id(0)].progress == (held(),)
+
+
+@pytest.mark.parametrize("path", [f"/v1/queue/{message_id(0)}/move", "/v1/queue/move"])
+async def test_a_move_must_say_where_to(desk: Desk, path: str) -> None:
+    _fill(desk, queued(0, held()))
+    body = b"{}" if message_id(0) in path else b'{"states": ["held"]}'
+    answer = await desk.ask("POST", path, body)
+    assert answer.status == 400
+    assert "upstream" in answer.json()["error"]
+
+
+async def test_an_order_that_sends_nowhere_takes_no_upstream(desk: Desk) -> None:
+    _fill(desk, queued(0, held()))
+    answer = await desk.ask("POST", "/v1/queue/hold", b'{"states": ["held"], "upstream": "backup"}')
+    assert (answer.status, "through" in answer.json()["error"]) == (400, True)
+
+
+async def test_a_message_comes_as_a_file(desk: Desk) -> None:
+    _fill(desk, queued(0, head=b"Subject: x\r\n..dot: y\r\n\r\n"))
+    answer = await desk.ask("GET", f"/v1/queue/{message_id(0)}/raw")
+    assert (answer.status, answer.headers["content-type"]) == (200, "message/rfc822")
+    assert b"\r\n.dot: y\r\n" in answer.body
+    assert (await desk.ask("GET", f"/v1/queue/{message_id(9)}/raw")).status == 404

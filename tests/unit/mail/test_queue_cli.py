@@ -1,6 +1,7 @@
 """`mailhaul queue`: finds its relay, says what it did, asks before it drops, and tells which option mends an error."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from mailhaul_operator.mail.queue import queue
 from mailhaul_operator.mail.text import aligned, queue_table, safe, span
 from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.queue_routes import queue_routes
-from mailhaul_relay.model.message import Message, State
+from mailhaul_relay.model.message import Body, Message, State
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue.commands import QueueCommands
 from mailhaul_relay.telemetry.tally import Tally
@@ -178,6 +179,11 @@ async def test_an_id_is_only_ever_one_segment_of_a_path(relay: Relay, errors: Ou
         ["show"],
         ["retry"],
         ["drop", "ID", "--state", "dead"],
+        ["hold"],
+        ["bounce", "--yes"],
+        ["move", "ID"],
+        ["list", "--older", "yesterday"],
+        ["export"],
         ["list", "--state", "lost"],
         ["list", "--limit", "0"],
         ["list", "-o", "yaml"],
@@ -275,3 +281,72 @@ def test_an_upstream_is_named_once_in_what_it_said_last() -> None:
 def test_columns_are_aligned_and_durations_short() -> None:
     assert aligned([("a", "b"), ("long", "c")]) == "a     b\nlong  c\n"
     assert [span(seconds) for seconds in (-1, 59, 60, 7200, 200_000)] == ["0s", "59s", "1m", "2h", "2d"]
+
+
+async def test_held_mail_is_shown_as_held_by_an_operator_until_it_is_released(relay: Relay, output: Output) -> None:
+    relay.fill(queued(0, held()), queued(1))
+    assert await relay.run("hold", message_id(0), message_id(1)) == 0
+    assert output() == "2 messages are on hold.\n"
+    assert await relay.run("list") == 0
+    assert "held by an operator; last: primary: 535" in output()
+    assert await relay.run("show", message_id(0)) == 0
+    assert "State     held, held by an operator" in output()
+    assert await relay.run("release", "--fault", "operator") == 0
+    assert "2 messages are released." in output()
+
+
+async def test_filters_narrow_a_list_and_an_order(relay: Relay, output: Output) -> None:
+    relay.fill(queued(0, held(), to=("a@one.example",)), queued(1, held(fault="quota"), to=("b@two.example",)))
+    for chosen in (["--domain", "one.example"], ["--fault", "auth"], ["--recipient", "a@"]):
+        assert await relay.run("list", "-o", "json", *chosen) == 0
+        assert [one["id"] for one in json.loads(output())["messages"]] == [message_id(0)]
+    assert await relay.run("list", "-o", "json", "--upstream", "primary", "--newer", "1h") == 0
+    assert len(json.loads(output())["messages"]) == 2
+    assert await relay.run("list", "--older", "1h") == 0
+    assert "no such mail" in output()
+    assert await relay.run("move", "--to", "backup", "--through", "primary", "--domain", "two.example") == 0
+    assert "1 message is moved" in output()
+    assert relay.spool.messages[message_id(1)].progress[0].pinned == "backup"
+    assert relay.spool.messages[message_id(0)].progress[0].pinned == ""
+
+
+@pytest.mark.parametrize("verb", ["retry", "hold", "release", "bounce", "drop"])
+async def test_a_dry_run_changes_nothing(relay: Relay, verb: str, output: Output) -> None:
+    relay.fill(queued(0, held()))
+    assert await relay.run(verb, "--state", "held", "--dry-run", "-o", "json") == 0
+    assert json.loads(output()) == {"done": 0 if verb == "release" else 1, "skipped": 0, "dryRun": True}
+    assert await relay.run(verb, message_id(0), "--dry-run") == 0
+    assert relay.spool.messages[message_id(0)].progress == (held(),)
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("n\n", 1, 2), ("", 1, 2)])
+async def test_a_person_at_a_terminal_is_asked(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, left: int
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    relay.fill(queued(0, dead()), queued(1, dead()))
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert await relay.run("drop", "--state", "dead") == code
+    assert len(relay.spool.messages) == left
+
+
+async def test_some_ids_that_are_gone_keep_no_other_from_being_done(relay: Relay, errors: Output) -> None:
+    relay.fill(queued(0, held()))
+    assert await relay.run("bounce", message_id(9), message_id(0)) == 1
+    assert f"{message_id(9)}: there is no such message" in errors()
+    assert relay.spool.messages[message_id(0)].progress[0].state is State.DEAD
+
+
+async def test_an_export_is_the_message_as_a_recipient_would_get_it(
+    relay: Relay, capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    stuffed = queued(0, head=b"Subject: x\r\n\r\n")
+    relay.fill(Message(stuffed.envelope, stuffed.head, Body(9, b"..a\r\n..\r\n"), stuffed.progress))
+    assert await relay.run("export", message_id(0)) == 0
+    assert capfdbinary.readouterr().out == b"Subject: x\r\n\r\n.a\r\n.\r\n"
+    assert await relay.run("export", message_id(0), str(tmp_path / "x.eml")) == 0
+    assert (tmp_path / "x.eml").read_bytes() == b"Subject: x\r\n\r\n.a\r\n.\r\n"
+    assert await relay.run("export", message_id(5)) == 1

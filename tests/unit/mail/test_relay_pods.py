@@ -1,0 +1,205 @@
+"""The commands find every replica of a relay in a cluster, name the pods, and say whom they left out."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from mailhaul_operator.cluster.kube import Kube, KubeError
+from mailhaul_operator.cluster.where import Where
+from mailhaul_operator.mail import pods
+from mailhaul_operator.mail.client import ClientError
+from mailhaul_operator.mail.pods import PodDoor, pods_of
+from mailhaul_operator.mail.queue import queue
+from mailhaul_operator.mail.suppression import suppression
+from mailhaul_operator.mail.target import Doors, find_doors
+from mailhaul_operator.mail.trace import trace
+
+ROW = {"state": "held", "accepted": 1.0, "due": 0, "attempts": 1, "size": 5, "sender": "a@b.example",
+       "recipients": ["c@d.example"], "recipientCount": 1, "upstream": "", "text": "", "onHold": True}  # fmt: skip
+
+
+class Cluster:
+    """An API server with one relay of two replicas; `answers` are by pod and path."""
+
+    context, namespace = "test", "smtp"
+
+    def __init__(self) -> None:
+        self.relays = ["smtp-relay"]
+        self.phases = {"smtp-relay-0": "Running", "smtp-relay-1": "Running"}
+        self.answers: dict[tuple[str, str], dict[str, Any]] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+
+    def found(self, plural: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
+        assert namespace == "smtp"
+        if plural == "smtprelays":
+            return [{"metadata": {"namespace": "smtp", "name": name}} for name in self.relays]
+        assert selector.endswith("mailhaul.dev/relay=smtp-relay")
+        return [{"metadata": {"namespace": "smtp", "name": name}, "status": {"phase": phase}}
+                for name, phase in self.phases.items()]  # fmt: skip
+
+    def get(self, *_: str) -> dict[str, Any]:
+        return {"data": {"api.token": "c2VjcmV0"}}
+
+    def pod(self, _: str, pod: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401
+        assert token == "secret"
+        self.asked.append((pod, path, body))
+        answer = self.answers.get((pod, path.partition("?")[0]))
+        if answer is None:
+            raise KubeError(f"{path}: 404 nothing is known of this message", 404)
+        return answer
+
+    def pod_bytes(self, _: str, pod: str, path: str, token: str, write: Callable[[bytes], object]) -> None:
+        assert token == "secret"
+        self.asked.append((pod, path, None))
+        write(b"From: a@b.example\r\n")
+        write(b"\r\nhi\r\n")
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    made = Cluster()
+    monkeypatch.setattr(pods, "Kube", lambda _: made)
+    return made
+
+
+def _page(*ids: str) -> dict[str, Any]:
+    return {"messages": [{**ROW, "id": one} for one in ids], "next": ""}
+
+
+def test_a_list_is_of_all_pods_and_names_them(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers = {("smtp-relay-0", "/v1/queue"): _page("02"), ("smtp-relay-1", "/v1/queue"): _page("01", "03")}
+    assert queue(["list", "--cluster", "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["id"], one["pod"]) for one in told["messages"]] == [
+        ("01", "smtp-relay-1"), ("02", "smtp-relay-0"), ("03", "smtp-relay-1"),
+    ]  # fmt: skip
+    assert queue(["list", "--cluster", "--limit", "2"]) == 0
+    text = capsys.readouterr().out
+    assert "POD" in text
+    assert "held by an operator" in text
+    assert "--limit shows more" in text
+
+
+def test_a_pod_that_does_not_run_is_told_and_the_others_are_asked(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.phases["smtp-relay-1"] = "Pending"
+    cluster.answers = {("smtp-relay-0", "/v1/queue"): _page("02")}
+    assert queue(["list", "-n", "smtp", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert "pod smtp-relay-1 does not run, so its queue was not asked" in told.err
+    assert json.loads(told.out)["complete"] is False
+
+
+def test_an_order_by_id_goes_to_the_pod_that_has_the_message(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.answers = {("smtp-relay-1", "/v1/queue/01/hold"): {"result": "done"}}
+    assert queue(["hold", "01", "--cluster"]) == 0
+    assert capsys.readouterr().out == "1 message is on hold (smtp-relay-1 1).\n"
+    assert [pod for pod, _, _ in cluster.asked] == ["smtp-relay-0", "smtp-relay-1"]
+
+
+def test_an_order_by_filter_counts_in_every_pod_before_it_acts(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for pod, done in (("smtp-relay-0", 2), ("smtp-relay-1", 1)):
+        cluster.answers[pod, "/v1/queue/bounce"] = {"done": done, "skipped": 0, "next": ""}
+    command = ["bounce", "--domain", "gone.example", "--older", "2d", "--cluster"]
+    assert queue([*command, "--dry-run"]) == 0
+    assert "3 messages would be given up as failed (smtp-relay-0 2, smtp-relay-1 1)." in capsys.readouterr().out
+    assert queue(command) == 1, "nobody can be asked, and --yes is not there"
+    assert "this would bounce 3 messages for good" in capsys.readouterr().err
+    assert all(body["dryRun"] for _, _, body in cluster.asked)
+    assert queue([*command, "--yes", "-o", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["done"], told["pods"]["smtp-relay-0"]["done"]) == (3, 2)
+    assert cluster.asked[-1][2] == {
+        "states": ["queued", "deferred", "held"], "domain": "gone.example", "older": 172_800, "after": "",
+    }  # fmt: skip
+
+
+def test_a_message_is_exported_from_the_pod_that_has_it(
+    cluster: Cluster,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cluster.answers = {("smtp-relay-1", "/v1/queue/01"): {**ROW, "id": "01"}}
+    file = tmp_path / "x.eml"
+    assert queue(["export", "01", str(file), "--cluster"]) == 0
+    assert file.read_bytes() == b"From: a@b.example\r\n\r\nhi\r\n"
+    assert cluster.asked[-1][:2] == ("smtp-relay-1", "/v1/queue/01/raw")
+    assert queue(["export", "01", str(file), "--cluster"]) == 1
+    assert "name another file" in capsys.readouterr().err
+
+
+def test_a_story_is_told_with_its_pod(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers = {("smtp-relay-1", "/v1/messages/01"): {"id": "01", "state": "delivered", "recipients": []}}
+    assert trace(["01", "--cluster"]) == 0
+    assert capsys.readouterr().out.startswith("01: delivered in pod smtp-relay-1")
+    assert trace(["02", "--cluster"]) == 1
+    assert "nothing is known of this message" in capsys.readouterr().err
+
+
+def test_the_suppression_list_of_every_pod_is_changed(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (0, 1):
+        cluster.answers[f"smtp-relay-{number}", "/v1/suppression"] = {"recipients": [], "next": ""}
+        cluster.answers[f"smtp-relay-{number}", "/v1/suppression/release"] = {"released": ["a@b.example"][:number]}
+    assert suppression(["add", "a@b.example", "--for", "2d", "--reason", "asked", "--cluster"]) == 0
+    order = {"address": "a@b.example", "lasts": 172_800, "reason": "asked"}
+    assert [(pod, body) for pod, _, body in cluster.asked] == [("smtp-relay-0", order), ("smtp-relay-1", order)]
+    assert suppression(["release", "a@b.example", "--cluster"]) == 0
+    assert "released: a@b.example" in capsys.readouterr().out
+    assert suppression(["list", "--cluster"]) == 0
+    assert capsys.readouterr().out == "Nobody is suppressed.\n"
+
+
+def test_several_relays_must_be_chosen_from(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.relays.append("other")
+    assert queue(["list", "--cluster"]) == 1
+    assert "choose one with --relay: other, smtp-relay" in capsys.readouterr().err
+
+
+def test_one_pod_can_be_named(cluster: Cluster) -> None:
+    doors = pods_of(Where(), "smtp-relay", "smtp-relay-1")
+    assert [one.pod for one in doors.doors] == ["smtp-relay-1"]
+    with pytest.raises(ClientError, match="has no pod nobody that runs"):
+        pods_of(Where(), "smtp/smtp-relay", "nobody")
+
+
+def test_a_token_is_in_no_text(cluster: Cluster) -> None:
+    assert "secret" not in repr(PodDoor(cast("Kube", cluster), "smtp", "p", "secret"))
+
+
+def _options(**given: object) -> argparse.Namespace:
+    names = ("url", "token_file", "ready_file", "relay", "pod", "namespace", "context")
+    return argparse.Namespace(**{**dict.fromkeys(names, ""), "cluster": False, "kubeconfig": None, **given})
+
+
+def test_a_kubeconfig_means_the_cluster_unless_something_nearer_is_named(
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "config"
+    config.write_text("{}")
+    known = {"KUBECONFIG": str(config)}
+
+    def is_cluster(environment: dict[str, str], **given: object) -> bool:
+        found: Doors = find_doors(_options(**given), environment)
+        return found.has_pods
+
+    assert is_cluster(known)
+    assert not is_cluster(known | {"MAILHAUL_URL": "http://127.0.0.1:1"})
+    assert not is_cluster(known, url="http://127.0.0.1:1")
+    assert not is_cluster({"KUBECONFIG": str(tmp_path / "none")})
+    (tmp_path / ".mailhaul").mkdir()
+    relay = {"namespace": "mail", "name": "relay", "http": "http://127.0.0.1:7", "tokenFile": ""}
+    (tmp_path / ".mailhaul" / "up.json").write_text(json.dumps({"relays": [relay]}))
+    assert not is_cluster(known)
+    assert is_cluster(known, cluster=True)
