@@ -148,7 +148,7 @@ def _submission(running: Running, source: Source, incoming: Incoming, fields: Fi
 def _inbound(running: Running, incoming: Incoming, fields: Fields) -> Judged | Reply:
     """A stranger's mail: From need not be there nor readable, but it may not be repeated (which of them is shown?)."""
     authors = guards.read_authors(fields)
-    from_domain = "" if isinstance(authors, Reply) else authors[0].address.domain
+    from_domain = "" if isinstance(authors, Reply) else guards.common_domain(authors)
     refusal = guards.refuse_repeats(fields, running.inbound_unique)
     refusal = refusal or guards.refuse_forward(running, from_domain, incoming.recipients)
     return refusal or Judged(incoming, fields, Origin.INBOUND, from_domain)

@@ -12,7 +12,7 @@ from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
 from mailhaul_relay.model.message import Recipient
 from mailhaul_relay.model.outcome import Reply
-from mailhaul_relay.policy.alignment import forward_from, own_from, via_address
+from mailhaul_relay.policy.alignment import KEEP, forward_from, own_from, via_address
 from mailhaul_relay.policy.headers import Field
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.senders import SenderPolicy
@@ -71,7 +71,8 @@ def _known_authors(field: Field) -> tuple[NamedAddress, ...]:
 
 def refuse_authors(running: Running, policy: SenderPolicy, domains: Iterable[str]) -> Reply | None:
     """Refuse own mail of an author whose domain the client or every upstream may not send."""
-    for domain in domains:
+    named = tuple(domains)
+    for domain in named:
         if policy.domains and domain not in policy.domains:
             return _refused(f"{domain} in From is not in {policy.field} of the relay; add it there")
         if running.candidates and all(own_from(running, one, domain) is None for one in running.candidates):
@@ -79,7 +80,25 @@ def refuse_authors(running: Running, policy: SenderPolicy, domains: Iterable[str
                 f"no upstream may send From domain {domain}; add it to spec.senders.domains of an UpstreamProvider,"
                 " or set spec.senders.rewriteFrom there"
             )
+    return _refuse_mixed(running, named) if len(named) > 1 else None
+
+
+def _refuse_mixed(running: Running, domains: tuple[str, ...]) -> Reply | None:
+    """Refuse authors that one upstream may send only in part: mail goes by the first, and all would be in its From."""
+    for upstream in running.candidates:
+        foreign = [one for one in domains if own_from(running, upstream, one) != KEEP]
+        if foreign and domains[0] not in foreign:
+            return _refused(
+                f"upstream {upstream.name} may send From domain {domains[0]} but not {foreign[0]} beside it;"
+                " send the message with authors of one domain"
+            )
     return None
+
+
+def common_domain(authors: tuple[NamedAddress, ...]) -> str:
+    """Give the domain of all authors, "" where they have several: no upstream is known to send such a From."""
+    domains = {one.address.domain for one in authors}
+    return domains.pop() if len(domains) == 1 else ""
 
 
 def refuse_forward(running: Running, from_domain: str, recipients: Iterable[Recipient]) -> Reply | None:

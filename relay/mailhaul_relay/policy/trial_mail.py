@@ -7,7 +7,10 @@ goes through; a sender that none of them would take is given all the same, for t
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mailhaul_relay.model.message import Envelope, Origin, Recipient
 from mailhaul_relay.policy.guards import refuse_authors
+from mailhaul_relay.policy.mending import Admitted
+from mailhaul_relay.policy.route_admission import refuse_unroutable
 from mailhaul_relay.policy.running import Running
 
 LOCAL_PART = "postmaster"
@@ -37,10 +40,7 @@ def usual_sender(running: Running) -> str:
     sender domain of an upstream, one of the relay, the host name.
     """
     candidates = list(_candidates(running))
-    allowed = (
-        one for one in candidates if refuse_authors(running, running.senders.general, (one.rpartition("@")[2],)) is None
-    )
-    return next(allowed, candidates[0])
+    return next((one for one in candidates if _may_send(running, one)), candidates[0])
 
 
 def trial_text(running: Running, mail: TrialMail, message_id: str) -> bytes:
@@ -59,6 +59,15 @@ def trial_text(running: Running, mail: TrialMail, message_id: str) -> bytes:
         "",
     )
     return "\r\n".join(lines).encode()
+
+
+def _may_send(running: Running, sender: str) -> bool:
+    """Whether this relay takes own mail of a sender, as far as no recipient, client or header field matters."""
+    domain = sender.rpartition("@")[2]
+    if refuse_authors(running, running.senders.general, (domain,)) is not None:
+        return False
+    envelope = Envelope("", sender, (Recipient("", ""),), domain, Origin.SUBMISSION, 0.0, 0)
+    return refuse_unroutable(running, Admitted(envelope, b"")) is None
 
 
 def _candidates(running: Running) -> Iterator[str]:

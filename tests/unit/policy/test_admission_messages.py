@@ -228,3 +228,27 @@ def test_any_head_is_admitted_or_refused_with_a_permanent_reply(head: bytes, tru
     else:
         assert isinstance(result, Admitted)
         assert result.head.endswith(b"\r\n\r\n")
+
+
+def test_authors_that_one_upstream_may_send_only_in_part_are_refused() -> None:
+    """Mail goes by the first author's domain, and the other would leave through a provider that may not send it."""
+    both = incoming("From: a@own.example, b@other.example\n")
+    partial = upstream("partial", senders={"domains": ["own.example"]})
+    told = refusal(running(upstreams=[upstream("any"), partial]), TRUSTED, both)
+    assert (told.code, told.enhanced) == (550, "5.7.1")
+    assert "upstream partial may send From domain own.example but not other.example" in told.text
+    whole = upstream("partial", senders={"domains": ["own.example", "other.example"]})
+    assert admitted(running(upstreams=[upstream("any"), whole]), TRUSTED, both).envelope.from_domain == "own.example"
+    rewriting = upstream("rewriting", senders={"domains": ["x.example"], "rewriteFrom": "relay@x.example"})
+    assert admitted(running(upstreams=[rewriting]), TRUSTED, both).envelope.from_domain == "own.example"
+
+
+def test_a_stranger_with_authors_of_several_domains_is_never_taken_for_ours() -> None:
+    entries = aliases(alias("sales@own.example", "ann@far.example"))
+    relay = running(upstreams=[upstream("ours", senders={"domains": ["own.example"]})], aliases=entries)
+    to = Recipient("sales@own.example", "ann@far.example", "shop/alias")
+    mixed = incoming("From: boss@own.example, thief@bad.example\n", to)
+    assert admitted(relay, STRANGER, mixed).envelope.from_domain == ""
+    assert (
+        admitted(relay, STRANGER, incoming("From: a@x.example, b@x.example\n", to)).envelope.from_domain == "x.example"
+    )

@@ -26,6 +26,13 @@ OWN = {"senders": {"domains": ["own.example", "pay.example"]}}
             "postmaster@first.example",
         ),
         ({"upstreams": [upstream("one", **OWN)], "senders": {"domains": ["else.example"]}}, "postmaster@own.example"),
+        (
+            {
+                "upstreams": [upstream("one", **OWN), upstream("two", senders={"domains": ["x.example"]})],
+                "routes": [{"name": "mine", "match": {"senderDomains": ["own.example"]}, "upstreams": ["two"]}],
+            },
+            "postmaster@pay.example",
+        ),
     ],
 )
 def test_the_usual_sender_is_the_first_that_the_relay_may_send(changes: dict[str, Any], sender: str) -> None:
