@@ -151,6 +151,16 @@ async def test_changed_accounts_count_at_once_and_end_the_sessions_of_those_that
     client.close()
 
 
+async def test_the_memory_of_a_check_is_given_back(stage: Stage) -> None:
+    (await _logged_in(stage, "127.0.0.1")).close()
+    before = stage.relay.pss()
+    client = await stage.connect(implicit=True)
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        await asyncio.to_thread(client.login, USER, "wrong")
+    client.close()
+    assert stage.relay.pss() - before < 4096
+
+
 @pytest.mark.slow
 async def test_a_flood_of_logins_costs_bounded_memory_and_keeps_no_honest_client_waiting(stage: Stage) -> None:
     (await _logged_in(stage, "127.0.2.7")).close()

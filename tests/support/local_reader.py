@@ -69,6 +69,8 @@ class Reader:
             "2525": str(relay["listeners"][0]["port"]),
             "127.0.0.1:9090": relay["http"].removeprefix("http://"),
         }
+        known = {"submission": "2587", "submissions": "2465"}
+        self._ports |= {known[one["name"]]: str(one["port"]) for one in relay["listeners"] if one["name"] in known}
         self._environment["MAILHAUL_URL"] = relay["http"]
 
     def follow(self, all_blocks: list[Block]) -> None:

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 from mailhaul_contract.accounts import Password
 from mailhaul_relay.smtpin.login_guard import LoginGuard
-from mailhaul_relay.smtpin.passwords import is_quick, verify
+from mailhaul_relay.smtpin.passwords import is_quick, keep_no_memory, verify
 
 SLOWED = 2.0
 """Seconds from an attempt to its refusal, whatever was wrong."""
@@ -121,6 +121,7 @@ class Logins:
     def _begin(self, one: _Waiting) -> None:
         self._checking = True
         if self._executor is None:
+            keep_no_memory()
             self._executor = ThreadPoolExecutor(1, "logins")
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._executor, verify, one.stored, one.attempt.password)

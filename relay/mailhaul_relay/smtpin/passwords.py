@@ -16,6 +16,11 @@ from mailhaul_contract.accounts import MAX_MEMORY, Argon2id, Password, Plain, Sc
 PASSES, MEMORY_KIB, LANES = 2, 19_456, 1
 """What OWASP's cheat sheet for the storage of passwords asks of argon2id at least (2026)."""
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""mallopt(3)."""
+_MAPPED = 4 * 1024 * 1024
+"""Octets from which an allocation is a mapping of its own; above everything that mail needs."""
+
 
 def verify(password: Password, given: bytes) -> bool:
     """Whether this is the password. Slow, but for `Plain`."""
@@ -36,6 +41,18 @@ def hashed(password: bytes) -> str:
 
     salt = secrets.token_bytes(16)
     return hash_secret(password, salt, PASSES, MEMORY_KIB, LANES, 32, Type.ID).decode()
+
+
+def keep_no_memory() -> None:
+    """Have the C library return what a check took as soon as it is done: glibc would keep up to 32 MiB of it for the
+    next time. Call it before the first one; elsewhere than with glibc it does nothing.
+    """
+    import ctypes  # noqa: PLC0415 - 1 MB that a relay without hashes need not have
+
+    option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if option is not None:
+        option(_M_MMAP_THRESHOLD, _MAPPED)
+        option(_M_TRIM_THRESHOLD, 2 * _MAPPED)
 
 
 def is_quick(password: Password) -> bool:
