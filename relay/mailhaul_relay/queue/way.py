@@ -47,15 +47,15 @@ class Way:
 
     def serves(self, upstream: Upstream, credential: Credential | None, hostname: str) -> bool:
         """Whether it is made of this, with this current credential; else a new one is needed. Quotas, which change
-        with the number of replicas, do not count: `adopt` takes them.
+        with the number of replicas, and its place among the others do not count: `adopt` takes them.
         """
         mine = (self.upstream, self.logins.current, self.hostname)
         return mine == (upstream, credential, hostname) or (
-            (_but_for_quotas(self.upstream), *mine[1:]) == (_but_for_quotas(upstream), credential, hostname)
+            (_connected(self.upstream), *mine[1:]) == (_connected(upstream), credential, hostname)
         )
 
     def adopt(self, upstream: Upstream, ledger: Ledger | None) -> bool:
-        """Go on with other quotas; True when they are others."""
+        """Go on with other quotas, or another place among the upstreams; True when they are others."""
         changed = self.upstream != upstream
         self.upstream, self.ledger = upstream, ledger
         return changed
@@ -162,10 +162,9 @@ class Way:
         return self.refusals.refused(self._clock())
 
 
-def _but_for_quotas(upstream: Upstream) -> Upstream:
-    if not upstream.quotas and upstream.share == _WHOLE:
-        return upstream
-    return upstream.model_copy(update={"quotas": (), "share": _WHOLE})
+def _connected(upstream: Upstream) -> Upstream:
+    """What its connections and its breaker are of: all but its quotas, and when it is tried."""
+    return upstream.model_copy(update={"quotas": (), "share": _WHOLE, "priority": 0, "weight": 1})
 
 
 _WHOLE = Share()

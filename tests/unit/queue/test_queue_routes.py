@@ -118,3 +118,14 @@ async def test_log_and_counters_name_the_route_and_important_mail_is_marked() ->
     assert [(one["id"], one.get("route")) for one in lines] == [("m1", "billing"), ("m2", None)]
     assert {name: dict(counts) for name, counts in of.tally.routes.items()} == {"billing": {"delivered": 1}}
     assert [one.important for name in "ab" for one in of.transport(name).taken] == [False, True]
+
+
+async def test_another_weight_or_priority_keeps_connections_and_breaker_and_wakes_what_waits() -> None:
+    of = desk()
+    of.script("a", (WRONG_PASSWORD,))
+    assert await of.send(mail()) is None, "b took it"
+    assert of.reconfigure(upstreams=[upstream("a", 0, weight=5), upstream("b", 0), upstream("c", 20)])
+    assert all(len(transports) == 1 for transports in of.transports.values())
+    assert await of.send(mail("m2")) is None
+    assert len(taken(of, "a")) == 1, "its breaker stays open"
+    assert not of.reconfigure(upstreams=[upstream("a", 0, weight=5), upstream("b", 0), upstream("c", 20)])
