@@ -66,6 +66,9 @@ class _NullIntake:
     def over_watermark(self) -> bool:
         return False
 
+    def deferral(self, message: Message) -> None:
+        return None
+
     def new_body(self) -> _NullBody:
         return _NullBody()
 
