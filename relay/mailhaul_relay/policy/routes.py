@@ -41,10 +41,13 @@ class CompiledRoute:
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """`named` in their order, `rest` for what none of them fits; `defers` when a route does."""
+    """`named` in their order, `rest` for what none of them fits; `only` is that where there are no others, else None;
+    `defers` when a route does.
+    """
 
     named: tuple[CompiledRoute, ...]
     rest: CompiledRoute
+    only: CompiledRoute | None
     defers: bool
 
     @classmethod
@@ -52,7 +55,7 @@ class Routes:
         """Compile what the contract has validated."""
         named = tuple(_compiled(one, config) for one in config.routes)
         rest = CompiledRoute("", Matcher.build(RouteMatch()), UpstreamOrder.build(config.upstreams), config.queue)
-        return cls(named, rest, any(one.defers for one in named))
+        return cls(named, rest, None if named else rest, any(one.defers for one in named))
 
     def of(self, traits: Traits, recipient: Recipient) -> CompiledRoute:
         """Give the route of one recipient of a message."""

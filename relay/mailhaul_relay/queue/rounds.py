@@ -75,6 +75,7 @@ class Round:
         self._running, self._chance = running, chance
         self._traits: Traits | None = None
         self._routes: dict[int, CompiledRoute] = {}
+        self._only = running.routes.only
         self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
         self._tried: dict[int, frozenset[str]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
@@ -125,17 +126,16 @@ class Round:
 
     def _errand(self, index: int) -> Errand:
         envelope = self.message.envelope
-        return Errand(envelope, envelope.recipients[index], self.message.progress[index], self._route(index))
+        path = self._only or self._route(index)
+        return Errand(envelope, envelope.recipients[index], self.message.progress[index], path)
 
     def _route(self, index: int) -> CompiledRoute:
         """The route of one recipient, found once while the configuration lasts."""
-        routes = self._running.routes
-        if not routes.named:
-            return routes.rest
-        found = self._routes.get(index)
+        found = self._only or self._routes.get(index)
         if found is None:
             self._traits = self._traits or Traits(self.message.envelope, self.message.head)
-            found = self._routes[index] = routes.of(self._traits, self.message.envelope.recipients[index])
+            recipient = self.message.envelope.recipients[index]
+            found = self._routes[index] = self._running.routes.of(self._traits, recipient)
         return found
 
     def _group(self, send: Send, index: int, now: float) -> "_Group":
@@ -149,7 +149,7 @@ class Round:
             rewritten.from_domain,
             rewritten.breaks_signature,
             send.important,
-            self._route(index).name,
+            (self._only or self._route(index)).name,
         )
 
     def _batch(self, group: "_Group", indexes: list[int]) -> Batch:
