@@ -66,7 +66,7 @@ class _NullIntake:
     def over_watermark(self) -> bool:
         return False
 
-    def deferral(self, message: Message) -> None:
+    def deferral(self, message: Message) -> None:  # noqa: ARG002
         return None
 
     def new_body(self) -> _NullBody:
