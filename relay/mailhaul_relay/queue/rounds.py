@@ -89,6 +89,7 @@ class Round:
         if running.config is not before.config or running.secrets is not before.secrets:
             self._tried.clear()
             self._routes.clear()
+            self._only = running.routes.only
 
     def next_batches(self, views: Views, now: float) -> list[Batch]:
         """Route what is still open; what has no upstream now is settled to wait. Empty when the round is over."""
