@@ -1,5 +1,6 @@
 """Routes at work in the queue: each recipient's own way, its own time to live, and what waits follows a new one."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -129,3 +130,20 @@ async def test_another_weight_or_priority_keeps_connections_and_breaker_and_wake
     assert await of.send(mail("m2")) is None
     assert len(taken(of, "a")) == 1, "its breaker stays open"
     assert not of.reconfigure(upstreams=[upstream("a", 0, weight=5), upstream("b", 0), upstream("c", 20)])
+
+
+async def test_mail_in_work_goes_on_along_the_routes_of_a_new_configuration() -> None:
+    of, go = desk(), asyncio.Event()
+
+    async def refuse_late() -> tuple[object, ...]:
+        await go.wait()
+        return (GREYLISTED,)
+
+    of.script("a", refuse_late)
+    await of.queue.accept(mail(sender="app@pay.example"))
+    await asyncio.sleep(0.01)
+    of.reconfigure(upstreams=UPSTREAMS, routes=[{**BILLING, "upstreams": ["c"]}])
+    go.set()
+    await of.settled("m1")
+    assert of.spool.messages == {}
+    assert (len(taken(of, "b")), len(taken(of, "c"))) == (0, 1)
