@@ -25,7 +25,7 @@ class Courtesies(Conversation):
         self._source = self._judge(self._running)
 
     def _opened(self) -> None:
-        if self._source.identity_lost:
+        if self._source.identity_lost and not self.reception.needs_auth:
             self.reception.services.tally.client_identity_lost += 1
         self._out.append(self.reception.greeting(self._running))
         self._flush()
