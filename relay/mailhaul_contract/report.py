@@ -140,6 +140,13 @@ class QueueReport(Reported):
     on_hold: int = 0
 
 
+class RouteReport(Reported):
+    """A route of the configuration that runs, and the upstreams that its mail may take; without any its mail waits."""
+
+    name: str
+    upstreams: tuple[str, ...] = ()
+
+
 class AliasReport(Reported):
     """What one MailAlias did."""
 
@@ -189,6 +196,7 @@ class RelayReport(Reported):
     listeners: tuple[ListenerReport, ...] = ()
     queue: QueueReport = QueueReport()
     upstreams: tuple[UpstreamReport, ...] = ()
+    routes: tuple[RouteReport, ...] = ()
     aliases: tuple[AliasReport, ...] = ()
     accepted: int = 0
     delivered: int = 0

@@ -6,7 +6,7 @@ seconds.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
@@ -76,17 +76,50 @@ def _has_a_way_out(report: RelayReport, now: float) -> list[Cause]:
 def _some_upstream_permits(report: RelayReport, now: float) -> list[Cause]:
     """A half-open breaker lets one message through on trial: that mail leaves is not known before it has closed."""
     out = [one for one in report.upstreams if one.breaker is not BreakerState.CLOSED]
-    return [_upstream_out(one, now, blocks=len(out) == len(report.upstreams)) for one in out]
+    if len(out) == len(report.upstreams):
+        return [_upstream_out(one, now) for one in out]
+    stranded = _stranded(report, {one.name for one in out})
+    return [_of_route(_upstream_out(one, now), stranded.get(one.name, "")) for one in out]
 
 
-def _upstream_out(upstream: UpstreamReport, now: float, *, blocks: bool) -> Cause:
+def _stranded(report: RelayReport, out: set[str]) -> dict[str, str]:
+    """The first route of which every upstream is out, by upstream."""
+    found: dict[str, str] = {}
+    for route in report.routes:
+        if route.upstreams and out.issuperset(route.upstreams):
+            for name in route.upstreams:
+                found.setdefault(name, route.name)
+    return found
+
+
+def _of_route(cause: Cause, route: str) -> Cause:
+    """An upstream is out while others are not: that stops mail only where a route has no other."""
+    if not route:
+        return replace(cause, blocks=False)
+    return replace(cause, words=f"{cause.words}; route {route} has no other, and its mail waits")
+
+
+def _routes_lead_somewhere(report: RelayReport, now: float) -> list[Cause]:
+    del now
+    return [
+        Cause(
+            "RouteWithoutUpstream",
+            f"route {one.name} has no upstream that it may use, and its mail waits",
+            "run `mailhaul validate`; it names what is missing",
+        )
+        for one in report.routes
+        if report.upstreams and not one.upstreams
+    ]
+
+
+def _upstream_out(upstream: UpstreamReport, now: float) -> Cause:
     reply = upstream.last_reply
     where = upstream.endpoint or upstream.provider
     said = f": {reply_words(reply)}" if reply else ""
     remedy = remedy_of(upstream.breaker_fault, reply)
     when = _in(max(0.0, upstream.next_attempt - now))
     words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
-    return Cause("UpstreamOut", words, f"{remedy}; next try {when}", blocks)
+    return Cause("UpstreamOut", words, f"{remedy}; next try {when}")
 
 
 def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
@@ -172,6 +205,7 @@ _CHAIN: Final[tuple[Callable[[RelayReport, float], list[Cause]], ...]] = (
     _accepts,
     _has_a_way_out,
     _some_upstream_permits,
+    _routes_lead_somewhere,
     _queue_moves,
     _senders_are_welcome,
     _runs_what_was_given,

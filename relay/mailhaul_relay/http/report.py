@@ -4,7 +4,8 @@ The texts of upstreams in it are theirs, bounded where they were read. Lists are
 same state are equal. Pure; it cannot fail on valid readings.
 """
 
-from mailhaul_contract.report import AliasReport, QueueReport, RelayReport, UpstreamReport
+from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.report import AliasReport, QueueReport, RelayReport, RouteReport, UpstreamReport
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.http.readings import Readings, UpstreamState
 from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
@@ -38,6 +39,7 @@ def build_report(readings: Readings) -> RelayReport:
             _upstream(one, tally.upstreams.get(one.name, UpstreamTally()), states.get(one.name))
             for one in config.upstreams
         ),
+        routes=_routes(config),
         aliases=_aliases(tally),
         accepted=tally.accepted,
         delivered=tally.delivered,
@@ -49,6 +51,13 @@ def build_report(readings: Readings) -> RelayReport:
         last_delivery_upstream=tally.last_delivery_upstream,
         last_error=tally.last_error,
         last_error_upstream=tally.last_error_upstream,
+    )
+
+
+def _routes(config: RelayConfig) -> tuple[RouteReport, ...]:
+    every = tuple(one.name for one in config.upstreams)
+    return tuple(
+        RouteReport(name=one.name, upstreams=every if one.upstreams is None else one.upstreams) for one in config.routes
     )
 
 

@@ -80,3 +80,8 @@ def test_aliases_are_ordered_and_bounded() -> None:
     aliases = build_report(readings(tally)).aliases
     assert len(aliases) == MAX_ALIASES
     assert [one.name for one in aliases] == sorted(one.name for one in aliases)
+
+
+def test_routes_are_told_with_the_upstreams_that_they_may_take() -> None:
+    routes = build_report(readings(Tally())).routes
+    assert [(one.name, one.upstreams) for one in routes] == [("billing", ("backup",))]

@@ -180,3 +180,20 @@ def test_a_refused_configuration_is_told_with_its_reasons() -> None:
     assert changes(report(), report(refused_config=refused)) == (
         "refused a configuration: listeners: broken; srs: none",
     )
+
+
+def test_an_upstream_that_is_out_stops_mail_where_a_route_has_no_other() -> None:
+    two = (upstream("main"), out("spare"))
+    assert reasons(report(upstreams=two)) == [("UpstreamOut", False)]
+    assert reasons(report(upstreams=two, routes=[{"name": "all", "upstreams": ["main", "spare"]}])) == [
+        ("UpstreamOut", False)
+    ]
+    verdict = judge(report(upstreams=two, routes=[{"name": "billing", "upstreams": ["spare"]}]), NOW)
+    assert not verdict.leaves
+    assert verdict.causes[0].words.endswith("; route billing has no other, and its mail waits")
+
+
+def test_a_route_without_upstreams_is_told() -> None:
+    lost = report(routes=[{"name": "billing"}])
+    assert reasons(lost) == [("RouteWithoutUpstream", True)]
+    assert reasons(report(upstreams=(), routes=[{"name": "billing"}])) == [("NoUpstream", True)]
