@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from mailhaul_relay.model.message import Body, Message, Progress, State
-from mailhaul_relay.spool.interface import Counts, Pages, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, Counts, Narrowed, Pages, SpoolError, Stored
 
 
 class MemoryBody:
@@ -85,12 +85,14 @@ class MemorySpool:
         times = [one.due for one in self.messages.values() if one.id not in exclude and one.due != float("inf")]
         return min(times, default=None)
 
-    async def list(self, states: Iterable[State], after: str, limit: int) -> list[Stored]:
+    async def list(self, states: Iterable[State], after: str, limit: int, narrowed: Narrowed = WHOLE) -> list[Stored]:
         wanted = set(states)
         found = [
             Stored(one.envelope, one.progress)
             for id, one in sorted(self.messages.items())  # noqa: A001
-            if id > after and any(progress.state in wanted for progress in one.progress)
+            if id > after
+            and any(progress.state in wanted for progress in one.progress)
+            and narrowed.since <= one.envelope.accepted <= narrowed.until
         ]
         return found[:limit]
 
@@ -128,7 +130,7 @@ class MemorySpool:
     async def remembered(self) -> dict[str, dict[str, Any]]:
         return dict(self._remembered)
 
-    async def keep_page(self, shelf: str, number: int, ids: Iterable[str], page: bytes, octets: int) -> None:
+    async def keep_page(self, shelf: str, number: int, ids: Iterable[str], page: bytes, octets: int) -> None:  # noqa: ARG002
         if self.fault is not None:
             raise self.fault
         self.pages[shelf, number] = (frozenset(ids), page)

@@ -67,7 +67,7 @@ class QueueCommands:
         """Give one page; with a filter it may hold fewer than `limit` and yet have a following one."""
         limit = max(1, min(limit, MAX_PAGE))
         reach = limit if selection.is_plain else MAX_PAGE
-        seen = await self._spool.list(selection.states, after, reach)
+        seen = await self._spool.list(selection.states, after, reach, selection.narrowed)
         found = [one for one in seen if selection.chosen(one)]
         shown = tuple(found[:limit])
         if len(found) > limit:

@@ -9,8 +9,9 @@ from math import inf
 
 from mailhaul_relay.model.message import Envelope, Message, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault
-from mailhaul_relay.spool.interface import Stored
+from mailhaul_relay.spool.interface import Narrowed, Stored
 
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789@._+=-")
 STORED = frozenset({State.QUEUED, State.DEFERRED, State.HELD, State.DEAD})
 """The states of recipients that are not delivered."""
 
@@ -65,6 +66,12 @@ class Selection:
     def is_plain(self) -> bool:
         """Whether the states alone select."""
         return self == Selection(self.states)
+
+    @property
+    def narrowed(self) -> Narrowed:
+        """What the store can leave out by itself: plain words only, for others are written differently there."""
+        words = [one for one in (self.sender.lower(), self.recipient.lower(), self.domain.lower()) if one]
+        return Narrowed(tuple([one for one in words if _PLAIN.issuperset(one)]), self.since, self.until)
 
     def chosen(self, stored: Stored | Message) -> frozenset[int]:
         """Give the recipients that are meant, by index."""

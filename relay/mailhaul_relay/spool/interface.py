@@ -9,6 +9,7 @@ is set aside and counted, never deleted and never an exception.
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 from mailhaul_relay.model.message import Body, Envelope, Message, Progress, State
@@ -66,6 +67,20 @@ class Stored:
     progress: tuple[Progress, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """What narrows a list in the store: accepted between two times (epoch seconds, both included), and words in lower
+    case ASCII, each of which an address of the envelope contains. The store may give more than that, never less.
+    """
+
+    words: tuple[str, ...] = ()
+    since: float = 0.0
+    until: float = inf
+
+
+WHOLE = Narrowed()
+
+
 class Spool(Protocol):
     """The queue store. Every method that returns a future resolves it on the event loop after the commit."""
 
@@ -97,8 +112,10 @@ class Spool(Protocol):
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due; None when no open one is stored."""
 
-    async def list(self, states: Iterable[State], after: str, limit: int) -> list[Stored]:
-        """Give messages in order of id, greater than `after`, that have a recipient in one of the states."""
+    async def list(self, states: Iterable[State], after: str, limit: int, narrowed: Narrowed = WHOLE) -> list[Stored]:
+        """Give messages in order of id, greater than `after`, that have a recipient in one of the states. It keeps
+        nobody waiting who looks for mail that is due.
+        """
 
     async def wake(self, now: float, states: Iterable[State]) -> int:
         """Make every open recipient in these states due now, but for those that a person holds; the number of messages.

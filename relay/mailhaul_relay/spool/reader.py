@@ -16,7 +16,7 @@ from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.spool.codec import Unreadable, decode_envelope, decode_progress
 from mailhaul_relay.spool.database import FILE, connect_reader
 from mailhaul_relay.spool.failures import from_sqlite
-from mailhaul_relay.spool.interface import SpoolError, Stored
+from mailhaul_relay.spool.interface import Narrowed, SpoolError, Stored
 from mailhaul_relay.spool.settings import Settings
 
 T = TypeVar("T")
@@ -49,9 +49,9 @@ class Reader:
         """Tell when the next message falls due."""
         return await self._run(self._next_due, exclude)
 
-    async def stored(self, mask: int, after: str, limit: int) -> list[Stored]:
+    async def stored(self, mask: int, after: str, limit: int, narrowed: Narrowed) -> list[Stored]:
         """Give messages with a recipient in these states, in order of id."""
-        return await self._run(self._list, mask, after, limit)
+        return await self._run(self._list, mask, after, limit, narrowed)
 
     async def remembered(self) -> dict[str, dict[str, Any]]:
         """Give all that was remembered, but for what is no JSON object."""
@@ -147,10 +147,16 @@ class Reader:
         finally:
             rows.close()
 
-    def _list(self, connection: sqlite3.Connection, mask: int, after: str, limit: int) -> list[Stored]:
+    def _list(
+        self, connection: sqlite3.Connection, mask: int, after: str, limit: int, narrowed: Narrowed
+    ) -> list[Stored]:
         found: list[Stored] = []
+        # Addresses stand in the record as JSON in ASCII, so a plain word of theirs stands there as it is.
+        words = "".join([" AND instr(lower(envelope), ?)"] * len(narrowed.words))
         rows = connection.execute(
-            "SELECT id, envelope, progress FROM message WHERE id > ? AND mask & ? ORDER BY id", (after, mask)
+            "SELECT id, envelope, progress FROM message WHERE id > ? AND mask & ? AND accepted BETWEEN ? AND ?"  # noqa: S608 - constants
+            f"{words} ORDER BY id",
+            (after, mask, narrowed.since, narrowed.until, *narrowed.words),
         )
         for id, envelope_text, progress_text in rows:  # noqa: A001
             if len(found) >= limit:

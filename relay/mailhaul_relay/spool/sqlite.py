@@ -17,7 +17,7 @@ from mailhaul_relay.ports.clock import Clock, wall_clock
 from mailhaul_relay.spool.bodies import BodyStore
 from mailhaul_relay.spool.codec import BITS, ON_HOLD, encode_envelope, encode_progress, mask
 from mailhaul_relay.spool.committer import Committer
-from mailhaul_relay.spool.interface import BodyWriter, Counts, Pages, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Narrowed, Pages, SpoolError, Stored
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.reader import Reader
@@ -43,6 +43,8 @@ class SqliteSpool:
         self._bodies = BodyStore(directory / "bodies", settings)
         self._syncing = ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="spool-sync")
         self._reader = Reader(directory, settings, self._set_aside)
+        # What people look for may take long; deliveries have a reader of their own.
+        self._lists = Reader(directory, settings, self._set_aside)
         committer = Committer(opened.store, lambda: open_store(directory, settings), directory, settings, log)
         self._writer = Writer(committer, opened.census, self._bodies.unlink, log)
         self._closed = False
@@ -126,9 +128,9 @@ class SqliteSpool:
         """Tell when the next message falls due."""
         return await self._reader.next_due(exclude)
 
-    async def list(self, states: Iterable[State], after: str, limit: int) -> list[Stored]:
+    async def list(self, states: Iterable[State], after: str, limit: int, narrowed: Narrowed = WHOLE) -> list[Stored]:
         """Give messages in order of id that have a recipient in one of the states."""
-        return await self._reader.stored(_bits(states), after, limit)
+        return await self._lists.stored(_bits(states), after, limit, narrowed)
 
     async def wake(self, now: float, states: Iterable[State]) -> int:
         """Make every open recipient in these states due now; other operations are served in between."""
@@ -175,11 +177,11 @@ class SqliteSpool:
 
     async def pages_about(self, id: str) -> Pages:  # noqa: A002
         """Give the pages that were kept with this id."""
-        return await self._reader.pages_about(id)
+        return await self._lists.pages_about(id)
 
     async def last_page(self, shelf: str) -> int:
         """Give the number of a shelf's last page."""
-        return await self._reader.last_page(shelf)
+        return await self._lists.last_page(shelf)
 
     async def check(self) -> None:
         """Commit a small change; raises SpoolError when the writer cannot."""
@@ -197,6 +199,7 @@ class SqliteSpool:
         self._closed = True
         await asyncio.to_thread(self._syncing.shutdown)
         await self._reader.close()
+        await self._lists.close()
         self._writer.flush()
         await asyncio.to_thread(self._writer.stop)
         self._bodies.close()

@@ -13,7 +13,7 @@ from tests.support.memory_spool import MemorySpool
 from tests.unit.spool.making import HEAD, NOW, at, content, message, opened, received
 
 from mailhaul_relay.model.message import Body, Progress, State
-from mailhaul_relay.spool.interface import Counts, Spool
+from mailhaul_relay.spool.interface import Counts, Narrowed, Spool
 
 NONE: frozenset[str] = frozenset()
 
@@ -228,3 +228,10 @@ async def test_pages_are_found_by_the_ids_that_they_were_kept_with(spool: Spool)
     assert sorted(await spool.pages_about("b")) == [b"first", b"other", b"second anew"]
     assert await spool.pages_about("ab") == []
     assert await spool.last_page("one") == 2
+
+
+async def test_a_narrowed_list_leaves_out_what_came_at_another_time(spool: Spool) -> None:
+    for number in range(4):
+        await spool.accept(message(f"m{number}", accepted=NOW + number))
+    found = await spool.list([State.QUEUED], "", 9, Narrowed(("to0@example",), NOW + 1, NOW + 2))
+    assert [one.envelope.id for one in found] == ["m1", "m2"]

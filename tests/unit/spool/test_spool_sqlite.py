@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tests.unit.spool.making import NOW, SMALL, Lines, at, content, message, ope
 from mailhaul_relay.model.message import Body, Progress, State
 from mailhaul_relay.spool.bodies import BodyStore
 from mailhaul_relay.spool.census import Census, Change
-from mailhaul_relay.spool.interface import Counts, SpoolError
+from mailhaul_relay.spool.interface import Counts, Narrowed, SpoolError
 from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.spool.sqlite import SqliteSpool
 from mailhaul_relay.spool.store import Store
@@ -268,3 +269,15 @@ async def test_the_oldest_pages_of_a_shelf_make_room_and_no_other_shelf_pays(tmp
         assert await spool.pages_about("q")
     async with opened(tmp_path / "spool") as again:
         assert await again.last_page("busy") == 7
+
+
+async def test_words_narrow_a_list_in_the_store_whatever_their_case_in_the_address(tmp_path: Path) -> None:
+    async with opened(tmp_path / "spool") as spool:
+        given = message("a")
+        shop = replace(
+            given.envelope, id="b", sender='"odd \\"name"@Shop.example', recipients=given.envelope.recipients
+        )
+        await spool.accept(given)
+        await spool.accept(replace(given, envelope=shop))
+        found = await spool.list([State.QUEUED], "", 9, Narrowed(("@shop.example", "to0@")))
+        assert [one.envelope.id for one in found] == ["b"]
