@@ -6,7 +6,6 @@ Failures: ValidationError at the first use when the file is wrong, which a test 
 
 import tomllib
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Annotated
@@ -14,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailhaul_contract.base import Port
+from mailhaul_contract.quotas import QuotaCounts, QuotaPeriod
 from mailhaul_contract.upstream import Behavior, EnvelopeSender, ForeignFrom, NullSender, TlsMode, UpstreamKind
 from mailhaul_operator.api.amounts import Quantity
 from mailhaul_operator.api.part import Part
@@ -35,23 +35,10 @@ class Login(Part):
     password: str = ""
 
 
-class QuotaPeriod(StrEnum):
-    """How long a quota counts until it begins anew."""
-
-    HOUR = "Hour"
-    DAY = "Day"
-    MONTH = "Month"
-
-
-class QuotaCounts(StrEnum):
-    """What a quota counts."""
-
-    MESSAGES = "Messages"
-    RECIPIENTS = "Recipients"
-
-
 class FreeQuota(Part):
-    """What an account without payment may send. `trial_days` 0 means that it has no end."""
+    """What an account without payment may send; for people to read, for a paid account must not stop at it.
+    `trial_days` 0 means that it has no end.
+    """
 
     period: QuotaPeriod
     limit: Annotated[int, Field(ge=1)]

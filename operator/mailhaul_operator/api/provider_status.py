@@ -10,6 +10,7 @@ from mailhaul_contract.report import BreakerState
 from mailhaul_operator.api.conditions import Conditions
 from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.part import Observed
+from mailhaul_operator.api.provider_quotas import QuotaStatus
 
 
 class ProviderRelayStatus(Observed):
@@ -64,6 +65,8 @@ class UpstreamProviderStatus(Observed):
     """Host and port in use, the profile's where spec names none."""
     breaker: BreakerState | None = None
     """The worst of all relays: Closed lets mail through, Open none, HalfOpen one message as a trial."""
+    quotas: Annotated[tuple[QuotaStatus, ...], Field(max_length=3), MapBy(("period",))] = ()
+    """What is used of the quotas."""
     last_probe: LastProbe | None = None
     """The last probe."""
     last_reply: LastReply | None = None
@@ -71,4 +74,5 @@ class UpstreamProviderStatus(Observed):
     relays: Annotated[tuple[ProviderRelayStatus, ...], Field(max_length=256), MapBy(("namespace", "name"))] = ()
     """The relays that send through this provider."""
     conditions: Conditions = ()
-    """Ready, CredentialsReady, Reachable, TLSVerified, Authenticated, SenderAccepted; Reconciling, Stalled if true."""
+    """Ready, CredentialsReady, Reachable, TLSVerified, Authenticated, SenderAccepted, QuotaSufficient if there are
+    quotas; Reconciling, Stalled while true."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from mailhaul_contract.base import ObjectName, Port
+from mailhaul_contract.quotas import OnQuota
 from mailhaul_contract.upstream import (
     AddressFamily,
     AuthMechanism,
@@ -20,9 +21,10 @@ from mailhaul_contract.upstream import (
 )
 from mailhaul_operator.api.amounts import Duration, Quantity
 from mailhaul_operator.api.external_secret import ExternalCredential
-from mailhaul_operator.api.lists import SetOf
+from mailhaul_operator.api.lists import MapBy, SetOf
 from mailhaul_operator.api.metadata import ObjectMeta
 from mailhaul_operator.api.part import Part
+from mailhaul_operator.api.provider_quotas import ProviderQuota
 from mailhaul_operator.api.provider_status import UpstreamProviderStatus
 from mailhaul_operator.api.rules import Rule, Transition
 from mailhaul_operator.api.text import DomainName, HostName, KeyName, OptionalMailAddress
@@ -276,6 +278,11 @@ class UpstreamProviderSpec(Part):
     """TLS towards the provider."""
     auth: ProviderAuth = ProviderAuth()
     """How to authenticate."""
+    quotas: Annotated[tuple[ProviderQuota, ...], Field(max_length=3), MapBy(("period",))] = ()
+    """How much may be sent in an hour, a day or a month; no limit by default, whatever the profile says."""
+    on_quota: OnQuota = OnQuota.FAIL_OVER
+    """What happens to mail when a quota is used up, or the provider says so: FailOver gives it to the next upstream,
+    Hold keeps it until the provider takes mail again. It is never bounced for that."""
     rate_limit: RateLimit | None = None
     """How fast mail may be sent; no limit by default."""
     connections: ProviderConnections = ProviderConnections()

@@ -13,7 +13,9 @@ from mailhaul_operator.api.relay_status import SmtpRelayStatus
 Status = SmtpRelayStatus | UpstreamProviderStatus | MailAliasStatus
 NUMBERS_EVERY: Final = 60.0
 """Seconds between two writes of numbers alone."""
-NUMBERS: Final = frozenset({"queue", "delivered", "failed", "forwarded", "last_delivery", "last_error", "last_reply"})
+NUMBERS: Final = frozenset(
+    {"queue", "delivered", "failed", "forwarded", "quotas", "last_delivery", "last_error", "last_reply"}
+)
 """Fields that mail changes by passing through; whether they are there at all is no number."""
 
 

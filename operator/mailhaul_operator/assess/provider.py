@@ -6,6 +6,7 @@ remembered. Pure.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mailhaul_contract.report import BreakerState, ProbeStage, UpstreamReport
 from mailhaul_operator.api.moments import epoch, moment
@@ -25,6 +26,8 @@ from mailhaul_operator.assess.provider_stages import (
     sender_accepted,
     tls_verified,
 )
+from mailhaul_operator.assess.quota_words import spent_words
+from mailhaul_operator.assess.quotas import quota_statuses, quota_sufficient
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.view import ProviderView
 from mailhaul_operator.assess.ways import REASONS
@@ -38,8 +41,10 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
     """Give the whole status; the previous one is in `view.provider.status`."""
     facts = ProviderFacts(view)
     aspects = _unproved(facts) if is_capture(facts) or not facts.used else _stages(facts)
-    drafts = tuple(one.draft for one in aspects if one.draft)
-    causes = (*(cause for one in aspects for cause in one.causes), *_breakers(facts))
+    out, quotas = tuple(_breakers(facts)), quota_statuses(facts)
+    lasting = quota_sufficient(facts, quotas, out)
+    drafts = tuple(one.draft for one in (*aspects, lasting) if one.draft)
+    causes = (*(cause for one in aspects for cause in one.causes), *out, *lasting.causes)
     if not is_capture(facts):
         causes = (*causes, *_awaited(facts, drafts, causes))
     ready = _ready(facts, drafts, causes)
@@ -47,6 +52,7 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
         observed_generation=max(0, view.provider.metadata.generation),
         endpoint=tidy(facts.endpoint or _configured(view.provider), 320),
         breaker=_worst(facts.reports) if facts.reports else facts.status.breaker if facts.known_since else None,
+        quotas=quotas,
         last_probe=_last_probe(facts),
         last_reply=_last_reply(facts),
         relays=_relays(facts),
@@ -88,7 +94,9 @@ def _breakers(facts: ProviderFacts) -> Iterator[Cause]:
         if report.breaker is not BreakerState.CLOSED and reason not in _OF_STAGES:
             last = report.last_reply
             said = last if last and last.fault == report.breaker_fault else None
-            yield facts.cause(reason, report.breaker_fault, said)
+            cause = facts.cause(reason, report.breaker_fault, said)
+            spent = spent_words(report) if reason is Reason.QUOTA_EXHAUSTED else ""
+            yield replace(cause, fact=f"{cause.fact}; {spent}") if spent else cause
             return
 
 

@@ -46,7 +46,7 @@ def credentials_ready(facts: ProviderFacts) -> Aspect:
 
 def _credential_missing(facts: ProviderFacts) -> Cause | None:
     """It blocks unless the relays go on with the last good one."""
-    found = [one for one in _errors(facts) if not one.field.startswith("spec.tls")]
+    found = [one for one in _errors(facts) if not one.field.startswith(("spec.tls", "spec.quotas"))]
     if facts.view.external:
         cause = replace(of_obstacle(facts.view.external), field="spec.auth.externalSecret")
     elif found:

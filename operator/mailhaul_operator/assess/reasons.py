@@ -33,6 +33,7 @@ class Reason(StrEnum):
     FORWARDING = "Forwarding", "The relay runs a configuration with this alias and forwards its mail."
     ALIAS_ACCEPTED = "AliasAccepted", "The relay takes every address of this alias."
     NO_CONFLICT = "NoConflict", "No other alias claims an address of this one."
+    QUOTA_SUFFICIENT = "QuotaSufficient", "At the rate of late every quota lasts until it begins anew."
     CREDENTIAL_FOUND = (
         "CredentialFound",
         "The credential is there and complete; `Authenticated` says whether it is taken.",
@@ -110,6 +111,21 @@ class Reason(StrEnum):
         "QuotaExhausted",
         "The provider takes no more mail in this period.",
         "wait for the next period, raise the quota, or add another upstream",
+    )
+    QUOTA_LOW = (
+        "QuotaLow",
+        "At the rate of late a quota is used up before it begins anew.",
+        "send less, raise the quota, or add another upstream",
+    )
+    TRIAL_ENDING = (
+        "TrialEnding",
+        "The trial to which a quota belongs ends within two weeks.",
+        "decide on a paid plan, or add another upstream",
+    )
+    TRIAL_ENDED = (
+        "TrialEnded",
+        "The trial to which a quota belongs is over; its limit still holds here.",
+        "write the limits of the account as it is now into spec.quotas",
     )
     THROTTLED = (
         "Throttled",
@@ -232,6 +248,11 @@ class Reason(StrEnum):
     )
     ACCOUNT_UNUSABLE = Found.ACCOUNT_UNUSABLE, Found.ACCOUNT_UNUSABLE.meaning, "correct the line"
     UPSTREAM_UNKNOWN = Found.UPSTREAM_UNKNOWN, Found.UPSTREAM_UNKNOWN.meaning, "create the UpstreamProvider"
+    QUOTA_TOO_SMALL = (
+        Found.QUOTA_TOO_SMALL,
+        Found.QUOTA_TOO_SMALL.meaning,
+        "raise the limit, or let fewer replicas send through the provider",
+    )
     NO_UPSTREAM = Found.NO_UPSTREAM, Found.NO_UPSTREAM.meaning, "mend what the message names, or add an upstream"
     ROUTE_UPSTREAM_UNKNOWN = (
         Found.ROUTE_UPSTREAM_UNKNOWN,

@@ -10,6 +10,7 @@ from typing import Final
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
 from mailhaul_contract.upstream import Upstream, UpstreamKind
 from mailhaul_operator.assess.causes import Cause
+from mailhaul_operator.assess.quota_words import spent_words
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.words import remedy_of, reply_words
 
@@ -69,7 +70,8 @@ class Judge:
         """Say of an upstream that it is out: fault, provider's words, endpoint, field and remedy."""
         reason = REASONS.get(fault, Reason.UPSTREAM_FAILING)
         said = f": {reply_words(reply)}" if reply else ""
-        words = f"upstream {report.name} ({report.endpoint or report.provider}) is out, {fault or 'fault'}{said}"
+        spent = f"; {used}" if fault == "quota" and (used := spent_words(report)) else ""
+        words = f"upstream {report.name} ({report.endpoint or report.provider}) is out, {fault or 'fault'}{said}{spent}"
         return Cause(reason, words, remedy_of(fault, reply), self._field(report, reason), blocks=blocks)
 
     def _field(self, report: UpstreamReport, reason: Reason) -> str:

@@ -8,6 +8,8 @@ import json
 import sys
 from typing import Any
 
+from mailhaul_operator.api.provider_quotas import QuotaStatus
+from mailhaul_operator.assess.quota_words import of_status, utc, words
 from mailhaul_operator.cluster.inventory import Owned, key, relays
 from mailhaul_operator.cluster.kube import Kube, Object
 from mailhaul_operator.cluster.where import Where
@@ -55,7 +57,7 @@ def screen(owned: Owned) -> str:
         for type_, one in sorted(found.items(), key=lambda item: item[0] != "Stalled")
         if type_ != "Ready" and _is_bad(type_, one) and one.get("message") != ready.get("message")
     ]
-    lines += [f"  {one}" for one in (*_numbers(told), *map(_provider, owned.providers), *map(_alias, owned.aliases))]
+    lines += [f"  {one}" for one in (*_numbers(told), *_providers(owned), *map(_alias, owned.aliases))]
     return "\n".join(_printable(one) for one in lines) + "\n"
 
 
@@ -100,6 +102,15 @@ def _numbers(told: Object) -> list[str]:
 
 def _total(count: Object) -> str:
     return f"{count.get('total', 0)} ({count.get('lastDay', 0)} in 24 h)"
+
+
+def _providers(owned: Owned) -> list[str]:
+    return [line for one in owned.providers for line in (_provider(one), *_quotas(one))]
+
+
+def _quotas(provider: Object) -> list[str]:
+    told = provider.get("status", {}).get("quotas") or ()
+    return [f"  {words(of_status(QuotaStatus.from_json(one)), utc)}" for one in told]
 
 
 def _provider(provider: Object) -> str:

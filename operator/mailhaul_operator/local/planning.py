@@ -5,7 +5,7 @@ A relay runs here as one process on this machine's ports; in a cluster the opera
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from secrets import token_hex, token_urlsafe
 from time import time
@@ -36,7 +36,8 @@ class Planned:
 
 def plan_all(resources: Resources, ports: Ports, existing: Existing) -> Planned:
     """Plan every relay for this machine; `existing` gives the Secret that was assembled for a relay before."""
-    plans = tuple(plan(_here(relay, resources, ports, existing)) for relay in resources.relays)
+    alone = replace(resources, relays=tuple(_alone(one) for one in resources.relays))
+    plans = tuple(plan(_here(relay, alone, ports, existing)) for relay in alone.relays)
     return Planned(plans, _findings(resources, plans, [note for one in resources.relays for note in _notes(one)]))
 
 
@@ -60,6 +61,11 @@ def _here(relay: SmtpRelay, resources: Resources, ports: Ports, existing: Existi
     mapping = ports.listeners("/".join(key), tuple(one.port for one in relay.spec.listeners))
     fresh = Fresh(token_hex(8), token_urlsafe(24))
     return Snapshot(relay, resources, fresh, existing(*key), mapping, facts=CLUSTER, now=time())
+
+
+def _alone(relay: SmtpRelay) -> SmtpRelay:
+    """The relay as it runs here, where it shares its providers' quotas with no other replica."""
+    return relay.model_copy(update={"spec": relay.spec.model_copy(update={"replicas": 1})})
 
 
 def _there(relay: SmtpRelay, resources: Resources) -> Snapshot:

@@ -15,6 +15,7 @@ from typing import Any
 
 from mailhaul_contract.names import SECRET_API_TOKEN
 from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.assess.quota_words import of_report, words
 from mailhaul_operator.assess.words import reply_words
 from mailhaul_operator.local.mount import Mount
 from mailhaul_operator.local.printable import printable
@@ -84,7 +85,7 @@ def screen(asked: Asked, now: float) -> str:
     lines = [f"{name}: {verdict.headline}"]
     for cause in verdict.causes:
         lines += [f"  {'!' if cause.blocks else '-'} {cause.words}", f"    remedy: {cause.remedy}"]
-    lines += [f"  {line}" for line in (*_numbers(report), *map(_upstream, report.upstreams), *_last_error(report))]
+    lines += [f"  {line}" for line in (*_numbers(report), *_upstreams(report), *_last_error(report))]
     return "\n".join(lines) + "\n"
 
 
@@ -97,9 +98,19 @@ def _numbers(report: RelayReport) -> tuple[str, ...]:
     return (waits, f"accepted {report.accepted}, delivered {report.delivered}, failed {report.failed}{left}")
 
 
+def _upstreams(report: RelayReport) -> tuple[str, ...]:
+    return tuple(line for one in report.upstreams for line in (_upstream(one), *_quotas(one)))
+
+
 def _upstream(one: UpstreamReport) -> str:
     reply = f"; last reply {reply_words(one.last_reply)}" if one.last_reply else ""
-    return f"upstream {one.name} ({one.endpoint or one.provider}): {one.breaker}, delivered {one.delivered}{reply}"
+    pace = f", at {one.pace:.0%} of its pace" if one.pace < 1 else ""
+    where = one.endpoint or one.provider
+    return f"upstream {one.name} ({where}): {one.breaker}{pace}, delivered {one.delivered}{reply}"
+
+
+def _quotas(one: UpstreamReport) -> tuple[str, ...]:
+    return tuple(f"  {words(of_report(quota), _clock)}" for quota in one.quotas)
 
 
 def _last_error(report: RelayReport) -> tuple[str, ...]:

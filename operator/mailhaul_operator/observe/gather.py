@@ -105,11 +105,27 @@ class Gatherer:
             fresh=Fresh(secrets.token_hex(8), secrets.token_urlsafe(24)),
             existing=existing,
             facts=facts,
-            live=Live(image_of(workload), view.wanted, last.holding, last.proved),
+            live=self._live(seen.model, workload, view, last),
             now=now,
         )
         token = existing.get(SECRET_API_TOKEN, b"").decode(errors="replace")
         return Gathered(seen.owner, snapshot, view, pods, token, named.obstacles)
+
+    def _live(self, relay: SmtpRelay, workload: Body | None, view: WorkloadView, last: LastPass) -> Live:
+        """Give what runs; others' replicas and what is counted are asked only of providers that have quotas."""
+        limited = [one.metadata.key for one in self._cache.providers_of(relay) if one.spec.quotas]
+        keys = {name: Key("UpstreamProvider", namespace, name) for namespace, name in limited}
+        others = {name: self._replicas(key, relay.metadata.key) for name, key in keys.items()}
+        counted = frozenset(
+            name for name, key in keys.items() if (seen := self._cache.resource(key)) and seen.status.get("quotas")
+        )
+        return Live(image_of(workload), view.wanted, last.holding, last.proved, others, counted)
+
+    def _replicas(self, provider: Key, but: tuple[str, str]) -> tuple[int, ...]:
+        """The replicas of each relay but one that sends through a provider."""
+        seen = (self._cache.resource(key) for key in self._cache.relays_of(provider))
+        relays = (one.model for one in seen if one and isinstance(one.model, SmtpRelay))
+        return tuple(one.spec.replicas for one in relays if one.metadata.key != but)
 
     def forget(self, key: Key) -> None:
         """Forget a relay that is gone."""

@@ -81,6 +81,11 @@ class Reason(StrEnum):
         Severity.WARNING,
         "A route before this one takes all mail, so none is left for it.",
     )
+    QUOTA_TOO_SMALL = (
+        "QuotaTooSmall",
+        Severity.ERROR,
+        "A quota is so small that no replica's part of it is a single message: nothing is sent through the provider.",
+    )
     EXTERNAL_SECRETS_ABSENT = (
         "ExternalSecretsAbsent",
         Severity.ERROR,

@@ -45,13 +45,17 @@ class Facts:
 class Live:
     """What runs of a relay now. `image` and `replicas` are those of its workload ("" and 0 when there is none);
     `holding` are the leaving replicas (by ordinal) that still hold mail, so that the workload is not made smaller;
-    `proved` are the providers whose current credential every ready pod has proved.
+    `proved` are the providers whose current credential every ready pod has proved. `others` are, by provider, the
+    replicas of each other relay that sends through it, where those are not among the resources; `counted` are the
+    providers of whose quotas something has been counted.
     """
 
     image: str = ""
     replicas: int = 0
     holding: frozenset[int] = frozenset()
     proved: frozenset[str] = frozenset()
+    others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    counted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
