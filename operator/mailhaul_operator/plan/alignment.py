@@ -80,12 +80,13 @@ def unforwardable(snapshot: Snapshot, aliases: Aliases, paths: tuple[Route, ...]
     if aliases.from_rewriting is FromRewriting.NEVER:
         remedy = "set spec.aliases.fromRewriting of the SmtpRelay to Automatic, or add an upstream that keeps it"
     relay = "/".join(snapshot.relay.metadata.key)
+    allowed = " that its routes allow" if paths else ""
     return [
         Finding(
             ObjectRef("MailAlias", *key),
             "spec.relayRef",
             Reason.UPSTREAM_REFUSES_FOREIGN_FROM,
-            f"no upstream of relay {relay} may send a stranger's From, neither as it is nor rewritten",
+            f"no upstream of relay {relay}{allowed} may send a stranger's From, neither as it is nor rewritten",
             remedy,
         )
         for key in sorted(stuck)
