@@ -45,12 +45,17 @@ def begin(
     """Put TLS below a session whose transport is plain; `done` hears how the handshake went."""
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
-    waiter.add_done_callback(lambda it: done(it.exception()))
+    waiter.add_done_callback(lambda it: done(_untraced(it.exception())))
     layer = _TlsLayer(loop, session, context, waiter, server_side=True, ssl_handshake_timeout=int(TLS_HANDSHAKE))
     transport = session.transport  # type: ignore[attr-defined]
     transport.set_protocol(layer)
     layer.connection_made(transport)
     return layer
+
+
+def _untraced(error: BaseException | None) -> BaseException | None:
+    """Free what its traceback holds, the layer and its buffers: it is a cycle, which waits long for the collector."""
+    return error and error.with_traceback(None)
 
 
 def _load(context: ssl.SSLContext, certificate: Certificate) -> None:
