@@ -77,7 +77,8 @@ def _accepted(message: dict[str, Any]) -> list[str]:
 
 def _attempt(one: dict[str, Any], message: dict[str, Any]) -> list[str]:
     endpoint = f" ({one['endpoint']})" if one.get("endpoint") else ""
-    lines = [f"tried through {one['upstream']}{endpoint}"]
+    route = f", route {one['route']}" if one.get("route") else ""
+    lines = [f"tried through {one['upstream']}{endpoint}{route}"]
     sender = one.get("sender")
     if one.get("endpoint") and sender is not None and sender != message.get("sender"):
         lines.append(f"left with sender {_bracketed(sender)}")

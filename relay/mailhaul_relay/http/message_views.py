@@ -96,6 +96,7 @@ def _attempt(tried: Tried) -> dict[str, Any]:
         "endpoint": tried.endpoint,
         "sender": tried.sender,
         "fromDomain": tried.from_domain,
+        "route": tried.route,
         "outcomes": [_outcome(one) for one in tried.fates],
     }
 
@@ -121,4 +122,4 @@ def _remembered(message: Message | None) -> list[dict[str, Any]]:
 
 def _last(to: Recipient, one: Progress) -> Tried:
     fate = Fate(to.final, to.original, "", one.stage, one.fault, one.text, "")
-    return Tried(one.changed, one.upstream, "", "", "", (fate,))
+    return Tried(one.changed, one.upstream, "", "", "", "", (fate,))

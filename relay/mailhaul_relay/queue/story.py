@@ -53,13 +53,16 @@ class Fate(NamedTuple):
 
 
 class Tried(NamedTuple):
-    """One transmission: when it came back, through which upstream, as which sender and From domain it left."""
+    """One transmission: when it came back, by which route through which upstream, and as which sender and From domain
+    it left.
+    """
 
     time: float
     upstream: str
     endpoint: str
     sender: str
     from_domain: str
+    route: str
     fates: tuple[Fate, ...]
 
 
@@ -89,6 +92,7 @@ class Attempt(NamedTuple):
     endpoint: str
     sender: str
     from_domain: str
+    route: str
     addresses: tuple[str, ...]
     originals: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
@@ -134,6 +138,7 @@ def attempt(message: Message, batch: Batch, delivery: Delivery, now: float) -> A
         delivery.endpoint,
         transmission.sender,
         transmission.from_domain,
+        batch.route,
         transmission.recipients[:SHOWN],
         tuple([recipients[index].original for index in batch.indexes[:SHOWN]]),
         delivery.outcomes[:SHOWN],
@@ -149,7 +154,7 @@ def line(entry: Attempt | Note) -> str:
         (to, original, one.verdict.value, one.stage.value, one.fault.value, one.text, one.remedy)
         for to, original, one in zip(entry.addresses, entry.originals, entry.outcomes, strict=True)
     ]
-    return _encode([entry.id, _ATTEMPT, (*entry[1:6], fates), entry.origins])
+    return _encode([entry.id, _ATTEMPT, (*entry[1:7], fates), entry.origins])
 
 
 def page(lines: Iterable[str]) -> bytes:
@@ -169,7 +174,7 @@ def told(message_id: str, pages: Iterable[bytes]) -> Story:
             if kind == _NOTE:
                 ordered.add(Ordered(*values))
             else:
-                tried.add(Tried._make([*values[:5], tuple(Fate(*one) for one in values[5])]))
+                tried.add(Tried._make([*values[:6], tuple(Fate(*one) for one in values[6])]))
             origins = _fuller(origins, Origins(*came))
         except (ValueError, TypeError, IndexError):
             continue

@@ -25,7 +25,7 @@ def _message(*progress: Progress) -> Message:
 
 def _tried(*outcomes: tuple[str, Outcome]) -> Tried:
     fates = tuple(_fate(to, one) for to, one in outcomes)
-    return Tried(NOW, "up", "mx.example.net:587", "a@example.com", "example.com", fates)
+    return Tried(NOW, "up", "mx.example.net:587", "a@example.com", "example.com", "", fates)
 
 
 def _fate(to: str, one: Outcome) -> Fate:
