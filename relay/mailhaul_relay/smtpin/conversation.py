@@ -308,7 +308,12 @@ class Conversation(SMTP):
     def abort_soon(self) -> None:
         """Drop the connection once what was written is on its way."""
         if self.transport is not None:
-            self.loop.call_soon(self.transport.abort)
+            self.loop.call_soon(self._abort)
+
+    def _abort(self) -> None:
+        """Drop the connection itself: TLS above it cannot be aborted any more once it has been closed twice."""
+        if not self._lost:
+            (self._original_transport or self.transport).abort()
 
     # Time
 
@@ -321,7 +326,7 @@ class Conversation(SMTP):
         """End a session that is over time; called every second with the loop's time."""
         if self._hold & Hold.CLOSING:
             if now >= self._closes_at and self.transport is not None:
-                self.transport.abort()
+                self._abort()
         elif self._hold & (Hold.STORING | Hold.TLS):
             return
         elif self._receiver is not None:
