@@ -41,7 +41,7 @@ class ListenerTls(Part):
         ),
         Rule(
             "required is for mode StartTLS: Implicit always is, None never; set mode to StartTLS, or remove required",
-            "self.mode == 'StartTLS' || !self.required",
+            "!has(self.required) || !self.required || (has(self.mode) && self.mode == 'StartTLS')",
             lambda tls: tls.mode is ListenerTlsMode.START_TLS or not tls.required,
             field="required",
         ),
@@ -84,7 +84,7 @@ class RelayListener(Part):
             "clients speak TLS from the first byte on 465, and not on 25 and 587; set tls.mode to Implicit on 465, else"
             " to StartTLS or None, or take another port",
             "!(self.port in [25, 587, 465])"
-            " || (self.port == 465) == (has(self.tls.mode) && self.tls.mode == 'Implicit')",
+            " || (self.port == 465) == (has(self.tls) && has(self.tls.mode) && self.tls.mode == 'Implicit')",
             lambda listener: (
                 listener.port not in SMTP_PORTS
                 or (listener.port == 465) == (listener.tls.mode is ListenerTlsMode.IMPLICIT)
@@ -93,7 +93,9 @@ class RelayListener(Part):
         ),
         Rule(
             "passwords are taken under TLS only; set tls.mode to StartTLS or Implicit, or auth.mode to None",
-            "!has(self.auth.mode) || self.auth.mode == 'None' || (has(self.tls.mode) && self.tls.mode != 'None')",
+            # The API server tries the rules on defaults too, before it fills in the members' own.
+            "!has(self.auth) || !has(self.auth.mode) || self.auth.mode == 'None'"
+            " || (has(self.tls) && has(self.tls.mode) && self.tls.mode != 'None')",
             lambda listener: not listener.takes_logins or listener.tls.mode is not ListenerTlsMode.NONE,
             field="auth.mode",
         ),

@@ -24,7 +24,8 @@ DOMAINS_RULE = Rule(
     accepted_by(normal_domain_pattern),
 )
 DomainText = Annotated[str, Field(min_length=1, max_length=255), DOMAINS_RULE, AfterValidator(normal_domain_pattern)]
-Domains = Annotated[tuple[DomainText, ...], Field(max_length=64), SetOf()]
+Domains = Annotated[tuple[DomainText, ...], Field(max_length=32), SetOf()]
+"""The API server bounds what checking all of a list in a list may cost."""
 AnyNetwork = Annotated[str, Field(min_length=2, max_length=49), NETWORK_RULE, AfterValidator(normal_network)]
 
 

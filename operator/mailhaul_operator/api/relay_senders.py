@@ -15,6 +15,8 @@ from mailhaul_operator.api.rules import Rule
 from mailhaul_operator.api.text import DomainName, MailAddress, NetworkText, OptionalMailAddress
 
 Domains = Annotated[tuple[DomainName, ...], Field(max_length=256), SetOf()]
+FewDomains = Annotated[tuple[DomainName, ...], Field(max_length=32), SetOf()]
+"""The API server bounds what checking all of a list in a list may cost."""
 AccountName = Annotated[str, Field(min_length=1, max_length=255)]
 
 
@@ -42,7 +44,7 @@ class SenderRule(Part):
     """Clients in these networks that did not log in."""
     accounts: Annotated[tuple[AccountName, ...], Field(max_length=256), SetOf()] = ()
     """Clients that logged in as one of these."""
-    domains: Domains = ()
+    domains: FewDomains = ()
     """The From domains that they may use; empty leaves it to the upstreams' own lists."""
     default_from: OptionalMailAddress = ""
     """The From of a message that has none."""
@@ -76,7 +78,7 @@ class RelaySenders(Part):
     """Archives that get a copy of every mail of trusted clients."""
     rules: Annotated[
         tuple[SenderRule, ...],
-        Field(max_length=64),
+        Field(max_length=32),
         Rule(
             "two rules have the same name; give each its own",
             "self.all(a, self.exists_one(b, a.name == b.name))",
