@@ -6,6 +6,7 @@ Pure. The relay's report counts; this names what was counted since.
 from collections.abc import Iterator
 
 from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
+from mailhaul_operator.assess.quota_words import out_words
 from mailhaul_operator.assess.words import reply_words
 
 
@@ -52,7 +53,7 @@ def _upstream(before: UpstreamReport, after: UpstreamReport) -> Iterator[str]:
     if after.breaker != before.breaker and after.breaker is BreakerState.CLOSED:
         yield f"{after.name} works again"
     elif after.breaker != before.breaker:
-        yield f"{after.name} is {_STATES[after.breaker]} ({after.breaker_fault or 'fault'}){said}"
+        yield f"{after.name} is {_STATES[after.breaker]} ({after.breaker_fault or 'fault'}){out_words(after)}"
     for domain in sorted(set(after.refused_senders) - set(before.refused_senders)):
         yield f"{after.name} refuses mail from {domain}{said}"
 

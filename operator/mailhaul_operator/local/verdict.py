@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
-from mailhaul_operator.assess.quota_words import spent_words
+from mailhaul_operator.assess.quota_words import out_words, telling_reply
 from mailhaul_operator.assess.words import messages_are, remedy_of, reply_words, sender_remedy, span
 
 STALE_AFTER: Final = 300.0
@@ -114,13 +114,9 @@ def _routes_lead_somewhere(report: RelayReport, now: float) -> list[Cause]:
 
 
 def _upstream_out(upstream: UpstreamReport, now: float) -> Cause:
-    last = upstream.last_reply
-    # With a quota that the relay itself sees used up, the last reply may be to mail that was taken.
-    reply = last if last and (last.fault or upstream.breaker_fault != "quota") else None
     where = upstream.endpoint or upstream.provider
-    spent = spent_words(upstream) if upstream.breaker_fault == "quota" else ""
-    said = (f": {reply_words(reply)}" if reply else "") + (f"; {spent}" if spent else "")
-    remedy = remedy_of(upstream.breaker_fault, reply)
+    said = out_words(upstream)
+    remedy = remedy_of(upstream.breaker_fault, telling_reply(upstream))
     when = _in(max(0.0, upstream.next_attempt - now))
     words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
     return Cause("UpstreamOut", words, f"{remedy}; next try {when}")

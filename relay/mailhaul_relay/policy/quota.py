@@ -20,6 +20,9 @@ SLOTS: Mapping[QuotaPeriod, int] = {QuotaPeriod.HOUR: 60, QuotaPeriod.DAY: 900, 
 LOOKBACK: Mapping[QuotaPeriod, int] = {QuotaPeriod.HOUR: 600, QuotaPeriod.DAY: 7200, QuotaPeriod.MONTH: 172_800}
 """Seconds over which the rate of the forecast is taken: one busy minute says nothing of a month."""
 
+TELLING = 0.25
+"""The part of it that must have been seen, while less than half of the limit is used."""
+
 
 class Window(NamedTuple):
     """The period that runs, in epoch seconds; a rolling one begins its length before now and ends now."""
@@ -180,11 +183,12 @@ def _forecast(usage: Usage, quota: Quota, left: int, reset: float, now: float) -
     width = SLOTS[quota.period]
     since = now - LOOKBACK[quota.period]
     recent = [one for one in usage.slots if (one.number + 1) * width > since]
-    units = sum(one.units for one in recent)
-    if not units:
-        return 0.0
-    rate = units / max(now - recent[0].number * width, width)
+    units, spent = sum(one.units for one in recent), used(usage, quota)
+    seconds = now - recent[0].number * width if recent else 0.0
+    if not units or (seconds < LOOKBACK[quota.period] * TELLING and spent < left):
+        return 0.0  # a few messages at the start say nothing of a rate
+    rate = units / max(seconds, width)
     full = now + left / rate
     if quota.window is QuotaWindow.ROLLING:
-        return full if rate * LENGTHS[quota.period] > left + used(usage, quota) else 0.0
+        return full if rate * LENGTHS[quota.period] > left + spent else 0.0
     return full if full < reset else 0.0

@@ -21,5 +21,5 @@ def test_the_manifests_of_the_page_plan_as_they_stand(tmp_path: Path) -> None:
     config = planned.plans[0].config
     assert config is not None
     trial, paid = config.upstreams
-    assert [one.limit for one in trial.quotas] == [150, 3500]
+    assert [one.limit for one in trial.quotas] == [2, 50]
     assert paid.quotas[0].window is QuotaWindow.ROLLING

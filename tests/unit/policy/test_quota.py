@@ -200,3 +200,14 @@ def test_a_ledger_s_memory_is_bounded() -> None:
             usage = brought(usage, quota, Window(now - LENGTHS[period], now), now)
             usage = counted(usage, quota, 1, now)
         assert len(usage.slots) <= LENGTHS[period] / SLOTS[period] + 1
+
+
+def test_a_few_messages_at_the_start_foretell_nothing() -> None:
+    quota = _quota("Month", limit=100)
+    month = Window(NOON - 86_400, NOON + 29 * 86_400)
+    usage = Usage()
+    for _ in range(40):
+        usage = counted(brought(usage, quota, month, NOON + 60), quota, 1, NOON + 60)
+    assert level(usage, quota, month, 100, NOON + 60).full == 0
+    usage = counted(usage, quota, 20, NOON + 60)
+    assert level(usage, quota, month, 100, NOON + 60).full > NOON
