@@ -65,6 +65,24 @@ async def test_a_snapshot_holds_what_the_relay_needs_and_no_more(scene: Scene) -
     assert [one.metadata.name for one in resources.secrets] == ["account"]
 
 
+async def test_others_that_share_a_provider_s_quotas_are_counted_and_only_then(scene: Scene) -> None:
+    assert (await scene.gathered()).snapshot.live.others == {}
+    limited = provider("main", "account", version=2)
+    limited["metadata"]["generation"] = 2
+    limited["spec"]["quotas"] = [{"period": "Day", "limit": 100}]
+    scene.cache.put(limited)
+    two = relay("two", "main", version=2)
+    two["metadata"]["generation"] = 2
+    two["spec"]["replicas"] = 3
+    scene.cache.put(two)
+    live = (await scene.gathered()).snapshot.live
+    assert (live.others, live.counted) == ({"main": (3,)}, frozenset())
+    limited["metadata"]["resourceVersion"] = "3"
+    limited["status"] = {"observedGeneration": 1, "quotas": [{"period": "Day", "used": 7, "limit": 100}]}
+    scene.cache.put(limited)
+    assert (await scene.gathered()).snapshot.live.counted == {"main"}
+
+
 async def test_there_is_nothing_to_gather_of_a_relay_that_is_gone_or_going(scene: Scene) -> None:
     going = relay("one", "main", version=2)
     going["metadata"]["deletionTimestamp"] = "2026-11-21T14:00:00Z"
