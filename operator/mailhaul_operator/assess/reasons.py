@@ -267,7 +267,7 @@ class Reason(StrEnum):
     ROUTE_NEVER_TAKEN = (
         Found.ROUTE_NEVER_TAKEN,
         Found.ROUTE_NEVER_TAKEN.meaning,
-        "move it before the route that takes all mail",
+        "move it before the route that takes all mail, or set clients.accounts",
     )
     SENDER_DOMAIN_NOT_SENDABLE = (
         Found.SENDER_DOMAIN_NOT_SENDABLE,

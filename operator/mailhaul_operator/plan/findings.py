@@ -79,7 +79,7 @@ class Reason(StrEnum):
     ROUTE_NEVER_TAKEN = (
         "RouteNeverTaken",
         Severity.WARNING,
-        "A route before this one takes all mail, so none is left for it.",
+        "No mail can take a route: one before it takes all, or it is for accounts and the relay has none.",
     )
     QUOTA_TOO_SMALL = (
         "QuotaTooSmall",

@@ -119,14 +119,17 @@ def _may_send(upstream: Upstream, pattern: str) -> bool:
 
 def _never_taken(snapshot: Snapshot, made: tuple[Route, ...]) -> Iterator[Finding]:
     greedy = next((index for index, one in enumerate(made) if one.match == RouteMatch()), len(made))
-    for index in range(greedy + 1, len(made)):
-        yield Finding(
-            _relay(snapshot),
-            f"spec.routes[{index}]",
-            Reason.ROUTE_NEVER_TAKEN,
-            f"no mail takes route {made[index].name}, for route {made[greedy].name} before it takes all",
-            f"move it before {made[greedy].name}, or say in match of {made[greedy].name} which mail that takes",
-        )
+    for index, route in enumerate(made):
+        if index > greedy:
+            why = f"route {made[greedy].name} before it takes all"
+            remedy = f"move it before {made[greedy].name}, or say in match of {made[greedy].name} which mail that takes"
+        elif route.match.accounts and snapshot.relay.spec.clients.accounts is None:
+            why = "its match names accounts, and the relay has none"
+            remedy = "set clients.accounts and let clients log in at a listener, or remove match.accounts"
+        else:
+            continue
+        text = f"no mail takes route {route.name}, for {why}"
+        yield Finding(_relay(snapshot), f"spec.routes[{index}]", Reason.ROUTE_NEVER_TAKEN, text, remedy)
 
 
 def _relay(snapshot: Snapshot) -> ObjectRef:
