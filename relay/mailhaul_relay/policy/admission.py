@@ -117,10 +117,10 @@ def _relaying_denied(source: Source) -> Reply:
             550,
             "5.7.1",
             f"relaying denied: {source.address} is a node or mesh address that hides the client; keep the client's"
-            " address (externalTrafficPolicy: Local) or name this very host in spec.clients.allowedNetworks",
+            f" address (externalTrafficPolicy: Local) or name this very host in {source.field}",
         )
     client = source.address or "a client whose address is unknown"
-    return Reply(550, "5.7.1", f"relaying denied for {client}; add its network to spec.clients.allowedNetworks")
+    return Reply(550, "5.7.1", f"relaying denied for {client}; add its network to {source.field}")
 
 
 def _too_large(running: Running) -> Reply:

@@ -23,13 +23,14 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 @dataclass(frozen=True, slots=True)
 class Source:
     """A client's address in normal form, whether it may relay, and whether it hides who really connected. `account` is
-    the one that it logged in as, "" for none.
+    the one that it logged in as, "" for none; `field` is where networks are trusted, for refusals.
     """
 
     address: str
     trusted: bool
     identity_lost: bool = False
     account: str = ""
+    field: str = "spec.clients.allowedNetworks"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailhaul_contract.listening import Listener as ListenerSpec
@@ -55,6 +55,7 @@ class Reception:
         """What sessions hear in place of a next message: that the relay stops or drains."""
         own = spec.allowed_networks
         self._networks = None if own is None else ClientNetworks.build(own)
+        self._field = _field(spec)
         self.proxies = ClientNetworks.build(spec.proxies) if spec.proxies else None
         """Who may hand over connections by the PROXY protocol; None where it is not spoken."""
         self.offers_auth = spec.auth is not ListenerAuth.NONE
@@ -102,7 +103,10 @@ class Reception:
             self._judged.clear()
         source = self._judged.get(client)
         if source is None:
-            source = self._judged[client] = judge_source(running, client, self.services.nodes, self._networks)
+            source = judge_source(running, client, self.services.nodes, self._networks)
+            if self._field:
+                source = replace(source, field=self._field)
+            self._judged[client] = source
         return source
 
     def greeting(self, running: Running) -> bytes:
@@ -131,3 +135,12 @@ class Reception:
     def count_refusal(self, reply: Reply) -> None:
         """Count a refusal by its code and enhanced code."""
         self.services.tally.refused[f"{reply.code} {reply.enhanced}"] += 1
+
+
+def _field(spec: ListenerSpec) -> str:
+    """Where a client's network is to be added, in words, or what it can do besides; "" where that is as usual."""
+    own = spec.allowed_networks is not None
+    field = f"allowedNetworks of listener {spec.name}" if own else "spec.clients.allowedNetworks"
+    if spec.auth is not ListenerAuth.NONE:
+        return f"{field}, or log in"
+    return field if own else ""
