@@ -35,7 +35,7 @@ class ListenerTls(Part):
         ),
         Rule(
             "the certificate has no effect while mode is None; set mode to StartTLS or Implicit, or remove secretRef",
-            "self.mode != 'None' || !has(self.secretRef)",
+            "!has(self.secretRef) || (has(self.mode) && self.mode != 'None')",
             lambda tls: tls.mode is not ListenerTlsMode.NONE or tls.secret_ref is None,
             field="secretRef",
         ),
