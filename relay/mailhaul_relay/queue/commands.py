@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mailhaul_relay.model.message import Body, Message
+from mailhaul_relay.policy.route_match import Traits
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.journal import Journal
 from mailhaul_relay.queue.orders import Answer, Order, Page, Selection, Tallied, Verb
-from mailhaul_relay.queue.verbs import Changes, changes, everybody
+from mailhaul_relay.queue.verbs import Changes, Settings, changes, everybody
 from mailhaul_relay.spool.interface import Spool, Stored
 
 MAX_PAGE = 500
@@ -124,7 +125,15 @@ class QueueCommands:
         return changed, left, page.following
 
     def _changes(self, order: Order, stored: Stored | Message, meant: Meant) -> Changes | None:
-        return changes(order, stored, meant(stored), self._running().config.queue, self._clock())
+        return changes(order, stored, meant(stored), self._settings(stored), self._clock())
+
+    def _settings(self, stored: Stored | Message) -> Settings:
+        """The settings of each recipient's route; to count without the head of a message, those of the relay do."""
+        running = self._running()
+        if running.routes.only is not None or not isinstance(stored, Message):
+            return lambda _: running.config.queue
+        traits, recipients = Traits(stored.envelope, stored.head), stored.envelope.recipients
+        return lambda index: running.routes.of(traits, recipients[index]).queue
 
     async def _act(self, ids: Iterable[str], order: Order, meant: Meant) -> int:
         """Read claimed messages anew, change them, and write it down; the number of those that were changed."""

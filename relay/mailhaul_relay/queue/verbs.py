@@ -14,18 +14,21 @@ from mailhaul_relay.queue.orders import Order, Verb
 from mailhaul_relay.spool.interface import Stored
 
 Changes = dict[int, Progress]
-Change = Callable[[Progress], Progress | None]
+Settings = Callable[[int], Queue]
 
 
-def changes(order: Order, stored: Stored | Message, meant: frozenset[int], queue: Queue, now: float) -> Changes | None:
-    """Give what becomes of the recipients that are meant, by index; None when there is nothing to do. A drop changes no
-    recipient: its message goes as a whole, and only when everybody in it who is not delivered is meant.
+def changes(
+    order: Order, stored: Stored | Message, meant: frozenset[int], queue: Settings, now: float
+) -> Changes | None:
+    """Give what becomes of the recipients that are meant, by index; None when there is nothing to do. `queue` gives the
+    settings that hold for a recipient. A drop changes no recipient: its message goes as a whole, and only when
+    everybody in it who is not delivered is meant.
     """
     if order.verb is Verb.DROP:
         undelivered = {i for i, one in enumerate(stored.progress) if one.state is not State.DELIVERED}
         return {} if undelivered <= meant else None
-    change = _change(order, stored.envelope.accepted, queue, now)
-    changed = {index: after for index in sorted(meant) if (after := change(stored.progress[index])) is not None}
+    found = {index: _change(order, stored, index, queue, now) for index in sorted(meant)}
+    changed = {index: after for index, after in found.items() if after is not None}
     return changed or None
 
 
@@ -34,18 +37,20 @@ def everybody(stored: Stored | Message) -> frozenset[int]:
     return frozenset(i for i, one in enumerate(stored.progress) if one.state is not State.DELIVERED)
 
 
-def _change(order: Order, accepted: float, queue: Queue, now: float) -> Change:
+def _change(order: Order, stored: Stored | Message, index: int, queue: Settings, now: float) -> Progress | None:
+    one = stored.progress[index]
     match order.verb:
         case Verb.HOLD:
-            return lambda one: None if not one.is_open or one.is_on_hold else on_hold(one, queue, accepted, now)
+            waits = one.is_open and not one.is_on_hold
+            return on_hold(one, queue(index), stored.envelope.accepted, now) if waits else None
         case Verb.RELEASE:
-            return lambda one: _released(one, now) if one.is_on_hold else None
+            return _released(one, now) if one.is_on_hold else None
         case Verb.MOVE:
-            return lambda one: _moved(one, order.upstream, now) if one.is_open else None
+            return _moved(one, order.upstream, now) if one.is_open else None
         case Verb.BOUNCE:
-            return lambda one: _given_up(one, now) if one.is_open else None
+            return _given_up(one, now) if one.is_open else None
         case _:
-            return lambda one: _due_now(one, order.upstream, now)
+            return _due_now(one, order.upstream, now)
 
 
 def _due_now(progress: Progress, upstream: str, now: float) -> Progress:

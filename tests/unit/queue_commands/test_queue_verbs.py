@@ -183,3 +183,10 @@ async def test_what_was_given_up_is_logged_with_its_id() -> None:
     desk = Desk([queued(0, held())])
     await _do(desk, Verb.BOUNCE)
     assert json.loads(desk.lines[0])["id"] == message_id(0)
+
+
+async def test_a_hold_ends_with_the_time_of_the_messages_route() -> None:
+    routes = [{"name": "quick", "match": {"header": {"name": "X-Class", "value": "quick"}}, "expire_after": 20_000}]
+    desk = Desk([queued(0, held(), head=b"X-Class: quick\r\n\r\n"), queued(1, held())], routes=routes)
+    assert await desk.commands.many(Selection(), Order(Verb.HOLD)) == Tallied(2, 0, "")
+    assert (desk.progress(0)[0].due, desk.progress(1)[0].due) == (ACCEPTED + 20_000, EXPIRY)

@@ -19,7 +19,7 @@ BUSY = Outcome(Verdict.RETRY, Stage.MAIL, Fault.TRANSIENT, Reply(451, "4.3.0", "
 
 def _renewed() -> Progress:
     message = queued(0, dead())
-    changed = changes(Order(Verb.RETRY), message, everybody(message), SETTINGS, LATE)
+    changed = changes(Order(Verb.RETRY), message, everybody(message), lambda _: SETTINGS, LATE)
     assert changed
     return changed[0]
 
