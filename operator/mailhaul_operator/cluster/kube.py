@@ -132,7 +132,9 @@ def _words(error: Exception, path: str) -> tuple[str, int]:
 def _refusal(status: int, content: bytes | str, path: str) -> tuple[str, int]:
     try:
         found = json.loads(content)
-        said = str(found.get("message") or found.get("error") or found.get("detail") or content)
+        if isinstance(found.get("error"), str):  # a relay's own words, with their remedy
+            return found["error"][:1000], status
+        said = str(found.get("message") or found.get("detail") or content)
     except (ValueError, AttributeError):
         said = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
     remedy = {
