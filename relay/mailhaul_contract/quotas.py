@@ -75,7 +75,8 @@ def known_date(text: str) -> str:
 class Quota(Frozen):
     """The most of one period, for all replicas together. `start_day` is the day on which a calendar month begins, in
     shorter months their last. Of the limit `reserve_percent` are kept for mail of important routes. `valid_until` is
-    the last day of a trial in the quota's zone, "" when it has no end.
+    the last day of a trial in the quota's zone, "" when it has no end. `late` is what a replica may use that came while
+    the period ran that ends at `late_until`.
     """
 
     period: QuotaPeriod
@@ -86,6 +87,8 @@ class Quota(Frozen):
     start_day: Annotated[int, Field(ge=1, le=31)] = 1
     reserve_percent: Annotated[int, Field(ge=0, le=90)] = 0
     valid_until: Annotated[str, Field(max_length=10), AfterValidator(known_date)] = ""
+    late: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    late_until: Annotated[int, Field(ge=0)] = 0
 
 
 Quotas = Annotated[tuple[Quota, ...], Field(max_length=3)]
@@ -95,7 +98,7 @@ Quotas = Annotated[tuple[Quota, ...], Field(max_length=3)]
 class Share(Frozen):
     """The part of each quota that is one replica's: one of `of` equal parts, in periods that begin at `changed` or
     later. In a period that began earlier there were between `least` and `most` parts, for replicas were added or taken
-    away: who was there all the time has one of `most` parts, who came later none.
+    away: who was there all the time has one of `most` parts, who came later what the quota's `late` says.
     """
 
     of: Annotated[int, Field(ge=1, le=100_000)] = 1

@@ -82,12 +82,14 @@ class CredentialState(StrEnum):
 class QuotaReport(Reported):
     """One quota as this replica counts it: `used` of its own part, `limit`. `reset` is when it gives something back, 0
     when nothing is used; `full` when it is used up at the present rate, 0 when that is not before the reset. `told`:
-    the provider itself says that it is used up. `trial_end` is when a trial ends, 0 for never.
+    the provider itself says that it is used up. `trial_end` is when a trial ends, 0 for never. `under_way` is what may
+    be used by transmissions that have begun.
     """
 
     period: str
     counts: str
     used: int = 0
+    under_way: int = 0
     limit: int = 0
     reset: float = 0
     full: float = 0

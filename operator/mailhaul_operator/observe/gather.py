@@ -35,12 +35,13 @@ MAX_HASHES = 4096
 @dataclass(frozen=True, slots=True)
 class LastPass:
     """What the reports of the last pass said. `urgent` tells that a credential of this relay is unproved or failing,
-    so that its Secrets are read anew sooner; `holding` and `proved` are those of `Live`.
+    so that its Secrets are read anew sooner; `holding`, `proved` and `settled` are those of `Live`.
     """
 
     holding: frozenset[int] = frozenset()
     proved: frozenset[str] = frozenset()
     urgent: bool = True
+    settled: Mapping[str, Mapping[str, tuple[float, int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Gatherer:
         counted = frozenset(
             name for name, key in keys.items() if (seen := self._cache.resource(key)) and seen.status.get("quotas")
         )
-        return Live(image_of(workload), view.wanted, last.holding, last.proved, others, counted)
+        return Live(image_of(workload), view.wanted, last.holding, last.proved, others, counted, last.settled)
 
     def _replicas(self, provider: Key, but: tuple[str, str]) -> tuple[int, ...]:
         """The replicas of each relay but one that sends through a provider."""

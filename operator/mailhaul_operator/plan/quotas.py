@@ -3,16 +3,19 @@
 Called by `upstreams`. A limit is the account's, so it is divided by all replicas of all relays that send through the
 provider: nobody has to ask anybody before he sends, and all together never pass it. Nor do they when their number
 changes: in a period that runs at that moment who was there all the time has one of as many parts as there ever were in
-it, and who came later has none. For that the assembled Secret keeps, per provider, what the number was. Pure.
+it, and who came later has what those leave of it (`late_parts`), or nothing. For that the assembled Secret keeps, per
+provider, what the number was. Pure.
 """
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple, Self
 
-from mailhaul_contract.quotas import Quota, Share
+from mailhaul_contract.quotas import Quota, QuotaPeriod, Share
 from mailhaul_operator.api.provider_quotas import ProviderQuota
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.plan import late_parts
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.late_parts import Late
 from mailhaul_operator.plan.snapshot import Snapshot
 
 LONGEST: Final = 32 * 86_400
@@ -21,7 +24,8 @@ LONGEST: Final = 32 * 86_400
 
 class _Parts(NamedTuple):
     """How many replicas share: of this relay (`own`), of all (`total`). Since `changed`, the time of the last change (0
-    for none), and in periods that ran then, this relay had `least` at least, and all had `most` at most.
+    for none), and in periods that ran then, this relay had `least` at least, and all had `most` at most. `grown` is 1
+    when all that happened in them is that this relay, which shares with no other, became larger once.
     """
 
     own: int
@@ -29,6 +33,7 @@ class _Parts(NamedTuple):
     changed: int
     least: int
     most: int
+    grown: int = 0
 
     @classmethod
     def read(cls, text: bytes | None) -> Self | None:
@@ -48,22 +53,48 @@ def secret_share(provider: str) -> str:
     return f"provider.{provider}.share"
 
 
-def quotas(provider: UpstreamProvider) -> tuple[Quota, ...]:
-    """Give the contract's form, by period."""
-    return tuple(Quota(**one.model_dump()) for one in sorted(provider.spec.quotas, key=lambda one: one.period.value))
+def secret_late(provider: str) -> str:
+    """Key of what it keeps of that which new replicas were given."""
+    return f"provider.{provider}.late"
 
 
-def share(snapshot: Snapshot, provider: UpstreamProvider, secret: dict[str, bytes]) -> Share:
-    """Give this relay's share of a provider's quotas; what is to be remembered of it is added to `secret`."""
-    if not provider.spec.quotas:
-        return Share()
-    key = secret_share(provider.metadata.name)
-    parts = _parts(snapshot, provider.metadata.name, _Parts.read(snapshot.existing.get(key)))
-    secret[key] = parts.written()
+def shared(snapshot: Snapshot, provider: UpstreamProvider, secret: dict[str, bytes]) -> tuple[tuple[Quota, ...], Share]:
+    """Give the contract's form of a provider's quotas, by period, and this relay's share of them; what is to be
+    remembered is added to `secret`.
+    """
+    ordered = sorted(provider.spec.quotas, key=lambda one: one.period.value)
+    found = tuple(Quota(**one.model_dump()) for one in ordered)
+    if not found:
+        return (), Share()
+    name = provider.metadata.name
+    parts = _parts(snapshot, name, _Parts.read(snapshot.existing.get(secret_share(name))))
+    secret[secret_share(name)] = parts.written()
     of = max(1, parts.total)
     if not parts.changed:
-        return Share(of=of)
-    return Share(of=of, changed=parts.changed, least=parts.least, most=max(of, parts.most))
+        return found, Share(of=of)
+    late = _late(snapshot, name, found, parts)
+    if late:
+        secret[secret_late(name)] = late_parts.written(parts.changed, late)
+    share = Share(of=of, changed=parts.changed, least=parts.least, most=max(of, parts.most))
+    return tuple(_with_late(one, late.get(one.period), share) for one in found), share
+
+
+def _late(snapshot: Snapshot, name: str, found: tuple[Quota, ...], parts: _Parts) -> dict[QuotaPeriod, Late]:
+    """What new replicas were given, or are given now, when the old ones have settled."""
+    if not parts.grown:
+        return {}
+    kept = late_parts.read(snapshot.existing.get(secret_late(name)), parts.changed)
+    return (
+        late_parts.divided(found, snapshot.live.settled.get(name, {}), parts.own - parts.least)
+        if kept is None
+        else kept
+    )
+
+
+def _with_late(quota: Quota, late: Late | None, share: Share) -> Quota:
+    # It was never more than an equal part; a limit that was lowered since makes it less.
+    units = min(late.units, quota.limit // share.most) if late else 0
+    return quota.model_copy(update={"late": units, "late_until": late.until}) if late and units else quota
 
 
 def too_small(snapshot: Snapshot, provider: UpstreamProvider, share: Share) -> Iterator[Finding]:
@@ -97,7 +128,8 @@ def _parts(snapshot: Snapshot, provider: str, kept: _Parts | None) -> _Parts:
     # Until no period of an earlier change runs any more, that change counts too.
     recent = kept.changed and now - kept.changed < LONGEST
     least, most = (kept.least, kept.most) if recent else (kept.own, kept.total)
-    return _Parts(own, total, now, min(least, own), max(most, total))
+    grown = not recent and own > kept.own and (own, kept.own) == (total, kept.total) and not others
+    return _Parts(own, total, now, min(least, own), max(most, total), int(grown))
 
 
 def _own(snapshot: Snapshot) -> int:

@@ -47,7 +47,8 @@ class Live:
     `holding` are the leaving replicas (by ordinal) that still hold mail, so that the workload is not made smaller;
     `proved` are the providers whose current credential every ready pod has proved. `others` are, by provider, the
     replicas of each other relay that sends through it, where those are not among the resources; `counted` are the
-    providers of whose quotas something has been counted.
+    providers of whose quotas something has been counted. `settled` are, by provider and period, the period's end and
+    what all replicas that were there before the last growth have used or may use of it, once all keep to that.
     """
 
     image: str = ""
@@ -56,6 +57,7 @@ class Live:
     proved: frozenset[str] = frozenset()
     others: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     counted: frozenset[str] = frozenset()
+    settled: Mapping[str, Mapping[str, tuple[float, int]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

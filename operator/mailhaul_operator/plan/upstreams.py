@@ -22,7 +22,7 @@ from mailhaul_operator.api.smtprelay import RelayUpstream
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.plan.credentials import Use, credential
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
-from mailhaul_operator.plan.quotas import quotas, share, too_small
+from mailhaul_operator.plan.quotas import shared, too_small
 from mailhaul_operator.plan.references import Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
 
@@ -59,7 +59,7 @@ class _Candidate:
         if tls is None or keys is None:
             return None
         secret.update(keys)
-        part = share(self._snapshot, self._provider, secret)
+        quotas, part = shared(self._snapshot, self._provider, secret)
         self._lookup.findings.extend(too_small(self._snapshot, self._provider, part))
         spec = self._spec
         return Upstream(
@@ -78,7 +78,7 @@ class _Candidate:
             senders=self._senders(),
             behavior=_behavior(self._profile, self._provider),
             probe_sender=spec.probe.sender or None,
-            quotas=quotas(self._provider),
+            quotas=quotas,
             on_quota=spec.on_quota,
             share=part,
         )

@@ -28,6 +28,7 @@ from mailhaul_operator.reconcile.nudging import Target
 from mailhaul_operator.reconcile.pace import BUSY, FAILED, WAITING, after_status, steady
 from mailhaul_operator.reconcile.planning import planned
 from mailhaul_operator.reconcile.proof import proved_handles
+from mailhaul_operator.reconcile.shared_quotas import settled_quotas
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
 from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.key import Key
@@ -88,7 +89,9 @@ def _last(world: World, relay: SmtpRelay) -> LastPass:
     workload = world.cache.get("StatefulSet", key.namespace, key.name) or {}
     replicas = (workload.get("spec") or {}).get("replicas", 0)
     holding = draining.holding(last.emptied if last else frozenset(), relay.spec.replicas, replicas)
-    return LastPass(holding, last.proved(), urgent=last.is_urgent) if last else LastPass(holding)
+    if last is None:
+        return LastPass(holding)
+    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last))
 
 
 async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:

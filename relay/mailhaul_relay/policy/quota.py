@@ -123,7 +123,9 @@ def allotted(quota: Quota, share: Share, ordinal: int, window: Window) -> int:
     """
     if not share.changed or window.start >= share.changed:
         return quota.limit // share.of
-    return quota.limit // share.most if ordinal < share.least else 0
+    if ordinal < share.least:
+        return quota.limit // share.most
+    return quota.late if window.end == quota.late_until else 0
 
 
 def cap(quota: Quota, limit: int, *, important: bool) -> int:

@@ -196,6 +196,7 @@ class Ledger:
             period=quota.period,
             counts=quota.counts,
             used=one.used,
+            under_way=self._under_way.units(quota),
             limit=one.limit,
             reset=one.reset,
             full=one.full,

@@ -118,6 +118,15 @@ def test_replicas_together_never_have_more_than_the_limit(share: Share, parts: l
     assert sum(found) <= 100
 
 
+def test_who_came_later_has_what_was_given_for_this_period_alone() -> None:
+    quota = _quota(late=10, lateUntil=int(TODAY.end))
+    share = Share(of=3, changed=NOON, least=1, most=3)
+    assert [allotted(quota, share, one, TODAY) for one in range(3)] == [33, 10, 10]
+    yesterday = Window(TODAY.start - DAY, TODAY.start)
+    assert [allotted(quota, share, one, yesterday) for one in range(3)] == [33, 0, 0]
+    assert [allotted(quota, share, one, Window(TODAY.end, TODAY.end + DAY)) for one in range(3)] == [33, 33, 33]
+
+
 def test_the_forecast_goes_by_the_rate_of_late() -> None:
     quota = _quota(limit=100)
     usage = _sent(quota, *((60.0 * minute, 1) for minute in range(-59, 1)))
