@@ -51,7 +51,7 @@ def kubectl(arguments: list[str] | None = None) -> int:
 
 
 def _help() -> str:
-    rows = "".join(f"  {verb:<10} {text}\n" for verb, (_, text) in COMMANDS.items())
+    rows = "".join(f"  {verb:<11} {text}\n" for verb, (_, text) in COMMANDS.items())
     return f"Usage: mailhaul COMMAND [ARGUMENTS]\n\n{rows}\nmailhaul COMMAND --help tells more of each.\n"
 
 

@@ -43,6 +43,7 @@ class Suppressor:
         self._records: dict[str, Record] = {}
         self._dirty: set[int] = set()
         self._moved = False
+        self._shown = 0
         self._swept = 0.0
         self._lock = asyncio.Lock()
 
@@ -56,7 +57,9 @@ class Suppressor:
     def refusing(self) -> Mapping[str, Record]:
         """Give the records that refuse now, as a value that does not change."""
         now, automatic = self._clock(), self._rules() is not None
-        return {name: one for name, one in self._records.items() if one.refuses(now) and (automatic or one.by_hand)}
+        found = {name: one for name, one in self._records.items() if one.refuses(now) and (automatic or one.by_hand)}
+        self._shown = len(found)
+        return found
 
     def listed(self, text: str, after: str, limit: int) -> list[tuple[str, Record]]:
         """Give addresses that are refused now and contain a text, in order, greater than `after`."""
@@ -148,6 +151,9 @@ class Suppressor:
         within = rules.within if (rules := self._rules()) else _YEAR
         for name in [name for name, one in self._records.items() if one.is_spent(now, within)]:
             self._drop(name)
+        if self._shown:
+            before = self._shown
+            self._moved = self._moved or len(self.refusing()) != before
 
     def _put(self, name: str, record: Record) -> None:
         if name not in self._records and len(self._records) >= MOST:

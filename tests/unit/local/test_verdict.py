@@ -197,3 +197,9 @@ def test_a_route_without_upstreams_is_told() -> None:
     lost = report(routes=[{"name": "billing"}])
     assert reasons(lost) == [("RouteWithoutUpstream", True)]
     assert reasons(report(upstreams=(), routes=[{"name": "billing"}])) == [("NoUpstream", True)]
+
+
+@pytest.mark.parametrize(("on_hold", "told"), [(0, [("NotDelivering", True), ("MailHeld", False)]), (2, []), (9, [])])
+def test_mail_that_a_person_holds_is_neither_stale_nor_a_fault(on_hold: int, told: list[tuple[str, bool]]) -> None:
+    queue = QueueReport(held=2, on_hold=on_hold, oldest=0 if on_hold else NOW - STALE_AFTER - 60)
+    assert reasons(report(queue=queue, last_delivery=0)) == told

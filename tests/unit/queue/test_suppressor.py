@@ -1,5 +1,6 @@
 """The suppression list: kept over restarts, bounded, released on request, and switched by the configuration."""
 
+import asyncio
 import json
 
 import pytest
@@ -118,6 +119,7 @@ async def test_what_has_ended_is_swept_out_of_the_store() -> None:
     one = List()
     one.list.add(TO, "", 60)
     await one.list.flush()
+    assert len(one.list.refusing()) == 1
     one.clock.advance(31_536_000)
     await one.list.flush()
     assert not any((await one.spool.remembered()).values())
@@ -158,3 +160,18 @@ async def test_the_queue_counts_refused_recipients_and_no_other_failure() -> Non
     assert list(heard.refusing()) == ["gone@example.net"]
     await desk.send(mail("m3", "fine@example.net"))
     assert list(heard.refusing()) == ["gone@example.net"]
+
+
+@pytest.mark.looptime
+async def test_an_end_is_published_too() -> None:
+    one = List()
+    one.list.add(TO, "", 60)
+    one.list.refusing()
+    task = asyncio.create_task(one.list.run())
+    await asyncio.sleep(5)
+    before = one.changes
+    one.clock.advance(120)
+    await asyncio.sleep(5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert one.changes == before + 1
