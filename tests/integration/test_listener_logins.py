@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import itertools
 import smtplib
 import socket
 import ssl
@@ -190,14 +191,14 @@ async def _logged_in(stage: Stage, source: str) -> smtplib.SMTP:
 
 async def _guess(stage: Stage, source: str) -> None:
     """Try passwords again and again, over as many connections as it takes."""
-    response = base64.b64encode(f"\0{USER}\0wrong".encode())
-    while True:
+    for number in itertools.count():
+        response = base64.b64encode(f"\0{USER}\0wrong {source} {number}".encode())
         with suppress(OSError, asyncio.IncompleteReadError):
             reader, writer = await asyncio.open_connection(
                 "127.0.0.1", stage.submissions, ssl=stage.context, server_hostname="localhost", local_addr=(source, 0)
             )
             try:
-                writer.write(b"EHLO x\r\n" + (b"AUTH PLAIN " + response + b"\r\n") * 3)
+                writer.write(b"EHLO x\r\nAUTH PLAIN " + response + b"\r\nQUIT\r\n")
                 while await reader.readline():
                     pass
             finally:

@@ -150,7 +150,7 @@ class Entrance(Courtesies):
 
     def _log_in(self, login: Login) -> None:
         self._hold |= Hold.LOGIN
-        accounts = self._accounts()
+        accounts = self._current().secrets.accounts
         stored = accounts.get(login.name)
         attempt = Attempt(self.client, self._source.trusted, login.name, login.password)
         known = login.name if stored is not None else ""

@@ -6,18 +6,19 @@
   where it has logged in before (the same /24, for the addresses of pods change), or in a trusted network, it goes on.
   So a stranger locks nobody out.
 - At a usual address an account is judged by its own failures there: not by those of others behind the same address.
+- One wrong password counts once, however often it comes: an application whose password is stale guesses nothing.
 IPv6 clients count by /64, for that is what one customer has. Times are those of the caller's clock, in seconds. All is
 forgotten with the process. Nothing here fails.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
 FAILURES = 10
-"""Failed logins of one address, or of one account at a usual address, within `WINDOW` before the ban."""
+"""Different wrong logins of one address, or of one account at a usual address, within `WINDOW` before the ban."""
 ACCOUNT_FAILURES = 20
-"""Failed logins of one account from unusual addresses, all together, within `WINDOW` before the ban."""
+"""Different wrong passwords of one account from unusual addresses, all together, within `WINDOW` before the ban."""
 WINDOW = 600.0
 BAN = 600.0
 REMEMBERED = 4096
@@ -30,12 +31,14 @@ _Key = tuple[str, str]
 @dataclass(slots=True)
 class _Count:
     since: float
-    failures: int = 0
+    tried: set[bytes] = field(default_factory=set, repr=False)
     banned_until: float = 0.0
 
 
 class LoginGuard:
-    """Counts failures and remembers usual addresses. An `account` is "" for a name that no account has."""
+    """Counts failures and remembers usual addresses. An `account` is "" for a name that no account has; `typed` is a
+    digest of name and password that nobody can reverse.
+    """
 
     def __init__(self) -> None:
         self._counts: OrderedDict[_Key, _Count] = OrderedDict()
@@ -47,9 +50,14 @@ class LoginGuard:
         """Whether a password may be tried; `trusted` tells of an address in a trusted network."""
         return not any(self._is_banned(key, now) for key, _ in self._keys(address, account, trusted))
 
-    def failed(self, address: str, account: str, now: float, *, trusted: bool) -> bool:
+    def is_known_wrong(self, address: str, account: str, now: float, *, trusted: bool, typed: bytes) -> bool:
+        """Whether the very same failed here a while ago, so that it need not be checked again."""
+        counts = (self._table(key).get(key) for key, _ in self._keys(address, account, trusted))
+        return any(one is not None and now - one.since <= WINDOW and typed in one.tried for one in counts)
+
+    def failed(self, address: str, account: str, now: float, *, trusted: bool, typed: bytes) -> bool:
         """Count a wrong password; True when that began a ban."""
-        began = [self._count(key, limit, now) for key, limit in self._keys(address, account, trusted)]
+        began = [self._count(key, limit, now, typed) for key, limit in self._keys(address, account, trusted)]
         return any(began)
 
     def succeeded(self, address: str, account: str) -> None:
@@ -82,7 +90,7 @@ class LoginGuard:
         count = self._table(key).get(key)
         return count is not None and now < count.banned_until
 
-    def _count(self, key: _Key, limit: int, now: float) -> bool:
+    def _count(self, key: _Key, limit: int, now: float, typed: bytes) -> bool:
         table = self._table(key)
         count = table.get(key)
         if count is None or now - count.since > WINDOW:
@@ -90,10 +98,10 @@ class LoginGuard:
         table.move_to_end(key)
         if len(table) > REMEMBERED:
             table.popitem(last=False)
-        count.failures += 1
-        if count.failures < limit:
+        count.tried.add(typed)
+        if len(count.tried) < limit:
             return False
-        count.failures, count.since, count.banned_until = 0, now, now + BAN
+        count.tried, count.since, count.banned_until = set(), now, now + BAN
         return True
 
 

@@ -2,8 +2,9 @@
 
 One `Logins` for a process; `entrance` gives it each attempt and hears the verdict in the event loop. A password that
 was right is known again by a keyed digest for as long as its account stays as it is, so that an application that logs
-in for each mail pays for the hash once, and a flood of wrong ones does not keep it waiting. A name that no account has
-takes as long to be refused as a wrong password. What is typed is neither logged nor kept.
+in for each mail pays for the hash once, and a flood of wrong ones does not keep it waiting; one that was wrong is known
+again too. A name that no account has takes as long to be refused as a wrong password. What is typed is not logged, and
+kept as a digest only, whose key is in this process's memory.
 """
 
 import asyncio
@@ -77,8 +78,8 @@ class Logins:
         stored = accounts.get(attempt.name)
         if not self._permits(attempt, known=stored is not None):
             done(Verdict.BANNED, False)
-        elif stored is None:
-            self._fail(attempt, "", began, done)
+        elif stored is None or self._is_known_wrong(attempt):
+            self._fail(attempt, "" if stored is None else attempt.name, began, done)
         elif self._is_proved(attempt, stored) or is_quick(stored):
             right = not is_quick(stored) or verify(stored, attempt.password)
             self._conclude(_Waiting(attempt, stored, began, done), right=right)
@@ -113,6 +114,8 @@ class Logins:
             one = self._waiting.popleft()
             if not self._permits(one.attempt, known=True):
                 one.done(Verdict.BANNED, False)
+            elif self._is_known_wrong(one.attempt):
+                self._conclude(one, right=False)
             elif self._is_proved(one.attempt, one.stored):
                 self._conclude(one, right=True)
             else:
@@ -150,12 +153,18 @@ class Logins:
 
     def _fail(self, attempt: Attempt, account: str, began: float, done: Done) -> None:
         loop = asyncio.get_running_loop()
-        ban = self._guard.failed(attempt.address, account, loop.time(), trusted=attempt.trusted)
+        typed = self._digest(attempt)
+        ban = self._guard.failed(attempt.address, account, loop.time(), trusted=attempt.trusted, typed=typed)
         loop.call_at(max(began + self._slowed, loop.time()), done, Verdict.REFUSED, ban)
+
+    def _is_known_wrong(self, attempt: Attempt) -> bool:
+        now, typed = asyncio.get_running_loop().time(), self._digest(attempt)
+        return self._guard.is_known_wrong(attempt.address, attempt.name, now, trusted=attempt.trusted, typed=typed)
 
     def _is_proved(self, attempt: Attempt, stored: Password) -> bool:
         known = self._proved.get(attempt.name)
         return known is not None and known[0] == stored and hmac.compare_digest(known[1], self._digest(attempt))
 
     def _digest(self, attempt: Attempt) -> bytes:
-        return hashlib.blake2b(attempt.password, key=self._key).digest()
+        typed = attempt.name.encode("utf-8", "replace") + b"\0" + attempt.password
+        return hashlib.blake2b(typed, key=self._key, digest_size=16).digest()

@@ -90,6 +90,17 @@ async def test_a_password_that_was_right_is_not_hashed_again(checks: list[bytes]
     tries.logins.close()
 
 
+async def test_an_application_with_a_stale_password_costs_one_check_and_bans_nobody(checks: list[bytes]) -> None:
+    tries = Tries()
+    for _ in range(2 * FAILURES):
+        assert await tries.begin("hashed", b"stale") is Verdict.REFUSED
+    assert checks == [b"stale"]
+    assert await tries.begin("hashed", b"right") is Verdict.ACCEPTED
+    tries.accounts = {"hashed": Plain(b"stale")}
+    assert await tries.begin("hashed", b"stale") is Verdict.ACCEPTED
+    tries.logins.close()
+
+
 async def test_a_changed_account_is_hashed_again(checks: list[bytes]) -> None:
     tries = Tries()
     await tries.begin("hashed", b"right")
