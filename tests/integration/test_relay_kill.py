@@ -135,7 +135,9 @@ def _waiting(report: dict[str, Any]) -> tuple[int, ...]:
     return tuple(report["queue"].get(state, 0) for state in ("queued", "deferred", "held", "dead"))
 
 
-async def _power_cuts(tmp_path: Path, port: int, rounds: int, deaf: str = "") -> Ledger:
+async def _power_cuts(
+    tmp_path: Path, port: int, rounds: int, deaf: str = "", seconds: tuple[float, float] = (0.2, 0.8)
+) -> Ledger:
     """Kill a relay under load and lose what was not synced, so many times; then let it drain."""
     kills = Kills()
     disk = tmp_path / "spool"
@@ -146,7 +148,7 @@ async def _power_cuts(tmp_path: Path, port: int, rounds: int, deaf: str = "") ->
         for _ in range(rounds):
             shimmed = cut.environment() | {"LOSE_DEAF": deaf}
             async with running_relay(tmp_path, document(server, port), environment=shimmed) as relay:
-                await strike(relay, kills, random.uniform(0.2, 0.8))
+                await strike(relay, kills, random.uniform(*seconds))
             cut.strike()
         async with drained(tmp_path, server, port, kills, 3.0 if deaf else 90.0):
             pass
@@ -160,7 +162,19 @@ async def test_power_cuts_under_load_lose_nothing(tmp_path: Path, free_port: int
     assert ledger.damaged == []
 
 
-@pytest.mark.parametrize("deaf", ["spool.db", "/bodies"])
-async def test_power_cuts_show_when_a_sync_does_nothing(tmp_path: Path, free_port: int, deaf: str) -> None:
-    ledger = await _power_cuts(tmp_path, free_port, 1, deaf)
+@pytest.mark.parametrize(
+    ("deaf", "seconds"),
+    [
+        ("spool.db-wal$", (0.4, 0.8)),
+        ("spool.db$", (3.0, 4.0)),
+        ("/bodies/", (0.4, 0.8)),
+        ("/bodies$", (0.4, 0.8)),
+        ("/spool$", (0.4, 0.8)),
+    ],
+    ids=["log", "database at a checkpoint", "bodies", "names of bodies", "names of the database"],
+)
+async def test_power_cuts_show_when_any_sync_does_nothing(
+    tmp_path: Path, free_port: int, deaf: str, seconds: tuple[float, float]
+) -> None:
+    ledger = await _power_cuts(tmp_path, free_port, 1, deaf, seconds)
     assert ledger.lost or ledger.damaged

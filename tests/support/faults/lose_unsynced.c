@@ -3,7 +3,8 @@
  * Model, stricter than any real file system: bytes of a file survive only up to its last fsync or fdatasync; a name in a
  * directory (creation, rename, removal) survives only when that directory was synced. SHADOW/files/N holds the synced
  * bytes of file number N; SHADOW/dirs/%PATH (slashes as '%') lists "N name" or "d name" for a synced directory.
- * $LOSE_DEAF: syncs of files whose path contains its text promise and do nothing, so that tests see that they can fail.
+ * $LOSE_DEAF: syncs of what has a path with this text promise and do nothing, so that tests see that they can fail;
+ * a `$` at its end means the end of the path, so that a directory can be told from what is in it.
  * After the process is killed, faults/shims.py rebuilds the root from the shadow. Memory maps are not followed: SQLite's
  * shared memory file is not meant to survive. */
 #define _GNU_SOURCE
@@ -269,7 +270,11 @@ static int is_deaf(int fd)
     if (length < 0)
         return 0;
     path[length] = 0;
-    return strstr(path, deaf) != NULL;
+    size_t wanted = strlen(deaf);
+    if (deaf[wanted - 1] != '$')
+        return strstr(path, deaf) != NULL;
+    wanted--;
+    return (size_t)length >= wanted && strncmp(path + length - wanted, deaf, wanted) == 0;
 }
 
 static int synced(int fd)
