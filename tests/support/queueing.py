@@ -53,6 +53,7 @@ class FakeTransport:
     answers: list[Answer] = field(default_factory=list)
     taken: list[Transmission] = field(default_factory=list)
     closed: bool = False
+    most: int = 0
 
     async def deliver(self, transmission: Transmission) -> Delivery:
         self.taken.append(transmission)
@@ -61,6 +62,9 @@ class FakeTransport:
             answer = await answer()
         outcomes = answer * len(transmission.recipients) if len(answer) == 1 else answer
         return Delivery(outcomes, f"{self.upstream.host}:25")
+
+    def use_at_most(self, connections: int) -> None:
+        self.most = connections
 
     async def close(self) -> None:
         self.closed = True

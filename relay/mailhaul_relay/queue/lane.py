@@ -52,6 +52,7 @@ class Lane:
         self._pace.level = tempo.level
         self._crowd.pace(connections, tempo.level)
         self._slots.resize(connections)
+        self.transport.use_at_most(connections)
 
     def wait(self, share: Share) -> float:
         """Seconds after which one more may come back, 0 when it may come now."""

@@ -43,6 +43,9 @@ class CaptureTransport:
             outcome = Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=reply)
         return Delivery((outcome,) * len(transmission.recipients), ENDPOINT)
 
+    def use_at_most(self, connections: int) -> None:
+        """See `interface.Transport`; an inbox has no connections."""
+
     async def close(self) -> None:
         """Nothing to do: the inbox belongs to `app`, which closes it."""
 

@@ -22,6 +22,14 @@ class IdleConnections:
         self._idle: list[Connection] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._most: int | None = None
+
+    def use_at_most(self, connections: int) -> None:
+        """Keep no more idle connections than this; those that were idle for the longest go."""
+        self._most = connections
+        leaving, self._idle = self._idle[:-connections], self._idle[-connections:]
+        for connection in leaving:
+            connection.wire.leave(self._quit_limit)
 
     def take(self) -> Connection | None:
         """Give a connection that is alive and clean, None when there is none."""
@@ -46,6 +54,8 @@ class IdleConnections:
             loop = wire.loop
             connection.idle_since = loop.time()
             self._idle.append(connection)
+            if self._most is not None and len(self._idle) > self._most:
+                self._idle.pop(0).wire.leave(self._quit_limit)
             if self._sweeper is None:
                 self._sweeper = loop.call_later(self._limits.idle_timeout, self._sweep)
 

@@ -21,6 +21,11 @@ class Transport(Protocol):
         After the final dot cancellation gives the reply a last moment (a second); without it the outcome is UNKNOWN.
         """
 
+    def use_at_most(self, connections: int) -> None:
+        """Keep no more connections than this, for the upstream asked for fewer, or takes more again. `queue` begins no
+        more transmissions than that; connections that idle beyond it are retired.
+        """
+
     async def close(self) -> None:
         """Say QUIT on idle connections and drop them; transmissions under way end by themselves."""
 

@@ -79,6 +79,10 @@ class SmtpTransport:
         told = tuple(outcomes.get(one, _NOT_REACHED) for one in transmission.recipients)
         return Delivery(told, self._endpoint, transactions)
 
+    def use_at_most(self, connections: int) -> None:
+        """See `interface.Transport`."""
+        self._idle.use_at_most(connections)
+
     async def close(self) -> None:
         """See `interface.Transport`. Takes hardly longer than the time limit of QUIT, however dead the upstream is."""
         await self._idle.close()

@@ -186,3 +186,10 @@ async def test_who_gives_up_takes_no_slot_along(given: bool) -> None:
         waiting.cancel()
     assert await asyncio.wait_for(next_one, 1) == "done"
     assert waiting.cancelled()
+
+
+async def test_connections_that_are_not_used_any_more_are_not_kept() -> None:
+    desk = Desk(upstreams=[upstream("a", connections={"max": 8})])
+    desk.script("a", (THROTTLED,))
+    await desk.send(mail("m1"))
+    assert desk.transport("a").most == 4
