@@ -122,6 +122,18 @@ async def test_certificates_of_implicit_tls_are_replaced_while_sessions_go_on(tm
     await listener.stop(1)
 
 
+async def test_who_is_turned_away_from_a_port_for_tls_hears_no_clear_text(tmp_path: Path) -> None:
+    listeners = [{"name": "smtp", "port": 2525, "tls": "Implicit"}]
+    bench = Bench(running_of({"listeners": listeners, "limits": {"connections": 1}}, _secrets(tmp_path)))
+    listener = await bench.listen()
+    first, second = [await asyncio.open_connection("127.0.0.1", listener.port) for _ in range(2)]
+    assert await asyncio.wait_for(second[0].read(), 10) == b""
+    assert bench.tally.sessions_refused["connections"] == 1
+    for _, writer in (first, second):
+        writer.close()
+    await listener.stop(1)
+
+
 async def test_a_client_that_goes_while_its_password_is_checked_leaves_nothing_behind(tmp_path: Path) -> None:
     pair, trust = certificate(tmp_path / "first", "first")
     accounts = parse_accounts(b"shop:{PLAIN}right").passwords

@@ -52,6 +52,7 @@ async def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyP
         assert await reader.read() == b""
         writer.close()
     assert one.tally.sessions_refused["proxy-header"] == 3
+    assert sum("no PROXY header in time" in line and '"proxy":"127.0.0.1"' in line for line in one.lines) == 3
     assert one.gate._total == 0
     await listener.stop(1)
 
@@ -112,9 +113,22 @@ async def test_the_end_closes_what_waits_for_a_header() -> None:
     reader, writer = await connected(listener)
     await asyncio.sleep(0.05)
     await listener.stop(1)
-    assert (await reader.read()).startswith(b"421 ")
+    assert (await reader.read()).startswith(b"421 4.3.2 ")
     writer.close()
     assert one.gate._total == 0
+
+
+async def test_a_look_whether_the_port_is_open_is_nobodys_mistake() -> None:
+    one = bench()
+    listener = await one.listen()
+    reader, writer = await connected(listener)
+    writer.write_eof()
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+    assert not one.tally.sessions_refused
+    assert not one.lines
+    assert one.gate._total == 0
+    await listener.stop(1)
 
 
 async def test_a_proxy_that_resets_the_connection_leaves_nothing_behind() -> None:

@@ -17,6 +17,8 @@ from mailhaul_relay.smtpin.session import Session
 
 PATIENCE = 5.0
 """Seconds for the header; a proxy sends it at once."""
+NOTHING_CAME = "the proxy said nothing and closed the connection"
+"""A load balancer that looks whether the port is open; nobody's mistake."""
 
 
 class UnnamedSession(Session):
@@ -78,7 +80,7 @@ class Arrival:
             self.end(error.strerror or "lost")
             return
         if not seen:
-            self.end("the proxy closed the connection")
+            self.end("a header that ends too early" if self._header.has_begun else NOTHING_CAME)
         elif self._header.fault:
             self.end(self._header.fault)
         elif self._header.complete:

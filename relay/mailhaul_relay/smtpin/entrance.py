@@ -114,7 +114,7 @@ class Entrance(Courtesies):
         if refusal is not None:
             self._err(refusal)
         elif not self._current().secrets.accounts:
-            self._refuse(replies.NO_ACCOUNTS)
+            self._err(replies.NO_ACCOUNTS)
         else:
             exchange = Exchange()
             self._go_on(exchange, exchange.begin(argument))

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Self
 
 from mailhaul_contract.listening import Listener as ListenerSpec
+from mailhaul_contract.listening import ListenerTlsMode
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.model.secrets import Certificate
 from mailhaul_relay.smtpin import limits, replies
-from mailhaul_relay.smtpin.arrival import Arrival, UnnamedSession
+from mailhaul_relay.smtpin.arrival import NOTHING_CAME, Arrival, UnnamedSession
 from mailhaul_relay.smtpin.failure import where
 from mailhaul_relay.smtpin.own_session import ADDRESS as OWN_ADDRESS
 from mailhaul_relay.smtpin.own_session import OwnSession
@@ -88,7 +89,7 @@ class Listener:
         """Accept no more, end idle sessions with 421, let others finish their message for `grace` seconds."""
         self.close()
         for arrival in tuple(self._arrivals):
-            arrival.end("the relay is stopping")
+            arrival.end()  # without a fault; it is told like the others that the relay stops
         self._end_idle(replies.STOPPING)
         try:
             async with asyncio.timeout(grace):
@@ -147,7 +148,13 @@ class Listener:
     def _arrived(self, arrival: Arrival) -> None:
         self._arrivals.discard(arrival)
         self._services.gate.leave_unknown()
-        if arrival.fault:
+        if arrival.fault == NOTHING_CAME:
+            arrival.connection.close()
+        elif arrival.fault:
+            spec = self._reception.spec
+            self._services.log.event(
+                "proxy-refused", "warning", listener=spec.name, proxy=arrival.proxy, reason=arrival.fault
+            )
             self._refuse(arrival.connection, "proxy-header", replies.NO_PROXY_HEADER)
         elif arrival.client:
             self._admit(arrival.connection, normal_client(arrival.client))
@@ -198,7 +205,10 @@ class Listener:
     def _refuse(self, connection: socket.socket, reason: str, reply: Reply) -> None:
         self._services.tally.sessions_refused[reason] += 1
         self._reception.count_refusal(reply)
-        _turn_away(connection, reply)
+        if self._reception.spec.tls is ListenerTlsMode.IMPLICIT:
+            connection.close()  # a client that speaks TLS would take clear text for an attack
+        else:
+            _turn_away(connection, reply)
 
     def _sweep(self) -> None:
         now = self._loop.time()

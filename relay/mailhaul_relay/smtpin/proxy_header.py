@@ -34,6 +34,11 @@ class ProxyHeader:
         self.fault = ""
 
     @property
+    def has_begun(self) -> bool:
+        """Whether anything of it has come."""
+        return bool(self._data)
+
+    @property
     def wanted(self) -> int:
         """How many octets to look at next."""
         return max(1, self._end(self._data) - len(self._data))
