@@ -11,8 +11,8 @@ from tests.support.e2e.stage import PYTHON, ProviderPod, Stage
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 FIRST, SECOND = "first-login-7d21", "second-login-c9f4"
-SEEN_WITHIN = 75
-"""Seconds: an operator for all namespaces reads a Secret that is in use once a minute."""
+SEEN_WITHIN = 120
+"""Seconds: an operator for all namespaces reads a Secret that is in use once a minute; then the pod's mount follows."""
 _REQUIRED = {"mode": "Required"}
 TALK = """
 import smtplib, ssl, sys
