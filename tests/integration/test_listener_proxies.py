@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from tests.support.listening import Bench, running_of
+from tests.support.swaks import swaks
 
 from mailhaul_relay.smtpin import arrival
 from mailhaul_relay.smtpin.listener import Listener
 
 pytestmark = pytest.mark.integration
 
+MAIL = "From: app@example.com\nTo: b@example.net\nSubject: one\n\ntext\n"
 HEADER = b"PROXY TCP4 192.0.2.7 10.0.0.1 12345 25\r\n"
 PROXIED: dict[str, Any] = {"listeners": [{"name": "smtp", "port": 2525, "proxies": ["127.0.0.0/8", "::1/128"]}]}
 
@@ -140,4 +142,20 @@ async def test_a_proxy_that_resets_the_connection_leaves_nothing_behind() -> Non
     await asyncio.sleep(0.05)
     assert not listener._arrivals
     assert one.gate._total == 0
+    await listener.stop(1)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+@pytest.mark.parametrize(("family", "client"), [("4", "192.0.2.7"), ("6", "2001:db8::7")])
+async def test_what_swaks_says_as_a_proxy_is_understood(version: str, family: str, client: str) -> None:
+    one = bench(clients={"allowedNetworks": [f"{client}/128" if family == "6" else f"{client}/32"]})
+    listener = await one.listen()
+    names = {"1": f"TCP{family}", "2": f"AF_INET{'6' if family == '6' else ''}"}
+    to = "2001:db8::1" if family == "6" else "10.0.0.1"
+    proxy = ["--proxy-version", version, "--proxy-family", names[version], "--proxy-source", client]
+    proxy += ["--proxy-source-port", "12345", "--proxy-dest", to, "--proxy-dest-port", "25"]
+    proxy += ["--proxy-command", "PROXY", "--proxy-protocol", "STREAM"] if version == "2" else []
+    told = await swaks(listener.port, "--from", "app@example.com", "--to", "b@example.net", *proxy, content=MAIL)
+    assert told.code == 0, told.transcript
+    assert [each.envelope.client for each in one.accepted] == [client]
     await listener.stop(1)
