@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.support.outgoing import Outgoing, outgoing
+from tests.support.outgoing import Outgoing, outgoing, transmission
 from tests.support.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.integration
@@ -38,3 +38,11 @@ async def test_what_is_under_way_ends_and_is_not_kept_beyond_the_new_number() ->
         out.transport.use_at_most(4)
         await asyncio.gather(*(out.send() for _ in range(4)))
         assert out.tally.connections_open == 4
+
+
+async def test_a_message_that_was_split_tells_in_how_many_transactions_it_was_taken() -> None:
+    to = [f"r{number}@example.net" for number in range(5)]
+    refused = {"recipients": {to[4]: "550 5.1.1 no such user"}}
+    async with ScriptedServer(refused) as server, outgoing(server.port, behavior={"max_recipients": 2}) as out:
+        delivery = await out.deliver(transmission(*to))
+        assert (delivery.transactions, len(server.accepted)) == (2, 2)

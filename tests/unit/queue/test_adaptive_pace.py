@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from tests.support.queueing import DELIVERED, Desk, mail, upstream
+from tests.support.queueing import DELIVERED, REFUSED_CONNECTION, Desk, mail, upstream
 
 from mailhaul_contract.report import BreakerState
 from mailhaul_contract.upstream import RateLimit
@@ -193,3 +193,14 @@ async def test_connections_that_are_not_used_any_more_are_not_kept() -> None:
     desk.script("a", (THROTTLED,))
     await desk.send(mail("m1"))
     assert desk.transport("a").most == 4
+
+
+async def test_a_trial_that_is_throttled_makes_the_pause_longer_and_is_no_cause_to_go_on_slowly() -> None:
+    desk = Desk(upstreams=[upstream("a", connections={"max": 4})])
+    desk.script("a", (REFUSED_CONNECTION,), (THROTTLED,))
+    await desk.send(mail("m1"))
+    desk.clock.advance(20)
+    await desk.send(mail("m2"))
+    state = desk.ways.states()[0]
+    assert (state.breaker, state.fault) == (BreakerState.OPEN, "throttle")
+    assert state.next_attempt > desk.clock()

@@ -345,3 +345,31 @@ async def _restarted(desk: Desk) -> Ways:
     ways = Ways(memory, desk._transport, desk.log, desk.clock, lambda: 0.0)
     ways.apply(desk.configured)
     return ways
+
+
+async def test_who_was_let_through_at_the_same_moment_does_not_get_the_last_one_twice() -> None:
+    desk = Desk(upstreams=[_limited(1, connections={"max": 5})])
+    go = asyncio.Event()
+
+    async def slow() -> tuple[Outcome, ...]:
+        await go.wait()
+        return (DELIVERED,)
+
+    desk.script("a", slow, slow)
+    first = asyncio.ensure_future(_delivered(desk, _transmission(mail("m1"))))
+    await asyncio.sleep(0)
+    assert not await _delivered(desk, _transmission(mail("m2")))
+    go.set()
+    assert await first
+
+
+async def test_a_provider_that_takes_a_recipient_at_a_time_has_counted_a_message_each() -> None:
+    desk = Desk(upstreams=[_limited(10)])
+    transport = desk.transport("a")
+
+    async def one_by_one(transmission: Transmission) -> Delivery:
+        return Delivery((DELIVERED,) * 3, "a.example:25", transactions=3)
+
+    transport.deliver = one_by_one  # type: ignore[method-assign]
+    await desk.send(mail("m1", "r1@example.net", "r2@example.net", "r3@example.net"))
+    assert _told(desk).used == 3
