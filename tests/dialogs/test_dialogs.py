@@ -69,7 +69,7 @@ async def test_the_conversation_goes_as_written(path: Path, request: pytest.Fixt
 
 def test_there_are_enough_conversations_and_most_are_malformed() -> None:
     malformed = [path for path in FILES if any(_is_refusal(step) for step in read(path)[1])]
-    assert len(FILES) >= 85
+    assert len(FILES) >= 150
     assert len(malformed) > len(FILES) / 2
 
 
