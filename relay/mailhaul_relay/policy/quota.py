@@ -96,8 +96,11 @@ def brought(usage: Usage, quota: Quota, window: Window, now: float) -> Usage:
         return Usage(rule, 0.0, 0, slots, told)
     if usage.rule == rule and usage.start == window.start:
         return replace(usage, slots=slots)
-    # A new period of the same rule begins at nothing; of another rule it is what falls into it, slots cut by it whole.
-    since = sum(one.units for one in slots if (one.number + 1) * width > window.start) if usage.rule != rule else 0
+    # A new period begins with what falls into it: nothing, unless the clock was set back meanwhile. Of another rule, or
+    # when the clock has gone back to an earlier period, slots that its beginning cuts count whole.
+    follows = usage.rule == rule and window.start >= usage.start
+    first = window.start if follows else window.start - width + 1
+    since = sum(one.units for one in slots if one.number * width >= first)
     return Usage(rule, window.start, since, slots, usage.told if usage.told >= window.start else 0.0)
 
 

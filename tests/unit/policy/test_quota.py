@@ -87,6 +87,14 @@ def test_another_zone_keeps_what_was_sent_in_its_own_day() -> None:
     assert used(brought(usage, _quota(window="Rolling"), since_ten, NOON), ROLLING) == 12
 
 
+def test_a_clock_that_goes_back_a_day_and_comes_again_forgets_no_day() -> None:
+    quota, yesterday = _quota(), Window(TODAY.start - DAY, TODAY.start)
+    usage = _sent(quota, (0, 30))
+    usage = counted(brought(usage, quota, yesterday, NOON - DAY), quota, 5, NOON - DAY)
+    assert used(usage, quota) >= 5
+    assert used(brought(usage, quota, TODAY, NOON), quota) >= 30
+
+
 def test_a_clock_that_was_set_back_loses_nothing() -> None:
     usage = _sent(_quota(), (HOUR, 5))
     usage = counted(brought(usage, _quota(), TODAY, NOON), _quota(), 2, NOON)
