@@ -7,6 +7,7 @@ IMAGE_TOOL ?= $(firstword $(foreach tool,docker podman buildah,$(shell command -
 BASE_IMAGE ?=
 IMAGE_TAG ?= dev
 BENCH_REPS ?= 5
+TORTURE_ROUNDS ?= 200
 BENCH_CASES ?=
 BENCH_WORK ?= bench-work
 UV := $(VENV)/uv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
@@ -53,6 +54,10 @@ check-tests: $(READY)
 test: setup ## Everything that this machine can run; ends with what was skipped and why
 	@$(BIN)/pytest tests
 
+torture: setup ## RFC torture from outside, attacks, each guard taken out, kills and power cuts under load (TORTURE_ROUNDS=200)
+	@MAILHAUL_RELAY_KILL_ROUNDS=$(TORTURE_ROUNDS) MAILHAUL_KILL_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/pytest -s tests/torture \
+	  tests/dialogs/test_guards.py tests/integration/test_relay_kill.py tests/integration/test_spool_power_cut.py
+
 bench: setup ## Compare with Debian's Postfix (BENCH_REPS=5, BENCH_CASES="4k:20:conn ..."); bench/README.md
 	@$(BIN)/python -m bench --reps $(BENCH_REPS) --work $(BENCH_WORK) $(foreach case,$(BENCH_CASES),--case $(case))
 
@@ -76,4 +81,4 @@ clean: ## Remove everything that these targets made
 	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv setup demo demo-cluster format generate check check-static check-tests test bench bench-operator image lock clean
+.PHONY: help venv setup demo demo-cluster format generate check check-static check-tests test torture bench bench-operator image lock clean
