@@ -29,6 +29,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description="RFC torture for an SMTP server")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--tls", action="store_true", help="the port speaks TLS from the first octet")
     parser.add_argument("--sink-port", type=int, help="listen here for what the server sends on")
     parser.add_argument("--sender", default=SENDER, help="an envelope sender and From that the server takes")
     parser.add_argument("--domain", default=DOMAIN, help="the domain of the recipients")
@@ -49,7 +50,7 @@ def main() -> int:
 async def _run(given: argparse.Namespace) -> list[Verdict]:
     cases = [one for one in read_cases() if fnmatchcase(one.name, given.only)]
     password = os.environ.get("MAILHAUL_TORTURE_PASSWORD", "")
-    target = Target(given.host, given.port, given.sender, given.domain, given.user, password)
+    target = Target(given.host, given.port, given.sender, given.domain, given.user, password, tls=given.tls)
     if given.sink_port is None:
         verdicts = await run(cases, target, None)
     else:

@@ -2,9 +2,10 @@
 
 A case has `name`, `rule` (the clause), `level` (MUST or SHOULD), `talk` (see `steps`), and where it wants them:
 `start` (how far the conversation is when the talk begins, see `STARTS`), `each` (a table of variants, whose value is
-`$each` in the talk), `needs` and `unless` (EHLO keywords; `SINK`, `LOGIN` for what the runner was given), and about
-what arrives at the sink: `head` and `no_head` (patterns of header fields, `*` is anything), `envelope` (of MAIL and
-RCPT as the sink got them), `recipients` (how many there are in all; the message may come in several copies).
+`$each` in the talk), `needs` and `unless` (EHLO keywords; `SINK` and `LOGIN` for what the runner was given, `CLEAR`
+where TLS does not begin at once), and about what arrives at the sink: `head` and `no_head` (patterns of header fields,
+`*` is anything), `envelope` (of MAIL and RCPT as the sink got them), `recipients` (how many there are in all; the
+message may come in several copies).
 Unknown keys and malformed steps raise ValueError.
 """
 

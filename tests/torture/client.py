@@ -28,14 +28,17 @@ class Client:
         self.faults: list[str] = []
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> Self:
-        """Connect without waiting for the greeting. Raises Complaint."""
+    async def connect(cls, host: str, port: int, *, tls: bool = False) -> Self:
+        """Connect without waiting for the greeting; with TLS from the first octet when asked for. Raises Complaint."""
         try:
             reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port, limit=1 << 20), WAIT)
         except (OSError, TimeoutError) as error:
             raise Complaint(f"no connection: {error}") from error
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return cls(reader, writer)
+        client = cls(reader, writer)
+        if tls:
+            await client.start_tls()
+        return client
 
     async def send(self, data: bytes) -> None:
         """Send; a connection that the server closed shows at the next reply."""
@@ -50,9 +53,12 @@ class Client:
             await asyncio.sleep(_PACKET_PAUSE)
 
     def half_close(self) -> None:
-        """Send no more."""
+        """Send no more. TLS knows no half-closed connections; there it is closed."""
         with suppress(OSError):
-            self._writer.write_eof()
+            if self._writer.can_write_eof():
+                self._writer.write_eof()
+            else:
+                self._writer.close()
 
     async def start_tls(self) -> None:
         """Shake hands; the certificate is not looked at. Raises Complaint."""

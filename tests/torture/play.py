@@ -32,6 +32,8 @@ class Target:
     password: str = field(default="", repr=False)
     offers: frozenset[str] = frozenset()
     size: int = 0
+    tls: bool = False
+    """Whether TLS begins with the first octet."""
 
 
 @dataclass
@@ -53,7 +55,7 @@ async def play(case: Case, target: Target, token: str) -> Played:
     client: Client | None = None
     try:
         async with asyncio.timeout(LIMIT):
-            client = await Client.connect(target.host, target.port)
+            client = await Client.connect(target.host, target.port, tls=target.tls)
             player = _Player(client, played, _values(case, target, token))
             for step in case.talk:
                 await player.do(step)

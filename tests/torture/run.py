@@ -28,7 +28,8 @@ SETTLE = 0.5
 async def run(cases: Sequence[Case], target: Target, sink: Sink | None) -> list[Verdict]:
     """Give a verdict for each case, in order. Raises Complaint when the server cannot even be greeted."""
     target = await look(target)
-    known = target.offers | ({"SINK"} if sink else set()) | ({"LOGIN"} if target.user else set())
+    given = {"SINK": sink is not None, "LOGIN": target.user, "CLEAR": not target.tls}
+    known = target.offers | {name for name, value in given.items() if value}
     gate = asyncio.Semaphore(AT_ONCE)
     mark = f"tk{secrets.token_hex(4)}n"
 
@@ -69,7 +70,7 @@ async def _settle(played: Iterable[Played], sink: Sink) -> None:
 
 async def look(target: Target) -> Target:
     """Ask for the EHLO keywords, in the clear and after STARTTLS: `KEYWORD`, `KEYWORD=VALUE`, `TLS:KEYWORD`."""
-    client = await Client.connect(target.host, target.port)
+    client = await Client.connect(target.host, target.port, tls=target.tls)
     try:
         await client.reply()
         clear = await _keywords(client)

@@ -84,6 +84,19 @@ async def test_the_relay_fails_none(tmp_path: Path, free_port: int) -> None:
     assert sink.strays == []
 
 
+async def test_the_relay_fails_none_where_tls_begins_at_once(tmp_path: Path, free_port: int) -> None:
+    pair = certificate(tmp_path)
+    files = {"tls.smtp.crt": pair.chain.read_text(), "tls.smtp.key": pair.key.read_text()}
+    async with Sink() as sink:
+        wanted = document(sink)
+        wanted["listeners"] = [{"name": "smtp", "port": free_port, "tls": "Implicit"}]
+        async with running_relay(tmp_path, wanted, files) as relay:
+            verdicts = await run(read_cases(), Target("127.0.0.1", relay.smtp, tls=True), sink)
+            assert relay.events("handler-error") == []
+    assert not failures(verdicts), failures(verdicts)
+    assert Counter(one.result for one in verdicts)[PASS] >= 250
+
+
 async def test_postfix_fails_none_but_the_known_deviations(tmp_path: Path) -> None:
     """A case that Postfix fails, though the RFC allows what it does, is a wrong case."""
     pair = certificate(tmp_path)
