@@ -1,13 +1,15 @@
 """What became of each message, also of those that have left: a bounded history that survives a restart.
 
 `account` tells it of each transmission and `journal` of each order; `http` asks. An entry is a few values that are
-there anyway; it becomes text and goes to the spool off the way of mail, every two seconds, and at a stop. So a crash
-forgets the last two seconds, of more than `PENDING` entries in such a time the oldest are not kept, and the oldest
-pages go when a shelf is full. Transmissions that ended something have a shelf of their own, so that the retries of a
-bad hour do not push out what was delivered. Failures: a spool that refuses is logged, and what waits is kept.
+there anyway; it becomes text and goes to the spool off the way of mail, after two seconds or when there are `FULL`,
+and at a stop. So a crash forgets the last two seconds at most, and the oldest pages go when a shelf is full; of what
+waits while the spool refuses, `PENDING` entries are kept. Transmissions that ended something have a shelf of their
+own, so that the retries of a bad hour do not push out what was delivered. Failures: that a spool refuses is logged
+once.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 
 from mailhaul_relay.model.message import Message
@@ -19,8 +21,10 @@ from mailhaul_relay.spool.interface import Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
 
 INTERVAL = 2.0
-"""Seconds between two writes."""
-PENDING = 10_000
+"""Seconds between two writes while little happens."""
+FULL = 256
+"""Entries upon which a write does not wait for its time: they are memory."""
+PENDING = 5_000
 """Entries that wait for a write at most."""
 PAGE = 128
 """Entries of one page; the last one is written anew until it is full."""
@@ -37,17 +41,22 @@ class Chronicle:
     def __init__(self, spool: Spool, log: Log, clock: Clock) -> None:
         self._spool, self._log, self._clock = spool, log, clock
         self._shelves = {name: _Shelf(spool, name) for name in (ENDED, UNDER_WAY)}
-        self._lock = asyncio.Lock()
+        self._ended, self._under_way = (self._shelves[name].waiting for name in (ENDED, UNDER_WAY))
+        self._full, self._lock = asyncio.Event(), asyncio.Lock()
+        self._refused = False
 
     def add(self, message: Message, batch: Batch, delivery: Delivery, now: float) -> None:
         """Remember a transmission that came back at `now` (epoch seconds)."""
         entry = attempt(message, batch, delivery, now)
-        self._shelves[ENDED if entry.has_ended else UNDER_WAY].waiting.append(entry)
+        waiting = self._ended if entry.has_ended else self._under_way
+        waiting.append(entry)
+        if len(waiting) >= FULL:
+            self._full.set()
 
     def note(self, message: Message, verb: str, detail: str = "") -> None:
         """Remember what was done with a message apart from transmissions."""
         entry = Note(message.id, Ordered(self._clock(), verb, detail), origins_of(message))
-        self._shelves[UNDER_WAY].waiting.append(entry)
+        self._under_way.append(entry)
 
     async def story(self, message_id: str) -> Story:
         """Tell what is remembered of a message. Raises SpoolError."""
@@ -59,17 +68,27 @@ class Chronicle:
     async def run(self) -> None:
         """Write what waits, again and again, until cancelled."""
         while True:
-            await asyncio.sleep(INTERVAL)
-            await self.flush()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), INTERVAL)
+            # Under load the page that is begun will be full in a moment.
+            whole = not self._full.is_set()
+            self._full.clear()
+            if not await self.flush(whole=whole):
+                await asyncio.sleep(INTERVAL)
 
-    async def flush(self) -> None:
-        """Write what waits now."""
+    async def flush(self, *, whole: bool = True) -> bool:
+        """Write what waits now, or what fills pages of it; whether the spool took it."""
         async with self._lock:
-            for name, shelf in self._shelves.items():
-                try:
-                    await shelf.flush()
-                except SpoolError as error:
-                    self._log.event("store-refused", level="error", what=f"chronicle/{name}", reason=str(error))
+            try:
+                for shelf in self._shelves.values():
+                    await shelf.flush(whole=whole)
+            except SpoolError as error:
+                if not self._refused:
+                    self._log.event("store-refused", level="error", what="history", reason=str(error))
+                self._refused = True
+                return False
+        self._refused = False
+        return True
 
 
 class _Shelf:
@@ -83,13 +102,15 @@ class _Shelf:
         self._number = 0
         self._written = 0
 
-    async def flush(self) -> None:
-        """Write everything that waits. Raises SpoolError; the lines stay, and go with the next write."""
+    async def flush(self, *, whole: bool) -> None:
+        """Write everything that waits, or full pages of it. Raises SpoolError; the lines go with the next write."""
         if not self._number and self.waiting:
             self._number = await self._spool.last_page(self._name) + 1
         while self.waiting or self._written < len(self.lines):
             await self._encode()
             lines = len(self.lines)
+            if lines < PAGE and not whole:
+                return
             await self._spool.keep_page(self._name, self._number, self._ids, page(self.lines), OCTETS)
             self._written = lines
             if lines == PAGE:

@@ -7,6 +7,7 @@ version cannot read is left out.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii as _text
 from typing import NamedTuple
 
 from mailhaul_relay.model.compact_json import compact_encoder
@@ -20,7 +21,6 @@ SHOWN = 20
 MAX_HELO = 255
 _VERSION = "1"
 _ATTEMPT, _NOTE = 0, 1
-_ENDS = frozenset({Verdict.DELIVERED, Verdict.FAILED})
 _encode = compact_encoder(allow_nan=False)
 _FROM = b"Received: from "
 
@@ -101,7 +101,10 @@ class Attempt(NamedTuple):
     @property
     def has_ended(self) -> bool:
         """Whether some recipient has it, or will never have it."""
-        return any([one.verdict in _ENDS for one in self.outcomes])  # noqa: C419 - a list is quicker
+        for one in self.outcomes:  # noqa: SIM110 - a generator costs more than the whole question
+            if one.verdict is Verdict.DELIVERED or one.verdict is Verdict.FAILED:
+                return True
+        return False
 
 
 class Note(NamedTuple):
@@ -150,11 +153,21 @@ def line(entry: Attempt | Note) -> str:
     """Give the JSON text of an entry, without line ends."""
     if isinstance(entry, Note):
         return _encode([entry.id, _NOTE, entry.ordered, entry.origins])
-    fates = [
-        (to, original, one.verdict.value, one.stage.value, one.fault.value, one.text, one.remedy)
-        for to, original, one in zip(entry.addresses, entry.originals, entry.outcomes, strict=True)
-    ]
-    return _encode([entry.id, _ATTEMPT, (*entry[1:7], fates), entry.origins])
+    # Written by hand: this runs once for each transmission, and takes a third of an encoder's time.
+    fates = ",".join(
+        [
+            f'[{_text(to)},{_text(original)},"{one.verdict.value}","{one.stage.value}","{one.fault.value}",'
+            f"{_text(one.text)},{_text(one.remedy)}]"
+            for to, original, one in zip(entry.addresses, entry.originals, entry.outcomes, strict=True)
+        ]
+    )
+    where = ",".join(map(_text, entry[2:7]))
+    sender, client, account, helo, accepted, size, recipients, origin = entry.origins
+    came = ",".join(map(_text, (sender, client, account, helo)))
+    return (
+        f"[{_text(entry.id)},{_ATTEMPT},[{entry.time!r},{where},[{fates}]],"
+        f"[{came},{accepted!r},{size},{recipients},{_text(origin)}]]"
+    )
 
 
 def page(lines: Iterable[str]) -> bytes:

@@ -4,7 +4,6 @@
 3.51.3, its "WAL-reset bug"), `reader` one that only reads. Raises sqlite3.Error and SpoolError.
 """
 
-import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -33,13 +32,6 @@ CREATE TABLE quarantine (
 ) STRICT;
 """
 
-_LATER_TABLES = """
-CREATE TABLE IF NOT EXISTS chronicle (
-  shelf TEXT NOT NULL, number INTEGER NOT NULL, ids TEXT NOT NULL, page BLOB NOT NULL, PRIMARY KEY (shelf, number)
-) STRICT
-"""
-"""What came after version 1 and does not trouble a relay that does not know it."""
-
 
 def connect_writer(path: Path, settings: Settings) -> sqlite3.Connection:
     """Open the database to write, made when it is not there. Raises sqlite3.Error, SpoolError for a newer version."""
@@ -47,9 +39,6 @@ def connect_writer(path: Path, settings: Settings) -> sqlite3.Connection:
     try:
         _prepare(connection, settings)
         _migrate(connection)
-        # On a full disk mail has to leave all the same; the history then has no place until the next start.
-        with contextlib.suppress(sqlite3.OperationalError):
-            connection.execute(_LATER_TABLES)
     except BaseException:
         connection.close()
         raise

@@ -57,14 +57,6 @@ class Reader:
         """Give all that was remembered, but for what is no JSON object."""
         return await self._run(self._remembered)
 
-    async def pages_about(self, id: str) -> list[bytes]:  # noqa: A002
-        """Give the pages of the chronicle that name a message."""
-        return await self._run(self._pages_about, id)
-
-    async def last_page(self, shelf: str) -> int:
-        """Give the number of a shelf's last page in the chronicle."""
-        return await self._run(self._last_page, shelf)
-
     async def ready(self) -> None:
         """Open the connection."""
         await self._run(lambda connection: connection.execute("SELECT count FROM pulse").fetchone())
@@ -168,14 +160,6 @@ class Reader:
                 self._set_aside(id, str(error))
         rows.close()
         return found
-
-    def _pages_about(self, connection: sqlite3.Connection, id: str) -> list[bytes]:  # noqa: A002
-        rows = connection.execute("SELECT page FROM chronicle WHERE instr(ids, ?)", (f" {id} ",))
-        return [page for (page,) in rows]
-
-    def _last_page(self, connection: sqlite3.Connection, shelf: str) -> int:
-        sql = "SELECT coalesce(max(number), 0) FROM chronicle WHERE shelf=?"
-        return int(connection.execute(sql, (shelf,)).fetchone()[0])
 
     def _remembered(self, connection: sqlite3.Connection) -> dict[str, dict[str, Any]]:
         found = {}

@@ -20,6 +20,7 @@ from mailhaul_relay.spool.committer import Committer
 from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Narrowed, Pages, SpoolError, Stored
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
+from mailhaul_relay.spool.pages import HistoryPages
 from mailhaul_relay.spool.reader import Reader
 from mailhaul_relay.spool.rows import Fate, Row
 from mailhaul_relay.spool.settings import Settings
@@ -45,6 +46,7 @@ class SqliteSpool:
         self._reader = Reader(directory, settings, self._set_aside)
         # What people look for may take long; deliveries have a reader of their own.
         self._lists = Reader(directory, settings, self._set_aside)
+        self._pages = HistoryPages(directory, settings, log)
         committer = Committer(opened.store, lambda: open_store(directory, settings), directory, settings, log)
         self._writer = Writer(committer, opened.census, self._bodies.unlink, log)
         self._closed = False
@@ -166,22 +168,15 @@ class SqliteSpool:
 
     async def keep_page(self, shelf: str, number: int, ids: Iterable[str], page: bytes, octets: int) -> None:
         """Keep a page of the chronicle; the oldest go beyond so many octets."""
-        names = f" {' '.join(ids)} "
-
-        def keep(store: Store) -> Effect:
-            store.keep_page(shelf, number, names, page)
-            store.drop_pages(shelf, octets)
-            return Effect()
-
-        await self._work(keep)
+        await self._pages.keep(shelf, number, ids, page, octets)
 
     async def pages_about(self, id: str) -> Pages:  # noqa: A002
         """Give the pages that were kept with this id."""
-        return await self._lists.pages_about(id)
+        return await self._pages.about(id)
 
     async def last_page(self, shelf: str) -> int:
         """Give the number of a shelf's last page."""
-        return await self._lists.last_page(shelf)
+        return await self._pages.last(shelf)
 
     async def check(self) -> None:
         """Commit a small change; raises SpoolError when the writer cannot."""
@@ -200,6 +195,7 @@ class SqliteSpool:
         await asyncio.to_thread(self._syncing.shutdown)
         await self._reader.close()
         await self._lists.close()
+        await self._pages.close()
         self._writer.flush()
         await asyncio.to_thread(self._writer.stop)
         self._bodies.close()

@@ -150,19 +150,6 @@ class Store:
         """Keep a text under a key."""
         self._connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (key, value))
 
-    def keep_page(self, shelf: str, number: int, ids: str, page: bytes) -> None:
-        """Keep a page of the chronicle."""
-        self._connection.execute("INSERT OR REPLACE INTO chronicle VALUES (?, ?, ?, ?)", (shelf, number, ids, page))
-
-    def drop_pages(self, shelf: str, octets: int) -> None:
-        """Drop the pages of a shelf with the lowest numbers, so that the others have so many octets at most."""
-        self._connection.execute(
-            "DELETE FROM chronicle WHERE shelf=?1 AND number <= (SELECT max(number) FROM (SELECT number,"
-            " sum(length(ids) + length(page)) OVER (ORDER BY number DESC) AS total FROM chronicle WHERE shelf=?1)"
-            " WHERE total > ?2)",
-            (shelf, octets),
-        )
-
     def pulse(self) -> None:
         """Change something small."""
         self._connection.execute("UPDATE pulse SET count = count + 1")

@@ -1,5 +1,7 @@
 """The history of messages: whole for each message, bounded, there after a restart, and not emptied by a bad hour."""
 
+import asyncio
+
 import pytest
 from tests.support.memory_spool import MemorySpool
 from tests.support.queued_mail import message_id, queued
@@ -8,7 +10,7 @@ from mailhaul_relay.model.message import Message
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.ports.clock import VirtualClock
-from mailhaul_relay.queue.chronicle import ENDED, PAGE, PENDING, UNDER_WAY, Chronicle
+from mailhaul_relay.queue.chronicle import ENDED, FULL, PAGE, PENDING, UNDER_WAY, Chronicle
 from mailhaul_relay.queue.rounds import Batch
 from mailhaul_relay.queue.story import SHOWN, Ordered, Story, told
 from mailhaul_relay.spool.interface import SpoolError
@@ -139,3 +141,22 @@ async def test_orders_of_people_are_part_of_the_story() -> None:
 @pytest.mark.parametrize("page", [b"", b"2\n[]", b'1\n["m",0', b'1\n["m",0,[],[]]', b'1\n["m",7,1,2]', b"\xff\xfe"])
 def test_a_page_that_cannot_be_read_is_left_out(page: bytes) -> None:
     assert told("m", [page]).tried == ()
+
+
+@pytest.mark.looptime
+async def test_much_at_once_is_written_at_once_and_a_refusing_spool_is_not_pestered() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.chronicle.run())
+    await asyncio.sleep(0.1)
+    for number in range(FULL):
+        desk.add(number, TAKEN)
+    await asyncio.sleep(0.1)
+    assert len(desk.spool.pages) == FULL // PAGE
+    desk.spool.fault = SpoolError("full", full=True)
+    for number in range(10):
+        for _ in range(FULL):
+            desk.add(number, TAKEN)
+        await asyncio.sleep(0.01)
+    assert len([one for one in desk.lines if "store-refused" in one]) == 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

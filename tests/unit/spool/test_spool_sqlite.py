@@ -281,3 +281,25 @@ async def test_words_narrow_a_list_in_the_store_whatever_their_case_in_the_addre
         await spool.accept(replace(given, envelope=shop))
         found = await spool.list([State.QUEUED], "", 9, Narrowed(("@shop.example", "to0@")))
         assert [one.envelope.id for one in found] == ["b"]
+
+
+async def test_a_damaged_history_is_begun_anew_and_no_mail_is_touched(tmp_path: Path) -> None:
+    async with opened(tmp_path / "spool") as spool:
+        await spool.accept(message("a"))
+        await spool.keep_page("one", 1, ["a"], b"x" * 9000, 100_000)
+    (tmp_path / "spool" / "history.db").write_bytes(b"no database" * 4000)
+    async with opened(tmp_path / "spool") as spool:
+        with pytest.raises(SpoolError):
+            await spool.pages_about("a")
+        assert await spool.pages_about("a") == []
+        await spool.keep_page("one", 1, ["a"], b"anew", 100_000)
+        assert await spool.pages_about("a") == [b"anew"]
+        assert await spool.load("a") is not None
+    assert stat.S_IMODE((tmp_path / "spool" / "history.db").stat().st_mode) == 0o600
+
+
+async def test_history_leaves_the_room_to_mail(tmp_path: Path) -> None:
+    async with opened(tmp_path / "spool", settings=replace(SMALL, reserve=1 << 60)) as spool:
+        with pytest.raises(SpoolError) as refused:
+            await spool.keep_page("one", 1, ["a"], b"x", 1000)
+        assert refused.value.full
