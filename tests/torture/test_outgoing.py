@@ -1,6 +1,8 @@
 """What the relay sends on can be misread by nobody: no bare CR or LF leaves, whoever brought it, in mail or bounce."""
 
 import asyncio
+import email
+import email.policy
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,12 @@ from tests.support.relay_process import RelayProcess, relay_document, running_re
 from tests.support.scripted_server import ScriptedServer
 from tests.torture.__main__ import told
 from tests.torture.cases import read_cases
+from tests.torture.client import Client
 from tests.torture.judge import FAIL
 from tests.torture.play import Target
 from tests.torture.run import run
 from tests.torture.sink import Sink
+from tests.torture.steps import unstuffed
 
 pytestmark = pytest.mark.integration
 
@@ -70,3 +74,48 @@ async def _bounce(relay: RelayProcess, server: ScriptedServer) -> bytes:
         while not server.accepted:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
     return server.accepted[-1].data
+
+
+EIGHT_BIT = {
+    "dots": "..é\r\n..\r\n...\r\n..=2E\r\né.\r\n",
+    "every octet": bytes(one for one in range(1, 256) if one not in b"\r\n").decode("latin-1") + "\r\n",
+    "long lines": "é" * 5000 + "\r\n" + "x" * 3000 + "\r\n" + "." + "." * 2000 + "\r\n",
+    "blanks": "é \r\n\t\r\n   \r\né\t\r\n",
+    "equals": "é=\r\n=0D=0A.\r\n=\r\n",
+    "one dot of a soft line break": "é" * 25 + ".\r\n" + ("x" * 75 + ".") * 4 + "é\r\n",
+}
+
+
+@pytest.mark.parametrize("encoding", ["8bit", ""])
+@pytest.mark.parametrize("body", EIGHT_BIT.values(), ids=EIGHT_BIT)
+async def test_eight_bit_content_for_a_seven_bit_upstream_arrives_whole(
+    body: str, encoding: str, tmp_path: Path, free_port: int
+) -> None:
+    field = f"Content-Transfer-Encoding: {encoding}\r\n" if encoding else ""
+    head = f"From: app@example.com\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=latin-1\r\n{field}\r\n"
+    async with ScriptedServer({"extensions": ["PIPELINING"]}) as server:
+        async with running_relay(tmp_path, relay_document([upstream(server.port)], free_port)) as relay:
+            await _submit(relay, (head + body).encode("latin-1"))
+            async with asyncio.timeout(20):
+                while not server.accepted:  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.02)
+        data = server.accepted[0].data
+    assert data.isascii()
+    assert all(not line.startswith(b".") or line.startswith(b"..") for line in data.split(b"\r\n"))
+    assert b"\r" not in data.replace(b"\r\n", b"")
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    got = email.message_from_bytes(unstuffed(data), policy=email.policy.compat32).get_payload(decode=True)
+    assert isinstance(got, bytes)
+    assert got.replace(b"\n", b"\r\n").replace(b"\r\r\n", b"\r\n") == unstuffed(body.encode("latin-1"))
+
+
+async def _submit(relay: RelayProcess, wire: bytes) -> None:
+    """Send a message that is stuffed already, declared as 8BITMIME."""
+    client = await Client.connect("127.0.0.1", relay.smtp)
+    commands = b"EHLO x\r\nMAIL FROM:<app@example.com> BODY=8BITMIME\r\nRCPT TO:<b@example.net>\r\nDATA\r\n"
+    await client.send(commands)
+    replies = [await client.reply() for _ in range(5)]
+    assert replies[-1].startswith("354")
+    await client.send(wire + b".\r\n")
+    assert (await client.reply()).startswith("250")
+    await client.close()
