@@ -59,8 +59,12 @@ class Chronicle:
         self._under_way.append(entry)
 
     async def story(self, message_id: str) -> Story:
-        """Tell what is remembered of a message. Raises SpoolError."""
-        pages = await self._spool.pages_about(message_id)
+        """Tell what is remembered of a message; when the spool cannot be read, what is in memory still."""
+        try:
+            pages = await self._spool.pages_about(message_id)
+        except SpoolError as error:
+            self._log.event("store-refused", level="error", what="history", reason=str(error))
+            pages = []
         for shelf in self._shelves.values():
             pages += [page(shelf.lines), page(map(line, [one for one in shelf.waiting if one.id == message_id]))]
         return told(message_id, pages)

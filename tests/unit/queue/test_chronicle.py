@@ -160,3 +160,15 @@ async def test_much_at_once_is_written_at_once_and_a_refusing_spool_is_not_peste
     assert len([one for one in desk.lines if "store-refused" in one]) == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_history_that_cannot_be_read_leaves_what_is_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    desk.add(1, TAKEN)
+
+    async def refuse(_: str) -> list[bytes]:
+        raise SpoolError("damaged")
+
+    monkeypatch.setattr(desk.spool, "pages_about", refuse)
+    assert (await desk.chronicle.story(message_id(1))).tried
+    assert any("store-refused" in one for one in desk.lines)
