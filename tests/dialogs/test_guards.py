@@ -39,10 +39,10 @@ async def notices(path: Path, request: pytest.FixtureRequest) -> bool:
 async def test_a_conversation_notices_when_the_guard_is_gone(
     guard: Guard, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialogs, "WAIT", 0.4)
     first = [FOLDER / HERE[guard.name]] if guard.name in HERE else []
     for path in [*first, *(one for one in FILES if one not in first)]:
-        with taken_out(guard):
+        with taken_out(guard), monkeypatch.context() as hurried:
+            hurried.setattr(dialogs, "WAIT", 0.4)
             is_missed = await notices(path, request)
         if is_missed and not await notices(path, request):
             print(f"'{guard.name}' notices {path.relative_to(FOLDER)}")
