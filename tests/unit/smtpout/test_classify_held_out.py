@@ -37,7 +37,7 @@ def test_most_faults_are_named_as_an_engineer_names_them() -> None:
 @pytest.mark.parametrize("case", OWN, ids=[case.name for case in OWN])
 def test_ones_own_trouble_is_kept_at_any_stage_and_under_any_digits(case: ReplyCase) -> None:
     text = case.reply().text
-    replies = [Reply(code, enhanced, text) for code in (450, 550, 554) for enhanced in ("", "5.7.1", "5.0.0")]
+    replies = [Reply(code, enhanced, text) for code in (450, 550, 554) for enhanced in ("", "5.7.1", "5.0.0", "5.6.0")]
     for profile in {case.profile, "unheard-of"}:
         for stage in (Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.END_OF_DATA):
             outcomes = [classify(profile, stage, reply, case.context) for reply in replies]
