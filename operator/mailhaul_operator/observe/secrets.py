@@ -7,6 +7,7 @@ Failures are values; while the API server cannot be asked, the last answer stand
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -84,6 +85,12 @@ class SecretReader:
         reference = Reference(str(body.get("kind", "")), *name_of(body))
         self._answers.pop(reference, None)
         return reference
+
+    def doubt(self, reference: Reference) -> None:
+        """Read it anew when it is next asked for: somebody says that it was written."""
+        known = self._answers.get(reference)
+        if known is not None:
+            known.read = -inf
 
     def heads(self, kind: str) -> tuple[Body, ...]:
         """Give kind and metadata (namespace, name, uid) of what a watch brought; of other namespaces nothing."""

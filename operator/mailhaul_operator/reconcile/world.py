@@ -14,6 +14,7 @@ from mailhaul_operator.observe.belonging import is_made
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.observe.gather import Gatherer
 from mailhaul_operator.observe.namespaces import Namespaces
+from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.observe.reports import Reporters
 from mailhaul_operator.observe.secrets import SecretReader
 from mailhaul_operator.plan.snapshot import Facts
@@ -90,6 +91,8 @@ class World:
         if _is_foreign(body):
             changed = self.holders.put(body)
             return self._lost(body) | (self.cache.naming(changed) if changed else frozenset())
+        if body.get("kind") == "ExternalSecret":
+            self._synced(body)
         return self.cache.put(body)
 
     def remove(self, body: dict[str, Any]) -> frozenset[Key]:
@@ -107,6 +110,14 @@ class World:
         for key in keys:
             self.queue.add(key)
 
+    def _synced(self, body: dict[str, Any]) -> None:
+        """External Secrets has read its store again: the Secret that it makes, of the same name, may be another now.
+        No watch brings that one in a cluster-wide installation.
+        """
+        known = self.cache.get("ExternalSecret", *name_of(body)) or {}
+        if _refreshed(known) != _refreshed(body):
+            self.holders.doubt(Reference("Secret", *name_of(body)))
+
     def _lost(self, body: dict[str, Any]) -> frozenset[Key]:
         """Forget a Secret that was ours: it has lost its ownerReference, or all that is known of it now is its name."""
         known = self.cache.get("Secret", *name_of(body))
@@ -120,3 +131,9 @@ class World:
 def _is_foreign(body: dict[str, Any]) -> bool:
     """Whether it is a Secret that somebody else made."""
     return body.get("kind") == "Secret" and not is_made(body)
+
+
+def _refreshed(body: dict[str, Any]) -> tuple[object, object]:
+    """When an ExternalSecret was synced last, and as what."""
+    status = body.get("status") or {}
+    return status.get("refreshTime"), status.get("syncedResourceVersion")
