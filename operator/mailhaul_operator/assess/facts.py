@@ -55,7 +55,8 @@ class RelayFacts:
     def ways(self) -> tuple[tuple[Way, ...], ...]:
         """The upstreams of each replica that reports."""
         config = self.view.plan.config
-        judge = Judge(self.view.relay.metadata.namespace, config.upstreams if config else (), self.view.proved)
+        settings = config.upstreams if config else ()
+        judge = Judge(self.view.relay.metadata.namespace, settings, self.view.proved, self.view.refuted)
         return tuple(tuple(judge.way(pod, one) for one in report.upstreams) for pod, report in self.reports)
 
     @property

@@ -8,6 +8,7 @@ remembered. Pure.
 from collections.abc import Iterator, Sequence
 
 from mailhaul_contract.report import BreakerState, ProbeStage, UpstreamReport
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.moments import epoch, moment
 from mailhaul_operator.api.provider_status import LastProbe, LastReply, ProviderRelayStatus, UpstreamProviderStatus
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
@@ -25,7 +26,7 @@ from mailhaul_operator.assess.provider_stages import (
     sender_accepted,
     tls_verified,
 )
-from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.reasons import Reason, reason_of
 from mailhaul_operator.assess.view import ProviderView
 from mailhaul_operator.assess.ways import REASONS
 from mailhaul_operator.assess.words import tidy
@@ -58,6 +59,15 @@ def proves(provider: UpstreamProvider, revision: str) -> bool:
     """Whether its status says that it answers with the present settings and this revision of the credentials."""
     ready = next((one for one in provider.status.conditions if one.type == READY), None) if provider.status else None
     return ready is not None and ready.status is TRUE and proved_settings(provider, frozenset({revision}))
+
+
+def refutes(provider: UpstreamProvider, revision: str) -> Condition | None:
+    """Give its Ready when that says that it fails with the present settings and this revision of the credentials: the
+    counterpart of `proves`. A fault of its Secret or of quota is no finding of a probe, and each relay tells its own.
+    """
+    ready = next((one for one in provider.status.conditions if one.type == READY), None) if provider.status else None
+    fails = ready is not None and ready.status is FALSE and reason_of(ready.reason) in _OF_STAGES
+    return ready if fails and proved_settings(provider, frozenset({revision})) else None
 
 
 def _stages(facts: ProviderFacts) -> tuple[Aspect, ...]:

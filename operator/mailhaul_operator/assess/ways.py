@@ -4,13 +4,15 @@ Made from a report, used by the checks of a relay. The newest fact wins: a faile
 message has been delivered after it. Pure.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
 from mailhaul_contract.upstream import Upstream, UpstreamKind
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.assess.causes import Cause
-from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.reasons import Reason, reason_of
 from mailhaul_operator.assess.words import remedy_of, reply_words
 
 REASONS: Final = {
@@ -54,11 +56,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges the upstreams of one relay; `settings` are those of the plan, `proved` the handles known to answer."""
+    """Judges the upstreams of one relay; `settings` are those of the plan, `proved` the handles known to answer,
+    `refuted` what is known of those that do not: another relay found it, so this one's own experience goes before.
+    """
 
     namespace: str
     settings: tuple[Upstream, ...]
     proved: frozenset[str]
+    refuted: Mapping[str, Condition] = field(default_factory=dict)
 
     def way(self, pod: str, report: UpstreamReport) -> Way:
         """Judge one upstream of one replica."""
@@ -81,9 +86,19 @@ class Judge:
         if report.credential is CredentialState.REFUSED:
             return self.cause(report, "auth", report.credential_reply)
         stage = failed_stage(report)
-        if stage is None:
-            return None
-        return self.cause(report, *stage)
+        if stage:
+            return self.cause(report, *stage)
+        found = self.refuted.get(report.name)
+        return self._of_provider(report, found) if found and not _has_tried(report) else None
+
+    def _of_provider(self, report: UpstreamReport, found: Condition) -> Cause:
+        """Tell the provider's own finding, whose message holds the provider's words and the remedy."""
+        before, _, remedy = found.message.rpartition(". Remedy: ")
+        fact, reason = before or found.message, reason_of(found.reason)
+        fact = fact.rpartition(" [")[0] if fact.endswith("]") else fact
+        words = f"upstream {report.name} is out: {fact}"
+        remedy = remedy if before else ""
+        return Cause(reason, words, remedy or reason.remedy, self._field(report, reason))
 
     @staticmethod
     def _words(report: UpstreamReport) -> ReplyReport | None:
@@ -109,10 +124,15 @@ class Judge:
         settings = next((one for one in self.settings if one.name == report.name), None)
         if report.name in self.proved or (settings and settings.kind is UpstreamKind.CAPTURE):
             return True
-        if report.last_accepted or (report.probe and report.probe.stages):
-            return True
-        # The last delivery may have been with other settings: it proves nothing.
-        return report.credential is not CredentialState.UNPROVED
+        return _has_tried(report)
+
+
+def _has_tried(report: UpstreamReport) -> bool:
+    """Whether this replica itself knows what comes of the settings in use."""
+    if report.last_accepted or (report.probe and report.probe.stages):
+        return True
+    # The last delivery may have been with other settings: it proves nothing.
+    return report.credential is not CredentialState.UNPROVED
 
 
 def is_fault(reply: ReplyReport) -> bool:

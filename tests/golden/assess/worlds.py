@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.mailalias import MailAlias, MailAliasStatus
 from mailhaul_operator.api.provider_status import UpstreamProviderStatus
@@ -167,6 +168,14 @@ def relay_view(world: World, now: float, previous: SmtpRelayStatus | None) -> Re
         address="smtp-relay.smtp.svc.cluster.local:25",
         ephemeral=world.get("ephemeral", False),
         proved=frozenset(world.get("proved", ())),
+        refuted={name: condition(said) for name, said in world.get("refuted", {}).items()},
+    )
+
+
+def condition(said: World) -> Condition:
+    """A provider's Ready that is False."""
+    return Condition.from_json(
+        {"type": "Ready", "status": "False", "lastTransitionTime": "2026-09-01T00:00:00Z", **said}
     )
 
 
