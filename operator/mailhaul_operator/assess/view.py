@@ -125,8 +125,8 @@ class ProviderView:
 class AliasView:
     """An alias. `relay_known` tells that its relay exists; `findings` are the plan's that name it, as `object` or as
     `rival`; `resolved` are the mailboxes it leads to; `planned` tells that the relay's plan is of this very
-    generation; `applied` that the relay runs a configuration with it; `relay_ready` whether the relay's Ready is True or
-    False, None while that is not known; the numbers are sums over the pods.
+    generation; `applied` that the relay runs a configuration with it; `relay_ready` whether the relay's Ready is True
+    or False, None while that is not known; the numbers are sums over the pods.
     """
 
     alias: MailAlias

@@ -23,17 +23,19 @@ from mailhaul_operator.wire.kinds import Body, kind_of
 from mailhaul_operator.wire.objects import Owner, annotations, controller, epoch, is_going, metadata, name_of
 from mailhaul_operator.wire.refused import Refusal, Refused
 
+WORKLOADS = frozenset({"StatefulSet", "Deployment"})
 PATIENCE = 60.0
 """Seconds for which Kubernetes' own finalizers are waited for without a word."""
 
 
 @dataclass(slots=True)
 class Applied:
-    """What came of it. `changed` objects were written; `waiting` ones are still going and are made in a later pass;
-    `failures` are refusals that pass by themselves, worth another pass soon.
+    """What came of it. `changed` objects were written; `rolls` when the workload was among them; `waiting` ones are
+    still going and are made in a later pass; `failures` are refusals that pass by themselves, worth another pass soon.
     """
 
     changed: int = 0
+    rolls: bool = False
     waiting: int = 0
     obstacles: list[Obstacle] = field(default_factory=list)
     failures: list[Refused] = field(default_factory=list)
@@ -150,6 +152,7 @@ class Applier:
             _note(answer, desired, applied)
             return
         applied.changed += 1
+        applied.rolls = applied.rolls or desired["kind"] in WORKLOADS
         self.known.put(answer)
 
 

@@ -22,6 +22,9 @@ from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import Body
 
+FIRST_PASSES = 60.0
+"""Seconds from the start of the operator in which relays that have not had a pass are waited for."""
+
 
 async def reconcile_provider(world: World, key: Key) -> float | None:
     """Keep what is made for one provider, and say what is so; gives the seconds until it wants to come again."""
@@ -34,7 +37,7 @@ async def reconcile_provider(world: World, key: Key) -> float | None:
         return await tell_invalid(world, seen)
     provider = with_status(seen)
     applied = await _apply(world, seen, provider)
-    if not world.memory.knows(world.cache.relays_of(key)):
+    if _awaits_relays(world, key):
         return BUSY  # after a restart nothing is known of it yet, and what its status says still holds
     view = _view(world, key, provider, applied)
     status = assess_provider(view)
@@ -47,6 +50,14 @@ async def reconcile_provider(world: World, key: Key) -> float | None:
     if applied.failures:
         return FAILED
     return min(told, probed, BUSY if awaited else after_status(status.conditions, view.now, world.chance()))
+
+
+def _awaits_relays(world: World, key: Key) -> bool:
+    """Whether relays that use it have their first pass to come. One that is going, or whose passes fail, holds up
+    nobody else.
+    """
+    there = [one for one in world.cache.relays_of(key) if (seen := world.cache.resource(one)) and not seen.going]
+    return world.clock() - world.began < FIRST_PASSES and not world.memory.knows(there)
 
 
 async def _apply(world: World, seen: Seen, provider: UpstreamProvider) -> Applied:

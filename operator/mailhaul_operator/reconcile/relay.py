@@ -27,7 +27,7 @@ from mailhaul_operator.reconcile.memory import RelayPass
 from mailhaul_operator.reconcile.nudging import Target
 from mailhaul_operator.reconcile.pace import BUSY, FAILED, WAITING, after_status, steady
 from mailhaul_operator.reconcile.planning import planned
-from mailhaul_operator.reconcile.proof import proved_handles
+from mailhaul_operator.reconcile.proof import Known, known_handles
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
 from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.key import Key
@@ -56,14 +56,19 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
     pods = await _ask(world, key, gathered.pods, made)
     await _drain(made, pods)
     made = replace(made, pods=pods, emptied=_emptied(world, key, pods, seen.model))
-    view = _view(world, seen, gathered, made, applied)
+    known = known_handles(world.cache, made.relay, made.plan)
+    view = replace(_view(world, seen, gathered, made, applied), proved=known.proved, refuted=known.refuted)
     status = assess_relay(view)
     told = await tell(world, seen, view.relay.status, status)
 
-    ready = all((one.type, one.status) != ("Ready", "False") for one in status.conditions)
-    world.want(world.memory.remember(key, replace(made, ready=ready)))
+    world.want(world.memory.remember(key, replace(made, ready=_is_ready(status))))
     shrinks = gathered.workload.wanted > made.relay.spec.replicas
-    return min(told, BUSY if shrinks else _again(world, made, applied, status))
+    return min(told, BUSY if shrinks else _again(world, made, applied, status, known))
+
+
+def _is_ready(status: SmtpRelayStatus) -> bool | None:
+    ready = next((one.status for one in status.conditions if one.type == "Ready"), "Unknown")
+    return {"True": True, "False": False}.get(ready)
 
 
 def _forget(world: World, key: Key) -> None:
@@ -143,20 +148,20 @@ def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied
         relay=relay.model_copy(update={"status": SmtpRelayStatus.from_json(seen.status) if seen.status else None}),
         plan=made.plan,
         now=world.clock(),
-        workload=gathered.workload,
+        # What was just changed is not rolled out, whatever its status of before says.
+        workload=replace(gathered.workload, observed=gathered.workload.observed and not applied.rolls),
         pods=made.pods,
         obstacles=(*gathered.obstacles, *applied.obstacles),
         holding=draining.held(made.pods, relay.spec.replicas),
         address=f"{host}:{port}",
         ephemeral=relay.spec.queue.mode == "Ephemeral",
-        proved=proved_handles(world.cache, relay, made.plan),
     )
 
 
-def _again(world: World, made: RelayPass, applied: Applied, status: SmtpRelayStatus) -> float:
+def _again(world: World, made: RelayPass, applied: Applied, status: SmtpRelayStatus, known: Known) -> float:
     if applied.failures:
         return FAILED
-    if applied.changed or applied.waiting or (made.pods and made.is_busy):
+    if applied.changed or applied.waiting or (made.pods and made.is_busy(known.handles)):
         return BUSY
     if any((one.type, one.status) == ("Reconciling", "True") for one in status.conditions) and made.pods:
         return BUSY

@@ -51,12 +51,14 @@ class Who:
 
 
 class World:
-    """`clock` gives seconds since the epoch; `written` has when each status was. Set `queue` before the first edge."""
+    """`clock` gives seconds since the epoch; `began` is when this was made, `written` when each status was. Set `queue`
+    before the first edge.
+    """
 
     queue: Wishes
 
     def __init__(self, api: Api, facts: Facts, who: Who, clock: Callable[[], float]) -> None:
-        self.api, self.who, self.clock = api, who, clock
+        self.api, self.who, self.clock, self.began = api, who, clock, clock()
         self.chance = random
         self.cache = Cache()
         self.holders = SecretReader(api, clock, who.namespaces)
