@@ -15,6 +15,8 @@ REVISION: Final = "deployment.kubernetes.io/revision"
 HARMLESS: Final = frozenset({"ContainerCreating", "PodInitializing", "Completed"})
 """Reasons that a container has in an ordinary start or end."""
 MAX_TROUBLE: Final = 300
+MAX_DIGITS: Final = 3
+"""Ordinals have fewer: `spec.replicas` is 100 at most."""
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -31,6 +33,15 @@ def workload_view(workload: Mapping[str, Any] | None) -> WorkloadView:
         updated=status.get("updatedReplicas", 0),
         observed=status.get("observedGeneration", 0) >= metadata(workload).get("generation", 0),
     )
+
+
+def replicas_left(name: str, pods: Iterable[Body]) -> int:
+    """Give how many replicas a StatefulSet of this name must have to take over the pods that one before it has left.
+
+    Their labels are all that tells, and anybody can set them: numbers that no relay can have do not count.
+    """
+    ordinals = (name_of(one)[1].removeprefix(f"{name}-") for one in pods)
+    return max((int(one) + 1 for one in ordinals if one.isdecimal() and len(one) < MAX_DIGITS), default=0)
 
 
 def image_of(workload: Mapping[str, Any] | None) -> str:

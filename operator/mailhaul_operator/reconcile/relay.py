@@ -19,6 +19,7 @@ from mailhaul_operator.effects.prune import prune
 from mailhaul_operator.effects.strays import take_back
 from mailhaul_operator.observe.gather import Gathered, LastPass
 from mailhaul_operator.observe.resources import Seen
+from mailhaul_operator.observe.workload import replicas_left
 from mailhaul_operator.plan.objects import objects
 from mailhaul_operator.plan.pod import persistent
 from mailhaul_operator.plan.snapshot import Facts
@@ -89,11 +90,23 @@ async def _facts(world: World, relay: SmtpRelay) -> Facts:
 def _last(world: World, relay: SmtpRelay) -> LastPass:
     """What the last pass knew. After a restart nobody knows who holds mail, so the workload is not made smaller."""
     key = Key("SmtpRelay", *relay.metadata.key)
-    last = world.memory.last(key)
-    workload = world.cache.get("StatefulSet", key.namespace, key.name) or {}
-    replicas = (workload.get("spec") or {}).get("replicas", 0)
-    holding = draining.holding(last.emptied if last else frozenset(), relay.spec.replicas, replicas)
-    return LastPass(holding, last.proved(), urgent=last.is_urgent) if last else LastPass(holding)
+    last, wanted = world.memory.last(key), relay.spec.replicas
+    if last is None:
+        return LastPass(draining.holding(frozenset(), wanted, _replicas(world, key)))
+    live = last.snapshot.live
+    replicas = _replicas(world, key, live.replicas)
+    return LastPass(
+        draining.holding(last.emptied, wanted, replicas, live.holding), last.proved(), urgent=last.is_urgent
+    )
+
+
+def _replicas(world: World, key: Key, before: int = 0) -> int:
+    """Give how many replicas there are; of a StatefulSet that is away, whose pods and volumes stay, all that it had."""
+    workload = world.cache.get("StatefulSet", key.namespace, key.name)
+    if workload is None:
+        return max(before, replicas_left(key.name, world.cache.pods(key)))
+    replicas: int = (workload.get("spec") or {}).get("replicas", 1)
+    return replicas
 
 
 async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.cluster_objects import NAMESPACE, made
 
-from mailhaul_operator.observe.workload import image_of, newest_hash, pod_views, workload_view
+from mailhaul_operator.observe.workload import image_of, newest_hash, pod_views, replicas_left, workload_view
 from mailhaul_operator.wire.kinds import Body
 
 
@@ -40,6 +40,12 @@ def test_a_workload_is_observed_when_its_controller_has_seen_it(observed: int, e
     view = workload_view(stateful_set(observedGeneration=observed, readyReplicas=1, replicas=2))
     assert (view.wanted, view.replicas, view.ready, view.observed) == (2, 2, 1, expected)
     assert image_of(stateful_set()) == "relay:2"
+
+
+def test_pods_that_were_left_tell_how_many_replicas_there_were() -> None:
+    names = ["one-0", "one-2", "one-x", "other-7", "one-7f9-abcde", "one-99999999999", "one-"]
+    assert replicas_left("one", [pod(name) for name in names]) == 3
+    assert replicas_left("one", []) == 0
 
 
 def test_pods_are_in_the_order_of_their_ordinals() -> None:
