@@ -72,5 +72,14 @@ def of_obstacle(obstacle: Obstacle) -> Cause:
     return Cause(reason, obstacle.message, obstacle.remedy, mender=mender, blocks=reason not in HARMLESS)
 
 
+def of_message(reason: str, message: str) -> Cause:
+    """Make a cause of a message that a cause once gave, so that it can be told again."""
+    before, found, remedy = message.rpartition(". Remedy: ")
+    fact, field = before if found else message, ""
+    if fact.endswith("]") and " [" in fact:
+        fact, _, field = fact[:-1].rpartition(" [")
+    return Cause(reason_of(reason), fact, remedy if found else reason_of(reason).remedy, field)
+
+
 HARMLESS = frozenset({Reason.VOLUME_CANNOT_GROW, Reason.TERMINATION_BLOCKED, Reason.KIND_NOT_SERVED})
 """Obstacles that keep no mail from leaving by themselves."""

@@ -28,7 +28,7 @@ from mailhaul_operator.assess.provider_stages import (
 )
 from mailhaul_operator.assess.reasons import Reason, reason_of
 from mailhaul_operator.assess.view import ProviderView
-from mailhaul_operator.assess.ways import REASONS
+from mailhaul_operator.assess.ways import REASONS, breaker_reply
 from mailhaul_operator.assess.words import tidy
 
 MOST_RELAYS = 256
@@ -96,9 +96,7 @@ def _breakers(facts: ProviderFacts) -> Iterator[Cause]:
     for report in facts.reports:
         reason = REASONS.get(report.breaker_fault, Reason.UPSTREAM_FAILING)
         if report.breaker is not BreakerState.CLOSED and reason not in _OF_STAGES:
-            last = report.last_reply
-            said = last if last and last.fault == report.breaker_fault else None
-            yield facts.cause(reason, report.breaker_fault, said)
+            yield facts.cause(reason, report.breaker_fault, breaker_reply(report))
             return
 
 

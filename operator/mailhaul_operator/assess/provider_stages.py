@@ -15,6 +15,7 @@ from mailhaul_operator.assess.evidence import Sighting
 from mailhaul_operator.assess.facts import Aspect
 from mailhaul_operator.assess.provider_facts import CONDITIONS, ProviderFacts
 from mailhaul_operator.assess.reasons import Reason, reason_of
+from mailhaul_operator.assess.ways import sender_reply
 from mailhaul_operator.plan.findings import Finding, Severity
 
 CREDENTIALS_READY = "CredentialsReady"
@@ -97,9 +98,10 @@ def sender_accepted(facts: ProviderFacts, *, after: bool) -> Aspect:
     refused = sorted({domain for one in facts.reports for domain in one.refused_senders})
     seen = facts.newest(ProbeStage.SENDER)
     if refused and not after:
-        reply = next(
-            (one.last_reply for one in facts.reports if one.refused_senders and _of_sender(one.last_reply)), None
+        told = (
+            sender_reply(one, domain) for domain in refused for one in facts.reports if domain in one.refused_senders
         )
+        reply = next((one for one in told if one), None)
         blocks = seen is None or not seen.passed
         cause = facts.cause(Reason.SENDER_REFUSED, "sender", reply, blocks=blocks)
         mender = Mender.OTHER if blocks else Mender.NOBODY
@@ -109,10 +111,6 @@ def sender_accepted(facts: ProviderFacts, *, after: bool) -> Aspect:
     if seen or facts.before(ProbeStage.SENDER) or after:
         return _stage(facts, ProbeStage.SENDER, after=after)
     return Aspect(Draft(type_, UNKNOWN, Reason.SENDER_NOT_PROVED, Reason.SENDER_NOT_PROVED.meaning))
-
-
-def _of_sender(reply: object) -> bool:
-    return getattr(reply, "fault", "") == "sender"
 
 
 def _stage(facts: ProviderFacts, stage: ProbeStage, *, after: bool) -> Aspect:

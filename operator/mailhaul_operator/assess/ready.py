@@ -6,6 +6,7 @@ Green is a measured fact: an upstream has answered with the settings in use, and
 from collections.abc import Sequence
 
 from mailhaul_operator.assess.causes import Cause, Mender
+from mailhaul_operator.assess.checks.failing import has_failed
 from mailhaul_operator.assess.drafts import FALSE, READY, TRUE, UNKNOWN, Draft, draft
 from mailhaul_operator.assess.facts import RelayFacts
 from mailhaul_operator.assess.reasons import Reason, reason_of
@@ -41,4 +42,5 @@ def _good(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
     also = f"; also {worry.reason}: {worry.message}" if worry else ""
     if facts.ever_delivered:
         return Draft(READY, TRUE, Reason.MAIL_LEAVES, tidy(f"mail leaves {through}".rstrip() + also))
-    return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"mail can leave {through}, none was sent yet{also}"))
+    yet = "none was delivered yet" if has_failed(facts) else "none was sent yet"
+    return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"mail can leave {through}, {yet}{also}"))

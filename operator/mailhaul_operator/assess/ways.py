@@ -5,14 +5,14 @@ message has been delivered after it. Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
 from mailhaul_contract.upstream import Upstream, UpstreamKind
 from mailhaul_operator.api.conditions import Condition
-from mailhaul_operator.assess.causes import Cause
-from mailhaul_operator.assess.reasons import Reason, reason_of
+from mailhaul_operator.assess.causes import Cause, of_message
+from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.words import remedy_of, reply_words
 
 REASONS: Final = {
@@ -93,19 +93,15 @@ class Judge:
 
     def _of_provider(self, report: UpstreamReport, found: Condition) -> Cause:
         """Tell the provider's own finding, whose message holds the provider's words and the remedy."""
-        before, _, remedy = found.message.rpartition(". Remedy: ")
-        fact, reason = before or found.message, reason_of(found.reason)
-        fact = fact.rpartition(" [")[0] if fact.endswith("]") else fact
-        words = f"upstream {report.name} is out: {fact}"
-        remedy = remedy if before else ""
-        return Cause(reason, words, remedy or reason.remedy, self._field(report, reason))
+        told = of_message(found.reason, found.message)
+        return replace(told, fact=f"upstream {report.name} is out: {told.fact}", field=self._field(report, told.reason))
 
     @staticmethod
     def _words(report: UpstreamReport) -> ReplyReport | None:
         """The reply that opened the breaker, where it is still known."""
-        last, stage = report.last_reply, failed_stage(report)
-        if last and is_fault(last) and (not report.breaker_fault or last.fault == report.breaker_fault):
-            return last
+        stage = failed_stage(report)
+        if said := breaker_reply(report):
+            return said
         if report.breaker_fault == "auth" and report.credential_reply:
             return report.credential_reply
         return stage[1] if stage and stage[0] == report.breaker_fault else None
@@ -133,6 +129,22 @@ def _has_tried(report: UpstreamReport) -> bool:
         return True
     # The last delivery may have been with other settings: it proves nothing.
     return report.credential is not CredentialState.UNPROVED
+
+
+def breaker_reply(report: UpstreamReport) -> ReplyReport | None:
+    """Give what opened the breaker: the last reply while it tells of that fault, else the words that are kept."""
+    last, fault = report.last_reply, report.breaker_fault
+    if last and is_fault(last) and fault in {"", last.fault}:
+        return last
+    return (
+        ReplyReport(time=report.breaker_since, text=report.breaker_text, fault=fault) if report.breaker_text else None
+    )
+
+
+def sender_reply(report: UpstreamReport, domain: str) -> ReplyReport | None:
+    """Give what refused a From domain; an older relay tells only its last reply."""
+    last = report.last_reply
+    return report.refused_sender_replies.get(domain) or (last if last and last.fault == "sender" else None)
 
 
 def is_fault(reply: ReplyReport) -> bool:

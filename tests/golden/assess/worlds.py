@@ -34,7 +34,7 @@ from mailhaul_operator.plan.snapshot import Fresh, Plan, Snapshot
 T0 = 1_790_000_000.0
 API = {"apiVersion": "mailhaul.dev/v1alpha1"}
 DIGEST = "sha256:planned"
-TIMES = {"time", "started", "lastDelivery", "oldest", "breakerSince", "nextAttempt", "since"}
+TIMES = {"opened", "lastAccepted", "time", "started", "lastDelivery", "oldest", "breakerSince", "nextAttempt", "since"}
 
 World = Mapping[str, Any]
 

@@ -8,8 +8,9 @@ from mailhaul_contract.report import RelayReport
 from mailhaul_operator.assess.causes import Cause, Mender
 from mailhaul_operator.assess.drafts import TRUE, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.last_error import last_said
 from mailhaul_operator.assess.reasons import Reason
-from mailhaul_operator.assess.words import counted, messages_are, remedy_of
+from mailhaul_operator.assess.words import counted, messages_are
 
 QUEUE_HEALTHY: Final = "QueueHealthy"
 NEAR: Final = 0.8
@@ -53,8 +54,7 @@ def _of_replica(facts: RelayFacts, pod: str, report: RelayReport) -> Iterator[Ca
         words = f"{messages_are(waiting)} waiting in {pod}, and at {mark} it answers 452"
         yield _told(Reason.QUEUE_NEARLY_FULL, words, field="spec.queue.highWatermark.messages")
     if queue.held:
-        error = report.last_error
-        words = f"{messages_are(queue.held)} held in {pod}"
-        yield _told(Reason.MAIL_HELD, words, remedy_of(error.fault, error) if error else "")
+        said = last_said(facts, report)
+        yield _told(Reason.MAIL_HELD, f"{messages_are(queue.held)} held in {pod}", said.remedy if said else "")
     if queue.dead:
         yield _told(Reason.DEAD_LETTERS, f"{messages_are(queue.dead)} kept as dead letters in {pod}")
