@@ -24,11 +24,11 @@ ARGUMENTS: Final = (
     "--spool",
     "/var/spool/mailhaul",
     "--node-address",
-    "$(NODE_ADDRESS)",
+    "$(NODE_ADDRESSES)",
     "--grace",
     str(GRACE),
 )
-"""Of the container; the kubelet puts the address in."""
+"""Of the container; the kubelet puts the addresses in, of each family one, with a comma between."""
 
 
 def persistent(snapshot: Snapshot) -> bool:
