@@ -161,7 +161,7 @@ def relay_view(world: World, now: float, previous: SmtpRelayStatus | None) -> Re
         relay=relay(world).model_copy(update={"status": previous}),
         plan=made,
         now=now,
-        workload=WorkloadView(True, len(pods), len(pods), ready, len(pods), True),
+        workload=WorkloadView(True, len(pods), len(pods), ready, len(pods), world.get("observed", True)),
         pods=pods,
         obstacles=tuple(Obstacle(**one) for one in world.get("obstacles", ())),
         holding=world.get("holding", {}),

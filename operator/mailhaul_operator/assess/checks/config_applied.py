@@ -6,10 +6,11 @@ What the plan left out, replicas that are missing, silent or refuse, and what is
 from collections.abc import Iterator
 from typing import Final
 
-from mailhaul_contract.report import RelayReport
+from mailhaul_contract.report import RefusedConfig, RelayReport
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding
 from mailhaul_operator.assess.drafts import TRUE, UNKNOWN, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.progress import GRACE
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.view import PodView, Silence
 from mailhaul_operator.plan.findings import OF_ABSENCE, Finding, Severity
@@ -66,13 +67,12 @@ def _mender(finding: Finding, findings: list[Finding]) -> Mender:
 def _replicas(facts: RelayFacts) -> Iterator[Cause]:
     for pod in facts.staying:
         if pod.trouble and not pod.trouble.startswith(_WAITING):
-            yield _trouble(pod, facts.view.now - pod.created)
+            yield _trouble(facts, pod)
         elif isinstance(pod.report, Silence) and _is_lost(facts, pod):
             why = Reason.REPLICA_UNREACHABLE
             yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
     for name, report in facts.reports:
-        refused = report.refused_config
-        if refused and refused.digest == facts.view.plan.digest:
+        if refused := _refuses(facts, report):
             why = Reason.CONFIG_REFUSED
             words = "; ".join(refused.reasons) or "no reason given"
             yield Cause(
@@ -80,19 +80,29 @@ def _replicas(facts: RelayFacts) -> Iterator[Cause]:
             )
 
 
+def _refuses(facts: RelayFacts, report: RelayReport) -> RefusedConfig | None:
+    """What a replica says against the configuration of this plan: it is not on its way any more."""
+    refused = report.refused_config
+    return refused if refused and refused.digest == facts.view.plan.digest else None
+
+
 def _is_lost(facts: RelayFacts, pod: PodView) -> bool:
     """Whether it has been silent for so long that it is no matter of waiting any more."""
     return isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE
 
 
-def _trouble(pod: PodView, age: float) -> Cause:
-    """What keeps the container from running; in a pod's first seconds (a volume is being bound) that is no news yet."""
+def _trouble(facts: RelayFacts, pod: PodView) -> Cause:
+    """What keeps the container from running; in a pod's first seconds (a volume is being bound) that is no news yet.
+    When one of the newest revision does not come to run, no rollout goes on; one of before is about to be replaced.
+    """
+    age = facts.view.now - pod.created
+    stops = pod.current and facts.view.workload.observed and age >= GRACE
     word = pod.trouble.partition(":")[0]
     reason = Reason.IMAGE_PULL_FAILED if word in _PULL else Reason.CONTAINER_FAILING
     if word == "Unschedulable":
         reason = Reason.POD_UNSCHEDULABLE
     mender = Mender.ROLLOUT if age < SETTLING else Mender.OTHER
-    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy, mender=mender)
+    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy, mender=mender, stops=stops)
 
 
 def _pending(facts: RelayFacts) -> Iterator[Cause]:
@@ -110,7 +120,8 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
     for pod in newest:
         report = pod.report
         if isinstance(report, RelayReport) and report.digest != view.plan.digest:
-            yield _awaits(pod.name, report)
+            if not _refuses(facts, report):
+                yield _awaits(pod.name, report)
         elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged and not _is_lost(facts, pod):
             words = f"replica {pod.name} has not told yet what it runs"
             yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
