@@ -50,11 +50,13 @@ class _Candidate:
         self._use = Use("/".join(snapshot.relay.metadata.key), upstream.handle, provider)
 
     def build(self, secret: dict[str, bytes]) -> Upstream | None:
-        """The upstream, or None when a part of it is missing, which is then found; both parts are looked at."""
+        """The upstream, or None when a part of it is missing, which is then found; both parts are looked at. A
+        credential is kept while only the authority is missing: its source may be gone when that is back.
+        """
         tls, keys = self._tls(), credential(self._snapshot, self._lookup, self._use)
+        secret.update(keys or {})
         if tls is None or keys is None:
             return None
-        secret.update(keys)
         spec = self._spec
         return Upstream(
             name=self._upstream.handle,
