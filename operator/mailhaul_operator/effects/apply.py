@@ -41,9 +41,14 @@ class Applied:
     failures: list[Refused] = field(default_factory=list)
 
     @property
+    def hindrances(self) -> int:
+        """How many objects are not as they should be."""
+        return self.waiting + len(self.obstacles) + len(self.failures)
+
+    @property
     def complete(self) -> bool:
         """Whether every object is as it should be."""
-        return not (self.waiting or self.obstacles or self.failures)
+        return not self.hindrances
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +60,17 @@ class Applier:
     clock: Callable[[], float]
 
     async def apply(self, desired: Iterable[Mapping[str, Any]], owner: Owner) -> Applied:
-        """Make all of these objects so, one after the other; each is tried, whatever became of those before it."""
-        applied = Applied()
+        """Make all of these objects so, one after the other; each is tried, whatever became of those before it.
+
+        But for ConfigMaps: while a Secret before them is not as it should be, they would name what nobody has.
+        """
+        applied, held = Applied(), False
         for one in desired:
+            if held and one["kind"] == "ConfigMap":
+                continue
+            before = applied.hindrances
             await self._apply(one, owner, applied)
+            held = held or (one["kind"] == "Secret" and applied.hindrances > before)
         return applied
 
     async def _apply(self, desired: Mapping[str, Any], owner: Owner, applied: Applied) -> None:

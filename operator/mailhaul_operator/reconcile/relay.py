@@ -95,9 +95,10 @@ def _last(world: World, relay: SmtpRelay) -> LastPass:
         return LastPass(draining.holding(frozenset(), wanted, _replicas(world, key)))
     live = last.snapshot.live
     replicas = _replicas(world, key, live.replicas)
-    return LastPass(
-        draining.holding(last.emptied, wanted, replicas, live.holding), last.proved(), urgent=last.is_urgent
-    )
+    holding = draining.holding(last.emptied, wanted, replicas, live.holding)
+    same = last.relay.metadata.uid == relay.metadata.uid
+    secret = (last.plan.secret or last.snapshot.existing) if same else {}
+    return LastPass(holding, last.proved(), urgent=last.is_urgent, secret=secret)
 
 
 def _replicas(world: World, key: Key, before: int = 0) -> int:
