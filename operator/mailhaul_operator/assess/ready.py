@@ -18,7 +18,9 @@ def ready(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
     blocking = [one for one in causes if one.blocks]
     wrong = next((one for one in blocking if not one.mender.waits), None)
     if wrong:
-        return draft(READY, FALSE, wrong)
+        # With no replica wanted the cause itself tells what is held.
+        told = () if wrong.reason is Reason.NO_REPLICAS else _leaving(causes)
+        return Draft(READY, FALSE, wrong.reason, _and(wrong.message, told))
     if blocking:
         return draft(READY, UNKNOWN, blocking[0])
     if not facts.reports:
@@ -38,9 +40,19 @@ def _good(facts: RelayFacts, causes: Sequence[Cause]) -> Draft:
     open_ = [way for ways in facts.ways for way in ways if way.fault is None]
     names = sorted({way.report.name for way in [one for one in open_ if one.proved] or open_})
     through = f"through {', '.join(names)}" if names else ""
-    worry = next((one for one in causes if not one.blocks and one.mender is Mender.NOBODY), None)
-    also = f"; also {worry.reason}: {worry.message}" if worry else ""
+    worries = [one for one in causes if not one.blocks and one.mender is Mender.NOBODY]
+    told = (*worries[:1], *_leaving(causes))
     if facts.ever_delivered:
-        return Draft(READY, TRUE, Reason.MAIL_LEAVES, tidy(f"mail leaves {through}".rstrip() + also))
+        return Draft(READY, TRUE, Reason.MAIL_LEAVES, _and(f"mail leaves {through}".rstrip(), told))
     yet = "none was delivered yet" if has_failed(facts) else "none was sent yet"
-    return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, tidy(f"mail can leave {through}, {yet}{also}"))
+    return Draft(READY, TRUE, Reason.UPSTREAM_ANSWERS, _and(f"mail can leave {through}, {yet}", told))
+
+
+def _leaving(causes: Sequence[Cause]) -> tuple[Cause, ...]:
+    """What replicas that are to go still hold: told whatever else is so."""
+    return tuple(one for one in causes if one.reason is Reason.SCALING_DOWN)
+
+
+def _and(message: str, causes: Sequence[Cause]) -> str:
+    parts = [message, *(f"also {one.reason}: {one.message}" for one in causes)]
+    return tidy("; ".join([*(one.rstrip(".") for one in parts[:-1]), parts[-1]]))

@@ -8,6 +8,7 @@ from typing import Final
 
 from mailhaul_contract.report import RefusedConfig, RelayReport
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding
+from mailhaul_operator.assess.checks.leaving import leaving
 from mailhaul_operator.assess.drafts import TRUE, UNKNOWN, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
 from mailhaul_operator.assess.progress import GRACE
@@ -34,10 +35,7 @@ _WAITING: Final = ("ContainerCreating", "PodInitializing", "Pending")
 def config_applied(facts: RelayFacts) -> Aspect:
     """Judge the configuration and the replicas that are to run it."""
     if facts.view.relay.spec.replicas == 0:
-        nobody = Cause(
-            Reason.NO_REPLICAS, Reason.NO_REPLICAS.meaning.rstrip("."), Reason.NO_REPLICAS.remedy, "spec.replicas",
-            Mender.SPEC,
-        )  # fmt: skip
+        nobody = _nobody(facts)
         return Aspect(draft(CONFIG_APPLIED, UNKNOWN, nobody), (nobody, *_left_out(facts)))
     causes = (*_left_out(facts), *_replicas(facts), *_pending(facts))
     failed = next((one for one in causes if not one.mender.waits and one.mender is not Mender.NOBODY), None)
@@ -47,6 +45,12 @@ def config_applied(facts: RelayFacts) -> Aspect:
     if first.mender is Mender.NOBODY:
         return Aspect(draft(CONFIG_APPLIED, TRUE, first), causes)
     return Aspect(failing(CONFIG_APPLIED, first), causes)
+
+
+def _nobody(facts: RelayFacts) -> Cause:
+    """No replica is wanted; those that are to go may still hold mail."""
+    why, held = Reason.NO_REPLICAS, "".join(f"; {one.fact}" for one in leaving(facts).causes)
+    return Cause(why, why.meaning.rstrip(".") + held, why.remedy, "spec.replicas", Mender.SPEC)
 
 
 def _left_out(facts: RelayFacts) -> Iterator[Cause]:
