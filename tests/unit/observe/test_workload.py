@@ -26,7 +26,8 @@ def pod(name: str, controller: dict[str, Any] | None = None, status: dict[str, A
 
 
 def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of a status
-    return {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": message}}, **more}]}
+    state = {"waiting": {"reason": reason, "message": message}}
+    return {"containerStatuses": [{"name": "relay", "state": state, **more}]}
 
 
 def test_a_workload_that_is_not_there_has_no_numbers() -> None:
@@ -99,7 +100,7 @@ def test_pods_of_a_deployment_are_current_by_the_hash_of_its_newest_replica_set(
 @pytest.mark.parametrize(
     ("status", "trouble"),
     [
-        ({"containerStatuses": [{"state": {"running": {}}}]}, ""),
+        ({"containerStatuses": [{"name": "relay", "state": {"running": {}}}]}, ""),
         (waiting("ContainerCreating"), ""),
         (waiting("ErrImagePull", "no such image"), "ErrImagePull: no such image"),
         (
@@ -124,3 +125,14 @@ def test_trouble_is_why_a_container_does_not_run(status: dict[str, Any], trouble
     assert view.created == 1795269600
     assert not view.ready
     assert NAMESPACE
+
+
+def test_a_sidecar_before_the_relay_hides_nothing_of_it() -> None:
+    proxy = {"name": "istio-proxy", "state": {"running": {}}, "restartCount": 0}
+    crashing = waiting("CrashLoopBackOff", restartCount=7)["containerStatuses"]
+    (view,) = pod_views(stateful_set(), [pod("one-0", status={"containerStatuses": [proxy, *crashing]})])
+    assert (view.trouble, view.restarts) == ("CrashLoopBackOff", 7)
+    template = {
+        "spec": {"containers": [{"name": "istio-proxy", "image": "proxy:1"}, {"name": "relay", "image": "r:2"}]}
+    }
+    assert image_of(made("StatefulSet", "one", "one", spec={"template": template})) == "r:2"
