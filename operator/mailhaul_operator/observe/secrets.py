@@ -46,6 +46,8 @@ class SecretReader:
         self._answers: dict[Reference, _Answer] = {}
         self.synced = False
         """Set it when the watch has brought all that there is: then absence is known without asking."""
+        self.closed: frozenset[str] = frozenset()
+        """Watched namespaces that cannot be watched at present: there nothing is known without asking."""
 
     def __repr__(self) -> str:
         return f"SecretReader({len(self._answers)} objects)"
@@ -93,8 +95,10 @@ class SecretReader:
             known.read = -inf
 
     def heads(self, kind: str) -> tuple[Body, ...]:
-        """Give kind and metadata (namespace, name, uid) of what a watch brought; of other namespaces nothing."""
-        there = [one.holder for ref, one in self._answers.items() if ref.kind == kind and self.knows_all(ref.namespace)]
+        """Give kind and metadata (namespace, name, uid) of what is known of watched namespaces; of others nothing."""
+        there = [
+            one.holder for ref, one in self._answers.items() if ref.kind == kind and ref.namespace in self._watched
+        ]
         found = [one.metadata for one in there if one is not None]
         return tuple(
             {"kind": kind, "metadata": {"namespace": one.namespace, "name": one.name, "uid": one.uid}} for one in found
@@ -109,7 +113,7 @@ class SecretReader:
 
     def knows_all(self, namespace: str) -> bool:
         """Whether a watch brings every Secret of a namespace."""
-        return self.synced and namespace in self._watched
+        return self.synced and namespace in self._watched and namespace not in self.closed
 
     def _take(self, reference: Reference, body: Mapping[str, Any]) -> Holder | None:
         """Remember an answer. One that does not parse (a name or key that no API server lets pass) counts as none."""
