@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.support.e2e.canaries import search
 from tests.support.e2e.reader import Reader
 from tests.support.e2e.release import Release
 from tests.support.readme import blocks
@@ -25,6 +26,7 @@ def test_the_readmes_part_in_a_cluster_runs(release: Release, tmp_path: Path) ->
     readme = blocks(REPOSITORY / "README.md")
     try:
         reader.follow([one for one in readme if one.name in {"cluster", "mail.yaml", "images.yaml"}])
+        assert search(release.cluster, "smtp", release.namespace) == []
     finally:
         release.cluster.kubectl("delete", "namespace", "smtp", "--wait=false")
 

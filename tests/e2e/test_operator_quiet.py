@@ -97,6 +97,7 @@ def test_an_operator_that_was_killed_writes_nothing_when_it_is_back(
     cluster: Cluster, release: Release, world: Stage
 ) -> None:
     before, old = versions(world), release.pod()
+    release.hear()
     cluster.ask("delete", "pod", old, "-n", release.namespace, "--force", "--grace-period=0")
     world.until(lambda: leads(cluster, release, old), 90, release.log)
     time.sleep(WATCHED_FOR)
