@@ -19,6 +19,7 @@ from mailhaul_operator.assess.facts import Aspect
 from mailhaul_operator.assess.progress import progress
 from mailhaul_operator.assess.provider_facts import BREAKERS, CONDITIONS, ProviderFacts, proved_settings
 from mailhaul_operator.assess.provider_stages import (
+    OF_MESSAGES,
     authenticated,
     credentials_ready,
     is_capture,
@@ -57,17 +58,29 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
 
 def proves(provider: UpstreamProvider, revision: str) -> bool:
     """Whether its status says that it answers with the present settings and this revision of the credentials."""
-    ready = next((one for one in provider.status.conditions if one.type == READY), None) if provider.status else None
-    return ready is not None and ready.status is TRUE and proved_settings(provider, frozenset({revision}))
+    ready = _last_ready(provider, revision)
+    return ready is not None and (ready.status is TRUE or _refuses_mail_only(ready))
 
 
 def refutes(provider: UpstreamProvider, revision: str) -> Condition | None:
     """Give its Ready when that says that it fails with the present settings and this revision of the credentials: the
     counterpart of `proves`. A fault of its Secret or of quota is no finding of a probe, and each relay tells its own.
     """
-    ready = next((one for one in provider.status.conditions if one.type == READY), None) if provider.status else None
-    fails = ready is not None and ready.status is FALSE and reason_of(ready.reason) in _OF_STAGES
-    return ready if fails and proved_settings(provider, frozenset({revision})) else None
+    ready = _last_ready(provider, revision)
+    if ready is None or ready.status is not FALSE or _refuses_mail_only(ready):
+        return None
+    return ready if reason_of(ready.reason) in _OF_STAGES else None
+
+
+def _last_ready(provider: UpstreamProvider, revision: str) -> Condition | None:
+    if provider.status is None or not proved_settings(provider, frozenset({revision})):
+        return None
+    return next((one for one in provider.status.conditions if one.type == READY), None)
+
+
+def _refuses_mail_only(ready: Condition) -> bool:
+    """Whether it answers and refused messages of a From domain: no other relay need have that one."""
+    return ready.status is FALSE and ready.reason == Reason.SENDER_REFUSED and OF_MESSAGES in ready.message
 
 
 def _stages(facts: ProviderFacts) -> tuple[Aspect, ...]:

@@ -1,6 +1,7 @@
 """Replicas that are to go and may still hold mail; the relay is Reconciling until they are empty.
 
-No condition of its own. One that does not tell what it holds counts as one that holds mail, as in `reconcile.draining`. Pure.
+No condition of its own. One that does not tell what it holds counts as one that holds mail, as in
+`reconcile.draining`. Pure.
 """
 
 from mailhaul_contract.report import RelayReport
