@@ -15,7 +15,7 @@ from tests.support.cluster_objects import made
 from tests.support.writable_server import Operator, WritableServer
 
 from mailhaul_contract.report import RelayReport
-from mailhaul_operator.assess.view import PodView
+from mailhaul_operator.assess.view import PodView, Silence
 from mailhaul_operator.reconcile import relay as passes
 from mailhaul_operator.reconcile.probes import Probes
 from mailhaul_operator.wire.key import Key
@@ -26,12 +26,15 @@ EMPTY: dict[str, Any] = {"draining": True, "accepting": False}
 
 
 class RunningRelay(Operator):
-    """An operator of the relay `one`. `reports` has fields of a pod's report that are other than in a good one."""
+    """An operator of the relay `one`. `reports` has fields of a pod's report that are other than in a good one, and
+    `silent` is why no pod reports, "" when they do.
+    """
 
     def __init__(self, server: WritableServer, monkeypatch: pytest.MonkeyPatch) -> None:
         """Begin as after a start; nothing that goes to a pod over HTTP is sent."""
         super().__init__(server)
         self.reports: dict[str, dict[str, Any]] = {}
+        self.silent = ""
         monkeypatch.setattr(passes, "post_drain", _nothing)
         monkeypatch.setattr(Probes, "order", _never)
         monkeypatch.setattr(self.world.reporters, "fetch", self._fetch)
@@ -88,8 +91,8 @@ class RunningRelay(Operator):
         wanted: int = self.server.objects["StatefulSet", "smtp", "one"]["spec"]["replicas"]
         return wanted
 
-    async def _fetch(self, _: Key, pods: Iterable[PodView], *__: object) -> dict[str, RelayReport]:
-        return {one.name: self._report(one.name) for one in pods}
+    async def _fetch(self, _: Key, pods: Iterable[PodView], *__: object) -> dict[str, RelayReport | Silence]:
+        return {one.name: Silence(self.silent, self.now) if self.silent else self._report(one.name) for one in pods}
 
     def _report(self, pod: str) -> RelayReport:
         text = self.server.objects["ConfigMap", "smtp", "one-mailhaul"]["data"]["relay.v1.json"]

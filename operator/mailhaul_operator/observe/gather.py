@@ -47,7 +47,7 @@ class LastPass:
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The world of a relay. `token` opens its pods' HTTP ("" before the first apply); `obstacles` are Secrets that the
-    operator may not read.
+    operator may not read; `blind` when its own is among them.
     """
 
     owner: Owner
@@ -56,6 +56,7 @@ class Gathered:
     pods: tuple[PodView, ...]
     token: str = field(repr=False)
     obstacles: tuple[Obstacle, ...] = ()
+    blind: bool = False
 
 
 @dataclass(slots=True)
@@ -110,7 +111,8 @@ class Gatherer:
             now=now,
         )
         token = existing.content.get(SECRET_API_TOKEN, b"").decode(errors="replace")
-        return Gathered(seen.owner, snapshot, view, pods, token, (*named.obstacles, *existing.obstacles))
+        obstacles = (*named.obstacles, *existing.obstacles)
+        return Gathered(seen.owner, snapshot, view, pods, token, obstacles, blind=bool(existing.obstacles))
 
     def forget(self, key: Key) -> None:
         """Forget a relay that is gone."""

@@ -26,7 +26,7 @@ from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.reconcile import draining
 from mailhaul_operator.reconcile.memory import RelayPass
 from mailhaul_operator.reconcile.nudging import Target
-from mailhaul_operator.reconcile.pace import BUSY, FAILED, WAITING, after_status, steady
+from mailhaul_operator.reconcile.pace import BUSY, FAILED, STEADY, WAITING, after_status, steady
 from mailhaul_operator.reconcile.planning import planned
 from mailhaul_operator.reconcile.proof import Known, known_handles
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
@@ -64,7 +64,9 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
 
     world.want(world.memory.remember(key, replace(made, ready=_is_ready(status))))
     shrinks = gathered.workload.wanted > made.relay.spec.replicas
-    return min(told, BUSY if shrinks else _again(world, made, applied, status, known))
+    again = BUSY if shrinks else _again(world, made, applied, status, known)
+    # Without its Secret pods do not answer, and only somebody else can mend that.
+    return min(told, max(again, STEADY) if gathered.blind else again)
 
 
 def _is_ready(status: SmtpRelayStatus) -> bool | None:
