@@ -18,6 +18,7 @@ from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.observe.reports import Reporters
 from mailhaul_operator.observe.secrets import SecretReader
 from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.reconcile.external import ExternalSecrets
 from mailhaul_operator.reconcile.facts import ClusterFacts
 from mailhaul_operator.reconcile.memory import Memory
 from mailhaul_operator.reconcile.nudging import Nudges
@@ -71,6 +72,7 @@ class World:
         self.written: dict[Key, float] = {}
         self.nudges = Nudges(api, clock)
         self.facts = ClusterFacts(api, facts, clock)
+        self.externals = ExternalSecrets(api, self.cache)
 
     def seen(self, body: dict[str, Any]) -> None:
         """Take an object as it is now: remember it, and want a pass for whatever it is about.
