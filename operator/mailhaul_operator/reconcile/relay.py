@@ -22,7 +22,7 @@ from mailhaul_operator.observe.resources import Seen
 from mailhaul_operator.observe.workload import replicas_left
 from mailhaul_operator.plan.objects import objects
 from mailhaul_operator.plan.pod import persistent
-from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.plan.snapshot import Facts, Live
 from mailhaul_operator.reconcile import draining
 from mailhaul_operator.reconcile.memory import RelayPass
 from mailhaul_operator.reconcile.nudging import Target
@@ -95,9 +95,9 @@ def _last(world: World, relay: SmtpRelay) -> LastPass:
     last, wanted = world.memory.last(key), relay.spec.replicas
     if last is None:
         return LastPass(draining.holding(frozenset(), wanted, _replicas(world, key)))
-    live = last.snapshot.live
-    replicas = _replicas(world, key, live.replicas)
-    holding = draining.holding(last.emptied, wanted, replicas, live.holding)
+    # Replicas of a Deployment keep nothing that another workload could take over.
+    live = last.snapshot.live if persistent(last.snapshot) else Live()
+    holding = draining.holding(last.emptied, wanted, _replicas(world, key, live.replicas), live.holding)
     same = last.relay.metadata.uid == relay.metadata.uid
     secret = (last.plan.secret or last.snapshot.existing) if same else {}
     return LastPass(holding, last.proved(), urgent=last.is_urgent, secret=secret)

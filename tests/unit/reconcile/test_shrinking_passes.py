@@ -83,3 +83,21 @@ async def test_one_that_is_deleted_while_the_relay_shrinks_keeps_a_replica_whose
     running.scale(1)
     await running.settle()
     assert running.replicas == 2
+
+
+async def test_what_a_deployment_had_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = secret("account", username="dXNlcg==", password="c2VjcmV0")
+    spec = {"replicas": 3, "queue": {"mode": "Ephemeral"}}
+    operator = RunningRelay(
+        WritableServer(provider("main", "account"), relay("one", "main", spec=spec), account), monkeypatch
+    )
+    await operator.settle()
+    await operator.later(5)
+    operator.scale(1)
+    await operator.later(5, times=2)
+    body = operator.edited("SmtpRelay", "one")
+    body["metadata"]["generation"] += 1
+    body["spec"]["queue"]["mode"] = "Persistent"
+    operator.see(body)
+    await operator.settle()
+    assert operator.replicas == 1
