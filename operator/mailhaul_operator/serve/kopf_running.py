@@ -62,12 +62,12 @@ async def watch(
     )
     began()
     try:
-        await kopf.run_tasks(tasks, ignored=_NotKopfs())
+        await kopf.run_tasks(tasks, ignored=NotKopfs())
     except (APIError, WatchingError) as error:
         raise WatchRefused(f"a watch was refused: {error}") from error
 
 
-class _NotKopfs(Collection["asyncio.Task[Any]"]):
+class NotKopfs(Collection["asyncio.Task[Any]"]):
     """The tasks that do not run code of kopf."""
 
     def __contains__(self, task: object) -> bool:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from tests.support.cluster_objects import NAMESPACE, resource, secret
@@ -57,9 +58,10 @@ class Watches:
         self.began += 1
         self.refusal = asyncio.get_running_loop().create_future()
         stopping = asyncio.ensure_future(stop.wait())
+        ends: set[asyncio.Future[Any]] = {stopping, self.refusal}
         try:
-            done, _ = await asyncio.wait({stopping, self.refusal}, return_when=asyncio.FIRST_COMPLETED)
-            if self.refusal in done:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if self.refusal.done():
                 self.refusal.result()
         finally:
             stopping.cancel()
