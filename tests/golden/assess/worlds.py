@@ -148,6 +148,7 @@ def pod(index: int, said: World, made: Plan, now: float) -> PodView:
         terminating=said.get("terminating", False),
         created=T0,
         trouble=said.get("trouble", ""),
+        restarts=said.get("restarts", 0),
         report=answer,
     )
 

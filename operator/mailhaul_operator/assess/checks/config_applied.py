@@ -22,6 +22,8 @@ SILENCE: Final = 120.0
 """Seconds without an answer after which a replica counts as unreachable."""
 SETTLING: Final = 15.0
 """Seconds of a pod in which what keeps it from running may pass by itself."""
+LOOPS: Final = 3
+"""Restarts from which on a pod that is not ready is taken to end again."""
 START: Final = 600.0
 """Seconds that a start may take, with a slow image and a slow volume."""
 ELSEWHERE: Final = {Found.NO_UPSTREAM, Found.UPSTREAM_UNKNOWN, Found.SENDER_DOMAIN_NOT_SENDABLE}
@@ -70,8 +72,8 @@ def _mender(finding: Finding, findings: list[Finding]) -> Mender:
 
 def _replicas(facts: RelayFacts) -> Iterator[Cause]:
     for pod in facts.staying:
-        if pod.trouble and not pod.trouble.startswith(_WAITING):
-            yield _trouble(facts, pod)
+        if trouble := _why_not(pod):
+            yield _trouble(facts, pod, trouble)
         elif isinstance(pod.report, Silence) and _is_lost(facts, pod):
             why = Reason.REPLICA_UNREACHABLE
             yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
@@ -95,18 +97,26 @@ def _is_lost(facts: RelayFacts, pod: PodView) -> bool:
     return isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE
 
 
-def _trouble(facts: RelayFacts, pod: PodView) -> Cause:
+def _why_not(pod: PodView) -> str:
+    """What keeps a pod from running. One that ends again and again runs for moments, which is no recovery."""
+    if pod.trouble.startswith(_WAITING):
+        return ""
+    loops = pod.restarts >= LOOPS and not pod.ready and not isinstance(pod.report, RelayReport)
+    return pod.trouble or ("it ends again and again, and is being started" if loops else "")
+
+
+def _trouble(facts: RelayFacts, pod: PodView, trouble: str) -> Cause:
     """What keeps the container from running; in a pod's first seconds (a volume is being bound) that is no news yet.
     When one of the newest revision does not come to run, no rollout goes on; one of before is about to be replaced.
     """
     age = facts.view.now - pod.created
     stops = pod.current and facts.view.workload.observed and age >= GRACE
-    word = pod.trouble.partition(":")[0]
+    word = trouble.partition(":")[0]
     reason = Reason.IMAGE_PULL_FAILED if word in _PULL else Reason.CONTAINER_FAILING
     if word == "Unschedulable":
         reason = Reason.POD_UNSCHEDULABLE
     mender = Mender.ROLLOUT if age < SETTLING else Mender.OTHER
-    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy, mender=mender, stops=stops)
+    return Cause(reason, f"replica {pod.name} does not run: {trouble}", reason.remedy, mender=mender, stops=stops)
 
 
 def _pending(facts: RelayFacts) -> Iterator[Cause]:
@@ -145,7 +155,7 @@ def _has_given_up(facts: RelayFacts, pod: PodView) -> bool:
     if pod.ready or isinstance(pod.report, RelayReport):
         return False
     age = facts.view.now - pod.created
-    in_trouble = bool(pod.trouble) and not pod.trouble.startswith(_WAITING) and age >= SETTLING
+    in_trouble = bool(_why_not(pod)) and age >= SETTLING
     return in_trouble or (_is_lost(facts, pod) and age >= START)
 
 
