@@ -50,7 +50,7 @@ WATCHED_FOR = 70.0
 """Seconds: longer than anything is kept that is read anew by and by, credentials and labels for a minute."""
 WATCHED_AGAIN = 35.0
 """Seconds after a kill; a new operator has read everything anew by itself."""
-STALLED_WITHIN = 160
+STALLED_WITHIN = 200
 """A fault that lasts is told as such after two minutes."""
 PASSWORD = "right-c15d90"
 
