@@ -62,10 +62,19 @@ class RelayPass:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a credential is not tried yet or failing, so that its Secret is soon read again."""
+        """Whether a credential is not tried yet or failing, or an upstream is out, so that what its Secret and its
+        authority say is soon read again.
+        """
         failing = {CredentialState.REFUSED, CredentialState.PREVIOUS}
         told = self._credentials().values()
-        return not self.applied or bool(self._untried()) or any(states & failing for states in told)
+        return not self.applied or self._is_out or bool(self._untried()) or any(states & failing for states in told)
+
+    @property
+    def _is_out(self) -> bool:
+        settings = self.plan.config.upstreams if self.plan.config else ()
+        by_smtp = {one.name for one in settings if one.kind is UpstreamKind.SMTP}
+        there = (one for report in self.reports.values() for one in report.upstreams if one.name in by_smtp)
+        return any(one.breaker is not BreakerState.CLOSED for one in there)
 
     def _untried(self) -> set[str]:
         """Upstreams whose credential no replica has tried; one that has proved or refused it speaks for all."""
