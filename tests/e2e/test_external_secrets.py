@@ -25,7 +25,7 @@ ROTATED_WITHIN = 25.0
 AWAY = 3.0
 """Seconds for which the kind is not served: time for the watch to end, not for External Secrets to give up."""
 TOLD_WITHIN = 60.0
-"""Seconds. External Secrets itself watches again ever later; then come its look at the store and ours at the outcome."""
+"""Seconds. External Secrets itself watches again ever later; then its look at the store and ours at the outcome."""
 
 
 @pytest.fixture(scope="module")
