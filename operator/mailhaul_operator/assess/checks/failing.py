@@ -2,8 +2,8 @@
 
 A fault of one message (its recipient, its size) says nothing of others. Any other failure says that mail does not
 leave, until a delivery says otherwise: at once where nothing was ever delivered, else after `spec.delivery.staleAfter`,
-so that one message that a provider takes for spam turns nothing while others leave. A pod's restart mends nothing; new
-settings or a new credential of the upstream do. Pure.
+and what is refused for its content from the third of a day on. A pod's restart mends nothing; new settings or a new
+credential of the upstream do. Pure.
 """
 
 from collections.abc import Iterator
@@ -22,6 +22,9 @@ OF_ONE_MESSAGE: Final = frozenset({"recipient", "size", "capability"})
 """Faults that concern no other mail."""
 FOR_GOOD: Final = frozenset({"content", "protocol", "expired"})
 """Faults for which mail dies at once; for others it dies by waiting, so that nothing waits any more then."""
+SEVERAL: Final = 3
+"""Messages of a day that a provider refuses for their content before that says anything of others, where some have been
+delivered before: a relay that forwards gets spam too."""
 SETTLED: Final = 1.0
 """Seconds of a process's start in which every upstream is new to it."""
 
@@ -74,6 +77,8 @@ def _is_failure(facts: RelayFacts, report: RelayReport) -> bool:
     """Whether the last error, newer than any delivery, has cost mail that is not to blame itself."""
     error = report.last_error
     if error is None or not report.failed or error.fault in OF_ONE_MESSAGE or error.time <= facts.last_delivery:
+        return False
+    if error.fault == "content" and facts.ever_delivered and report.failed_last_day < SEVERAL:
         return False
     return error.fault in FOR_GOOD or not _waiting(report)
 
