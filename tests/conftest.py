@@ -1,4 +1,5 @@
-"""What holds for every test: no task may leak, Hypothesis runs as configured, and skips are told in one line.
+"""What holds for every test: no task may leak, Hypothesis runs as configured, skips are told in one line, and what
+tests against a cluster have measured is told too.
 
 Profiles of Hypothesis: `dev` (default) is quick, `ci` looks harder and is repeatable; choose with HYPOTHESIS_PROFILE.
 """
@@ -12,6 +13,7 @@ from collections.abc import Callable, Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.figures import figure_lines
 from tests.support.skips import skip_line
 
 settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -23,6 +25,7 @@ asyncio.set_event_loop(None)
 
 _leaked: list[str] = []
 _skipped: Counter[str] = Counter()
+_printed: dict[str, str] = {}
 
 
 def _notice_leaks() -> Callable[[asyncio.AbstractEventLoop], None]:
@@ -50,9 +53,19 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count the reasons of skips."""
+    """Count the reasons of skips; keep what a test against a cluster has printed."""
+    if report.when == "call" and report.passed and "tests/e2e/" in report.nodeid:
+        _printed[report.nodeid] = report.capstdout
     if report.skipped and isinstance(report.longrepr, tuple):
         _skipped[report.longrepr[2].removeprefix("Skipped: ")] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was measured."""
+    lines = figure_lines(_printed)
+    if lines:
+        terminalreporter.section("figures of tests against a cluster")
+        terminalreporter.write("".join(f"{line}\n" for line in lines))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

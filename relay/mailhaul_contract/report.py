@@ -5,10 +5,11 @@ counts are since the start of the process unless they say otherwise. It never ho
 Readers ignore fields that they do not know: a newer relay may report to an older operator.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from mailhaul_contract.base import Frozen
@@ -98,20 +99,25 @@ class QuotaReport(Reported):
 
 
 class UpstreamReport(Reported):
-    """One upstream. `refused_senders` are the From domains that it refuses now. `credential_reply` is the reply that
-    refused the current credential. `last_delivery` may be with settings or a credential of before; `last_accepted` is
-    when it last took a message with those that run now, 0 when it has not yet. `pace` is the part of the configured
-    connections and rate that is used, less than 1 after the provider asked for less.
+    """One upstream. `opened` is since when its settings and credential run in this process, 0 when that is not told.
+    `breaker_text` is what opened the breaker, kept over a restart. `refused_senders` are the From domains that it
+    refuses now, `refused_sender_replies` what it said of the first of them, by domain. `credential_reply` is the reply
+    that refused the current credential. `last_delivery` may be with settings or a credential of before;
+    `last_accepted` is when it last took a message with those that run now, 0 when it has not yet. `pace` is the part of
+    the configured connections and rate that is used, less than 1 after the provider asked for less.
     """
 
     name: str
     provider: str
     endpoint: str = ""
     breaker: BreakerState = BreakerState.CLOSED
+    opened: float = 0
     breaker_fault: str = ""
+    breaker_text: str = ""
     breaker_since: float = 0
     next_attempt: float = 0
     refused_senders: tuple[str, ...] = ()
+    refused_sender_replies: Mapping[str, ReplyReport] = Field(default_factory=dict)
     connections: int = 0
     delivered: int = 0
     deferred: int = 0

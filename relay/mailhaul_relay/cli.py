@@ -26,7 +26,7 @@ def relay(arguments: list[str]) -> int:
     from mailhaul_relay.app.process import serve  # noqa: PLC0415
 
     http_host, http_port = options.http_bind
-    nodes = frozenset(options.node_address)
+    nodes = frozenset(one for text in options.node_address for one in text.split(",") if one)
     addresses = Addresses(options.bind, http_host, http_port, nodes and nodes | gateways(), options.open_inbox)
     directories = Directories(options.config, options.secrets, options.spool, options.ready_file)
     return serve(directories, addresses, options.grace)
@@ -54,8 +54,8 @@ def _relay_parser() -> argparse.ArgumentParser:
         "--node-address",
         action="append",
         default=[],
-        metavar="IP",
-        help="an address of this node: never a client's own; next hops of this host's routes are then counted too",
+        metavar="IP[,IP]",
+        help="addresses of this node: never a client's own; next hops of this host's routes are then counted too",
     )
     serve.add_argument(
         "--open-inbox", action="store_true", help="show the capture inbox without a token (loopback only)"

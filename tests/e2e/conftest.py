@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.cluster import Cluster, running_cluster
-from tests.support.e2e.canaries import search
+from tests.support.e2e.canaries import SEARCHED, search
 from tests.support.e2e.release import Images, Release, build_images, installed
 from tests.support.e2e.stage import Stage
 from tests.support.repository import REPOSITORY
@@ -62,6 +62,7 @@ def release(cluster: Cluster, images: Images) -> Iterator[Release]:
         cluster.ask("delete", "--ignore-not-found", "--timeout=60s", "-f", str(CRDS))
     with installed(Release(cluster, images)) as found:
         yield found
+        assert search(cluster, found.namespace, found.namespace) == []
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +73,15 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def stage(release: Release, namespace: str) -> Iterator[Stage]:
-    """A namespace that the operator serves, with pods of the restricted profile only; no secret is left in it."""
-    release.cluster.ask("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+def open_stage(release: Release, namespace: str) -> Iterator[Stage]:
+    """A namespace that the operator serves; no secret is told in it."""
+    SEARCHED.staged.add(namespace)
     yield Stage(release.cluster, namespace, release.images.relay)
     assert search(release.cluster, namespace, release.namespace) == []
+
+
+@pytest.fixture(scope="module")
+def stage(open_stage: Stage) -> Stage:
+    """The same with pods of the restricted profile only."""
+    open_stage.cluster.ask("label", "namespace", open_stage.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    return open_stage

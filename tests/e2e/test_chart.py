@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.support.cluster import Cluster
-from tests.support.e2e.chart import CHART, difference, helm, rendered, template
+from tests.support.e2e.chart import CHART, SERVICE_NAME, difference, helm, rendered, template
 from tests.support.repository import REPOSITORY
 
 pytestmark = [pytest.mark.e2e]
@@ -34,6 +34,9 @@ WRONG = {
     "a namespace with a wildcard": {"namespaces": ["team-*"]},
     "a namespace twice": {"namespaces": ["shop", "shop"]},
     "a service account that is no name": {"serviceAccount.name": "a: b"},
+    "a pull secret that ends with a dot": {"imagePullSecrets": ["pull."]},
+    "a part that was taken away": {"operator": None},
+    "a part of a part that was taken away": {"relay.image": None},
     "an interval without a unit": {"metrics.serviceMonitor.interval": "30"},
     "a switch that is a word": {"networkPolicy.enabled": "yes"},
 }
@@ -121,6 +124,24 @@ def test_a_release_may_have_any_name_that_helm_takes(cluster: Cluster) -> None:
     assert {one["metadata"]["namespace"] for one in objects if "namespace" in one["metadata"]} == {"7"}
     labels = [one["metadata"]["labels"] for one in objects]
     assert {one["app.kubernetes.io/instance"] for one in labels} == {"2026"}
+
+
+@pytest.mark.parametrize(
+    "name", ["2026", "my.release", "7.mailhaul.b", f"{'a' * 40}.mailhaul--x", "9" * 53, "mailhaul-2"]
+)
+def test_every_name_is_one_that_a_service_may_have(cluster: Cluster, name: str) -> None:
+    words = ("template", name, str(CHART), "--kube-version", "1.34.0", "--set", "crds.install=false", *MONITOR)
+    done = helm(cluster, *words)
+    assert done.returncode == 0, done.stderr
+    names = [one["metadata"]["name"] for one in yaml.safe_load_all(done.stdout) if one]
+    assert len(names) > 10
+    assert not [one for one in names if not SERVICE_NAME.fullmatch(one)]
+
+
+def test_labels_of_the_values_take_the_place_of_none_of_ours(cluster: Cluster) -> None:
+    theirs = {"app.kubernetes.io/instance": "theirs", "app.kubernetes.io/name": "theirs"}
+    values = {**WANTED, "operator.podLabels": theirs, "metrics.serviceMonitor.labels": theirs}
+    assert difference(rendered(cluster, WANTED, *MONITOR), rendered(cluster, values, *MONITOR)) == []
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[str]:  # noqa: ANN401 - any YAML value

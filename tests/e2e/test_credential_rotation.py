@@ -8,7 +8,7 @@ from tests.support.e2e.stage import Mail, ProviderPod, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-FIRST, SECOND = "first-9b1e", "second-4c77"
+FIRST, SECOND, WRONG = "first-9b1e", "second-4c77", "wrong-81e07d2a"
 SEEN_WITHIN = 75
 """Seconds: an operator for all namespaces reads the Secret of a credential that is proved once a minute."""
 
@@ -30,7 +30,7 @@ def test_a_wrong_new_credential_is_told_and_mail_leaves_with_the_one_before(
     stage: Stage, provider: ProviderPod
 ) -> None:
     pod, known = stage.identity("relay-0"), provider.subjects()
-    stage.apply(resources.secret("credential", "wrong"))
+    stage.apply(resources.secret("credential", WRONG))
     why = "NewCredentialRefused"
     took = stage.wait_condition("upstream/provider", "CredentialsReady", "False", why, seconds=SEEN_WITHIN)
     told = stage.condition("upstream/provider", "CredentialsReady")["message"]

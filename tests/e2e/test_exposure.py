@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.support.e2e import resources
+from tests.support.e2e.canaries import search
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import PYTHON, Stage
 
@@ -47,6 +48,7 @@ def node(release: Release) -> Iterator[Stage]:
         stage.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "node"}, "spec": spec})
         stage.ask("wait", "--for=condition=Ready", "pod/node", "--timeout=60s")
         yield stage
+        assert search(release.cluster, name, release.namespace) == []
 
 
 @pytest.mark.parametrize("kind", ["LoadBalancer", "NodePort"])

@@ -19,6 +19,13 @@ BOTH = ("v1", "v1beta1")
 FIRST, SECOND = "first-2b7d61", "second-90ce4f"
 UPSTREAM, RELAY = "upstream/provider", "smtprelay/relay"
 MADE = "provider-mailhaul-credential"
+ROTATED_WITHIN = 25.0
+"""Seconds. External Secrets looks at its store every 5, and its status is an edge: nobody waits for the next look."""
+
+AWAY = 3.0
+"""Seconds for which the kind is not served: time for the watch to end, not for External Secrets to give up."""
+TOLD_WITHIN = 60.0
+"""Seconds. External Secrets itself watches again ever later; then its look at the store and ours at the outcome."""
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +66,12 @@ def test_external_secrets_may_come_after_the_relay(stage: Stage, store: Store, p
 
 def test_a_credential_is_rotated_at_its_source(stage: Stage, store: Store, provider: ProviderPod) -> None:
     pod = stage.get("pod", "relay-0")["metadata"]["uid"]
-    began = time.monotonic()
+    began, since = time.monotonic(), time.time()
     provider.behave(password=SECOND)
     store.holds(username=resources.USER, password=SECOND)
-    _mail_leaves(stage, provider, "after the rotation", seconds=60)
+    # A connection that was logged in before goes on; only a new login shows the new password.
+    stage.until(lambda: any(one["good"] and one["time"] > since for one in provider.logins()), ROTATED_WITHIN)
+    _mail_leaves(stage, provider, "after the rotation")
     print(f"a mail left with the new password {time.monotonic() - began:.1f} s after the rotation, refresh 5 s")
     stage.wait_condition(UPSTREAM, "Authenticated", "True", seconds=30)
     assert stage.get("pod", "relay-0")["metadata"]["uid"] == pod
@@ -97,6 +106,22 @@ def test_external_secrets_may_go_and_the_last_good_credential_stays(
         _mail_leaves(stage, provider, "without External Secrets", seconds=60)
     took = stage.wait_condition(UPSTREAM, "CredentialsReady", "True", seconds=120)
     print(f"back: CredentialsReady {took:.1f} s after {store.name} could be read")
+
+
+def test_a_store_that_breaks_after_the_kind_was_away_is_told_each_time(
+    stage: Stage, store: Store, provider: ProviderPod
+) -> None:
+    """Whether the watch of the kind begins again depends on the moment at which the API server's discovery has it."""
+    for _ in range(3):
+        with addons.served(stage.cluster):
+            time.sleep(AWAY)
+        store.holds()
+        took = stage.wait_condition(
+            UPSTREAM, "CredentialsReady", "False", "ExternalSecretNotSynced", seconds=TOLD_WITHIN
+        )
+        print(f"broken after the kind was away: told {took:.1f} s after")
+        store.holds(username=resources.USER, password=SECOND)
+        stage.wait_condition(UPSTREAM, "CredentialsReady", "True", seconds=90)
 
 
 def test_a_cluster_that_serves_only_v1beta1(stage: Stage, store: Store, provider: ProviderPod) -> None:

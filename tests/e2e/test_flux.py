@@ -18,7 +18,7 @@ from tests.support.e2e import addons
 from tests.support.e2e.kstatus import conclusions
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import Mail, ProviderPod, Stage
-from tests.support.e2e.written import grown, versions, writes
+from tests.support.e2e.written import events, grown, versions, writes
 from tests.support.repository import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -168,14 +168,19 @@ def _writers(stage: Stage, names: list[str]) -> str:
     """Who wrote these objects, and when."""
     told = []
     for name in names:
+        if name.startswith("Event/"):
+            told.append(name)
+            continue
         fields = stage.get(name, "--show-managed-fields")["metadata"]["managedFields"]
         told += [f"{name}: {one['manager']} {one.get('subresource', '')} at {one.get('time', '')}" for one in fields]
     return "\n".join(told)
 
 
 def _all_versions(stage: Stage) -> dict[str, str]:
-    found = stage.get("externalsecret", MADE)["metadata"]
-    return {**versions(stage), f"ExternalSecret/{MADE}": found["resourceVersion"]}
+    """Of what the operator makes, with its own events; of the Kustomization only the spec, for Flux tells each look."""
+    found, flux = stage.get("externalsecret", MADE)["metadata"], stage.get(KUSTOMIZATION)["metadata"]
+    own = {f"ExternalSecret/{MADE}": found["resourceVersion"], KUSTOMIZATION: str(flux["generation"])}
+    return {**versions(stage), **events(stage), **own}
 
 
 def _made_for(stage: Stage, relay: str) -> list[str]:
@@ -189,6 +194,8 @@ def _made_for(stage: Stage, relay: str) -> list[str]:
 def _kustomization(namespace: str) -> dict[str, Any]:
     """The example's Kustomization with its sourceRef replaced, in this namespace, looking more often."""
     body: dict[str, Any] = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())
+    made = yaml.safe_load((EXAMPLE / "namespace.yaml").read_text())
+    assert (made["kind"], made["metadata"]["name"]) == ("Namespace", body["spec"]["targetNamespace"])
     body["metadata"]["namespace"] = namespace
     body["spec"] |= {"targetNamespace": namespace, "interval": "1m", "retryInterval": "10s"}
     body["spec"]["sourceRef"] = {"kind": "ExternalArtifact", "name": "mail"}

@@ -1,5 +1,6 @@
 """Item 14 for listed namespaces, and the release's life: upgraded, it leaves pods alone; another release, which may act
-in two namespaces only, takes over what it finds there without a write to it, and touches nothing else.
+in two namespaces only, takes over what it finds there without a write to it, and touches nothing else. It needs no
+watch to see a store that breaks, and one of its namespaces that is deleted stops none of the others.
 
 The last module of a session: it takes the release of all the others away.
 """
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from tests.support.e2e import resources
+from tests.support.e2e import addons, resources
 from tests.support.e2e.canaries import OURS, search
 from tests.support.e2e.load import doubled, load, lost
 from tests.support.e2e.release import Release
+from tests.support.e2e.secret_store import Store
 from tests.support.e2e.stage import Mail, ProviderPod, Stage
 from tests.support.e2e.written import leads, versions, writes
 
@@ -25,6 +27,10 @@ LIVE_WITHIN = 5.0
 """Seconds. The change itself takes about one; a pod's kubelet and a loaded machine take the rest."""
 QUIET = 6.0
 """Seconds in which an operator that has taken over would have written what it wants to write."""
+TOLD_WITHIN = 40.0
+"""Seconds. The store is looked at every 5, and what came of it every 15 at most; a loaded machine takes the rest."""
+REOPENED_WITHIN = 60.0
+"""Seconds. A namespace that is closed is tried every 30, and all watches begin anew then."""
 ITS_OWN = ("Lease", "NetworkPolicy", "Event", "SmtpRelay", "UpstreamProvider")
 """What a new operator may write: its lease, the policy that lets its own namespace in, and news of the traffic."""
 
@@ -148,6 +154,62 @@ def test_its_rights_end_at_its_namespaces(narrow: Release, stage: Stage, elsewhe
     assert cluster.code != 0
     told = [line for line in narrow.log().splitlines() if "forbidden" in line.lower() or "permission" in line.lower()]
     assert not told, told[:3]
+
+
+def test_external_secrets_that_come_after_it_serve_and_a_store_that_breaks_is_told(
+    narrow: Release, served: Stage, provider: ProviderPod
+) -> None:
+    addons.start(narrow.cluster, "external-secrets")
+    upstream, spec = "upstream/external", resources.provider("external", provider.host)
+    store = Store(served)
+    with addons.served(narrow.cluster, "v1", "v1beta1"):
+        store.holds(username=resources.USER, password=SECOND)
+        spec["spec"]["auth"] = store.auth("username", "password")
+        with addons.served(narrow.cluster):
+            _restart(narrow, served)
+            served.apply(spec, resources.relay(["external"], "second"))
+            served.wait_condition(upstream, "CredentialsReady", "False", "ExternalSecretsAbsent", seconds=45)
+        served.wait_condition(upstream, "CredentialsReady", "True", seconds=120)
+        store.holds()
+        took = served.wait_condition(
+            upstream, "CredentialsReady", "False", "ExternalSecretNotSynced", seconds=TOLD_WITHIN
+        )
+        store.holds(username=resources.USER, password=SECOND)
+        served.wait_condition(upstream, "CredentialsReady", "True", seconds=90)
+        served.ask("delete", "externalsecret", "external-mailhaul-credential")
+        again = served.until(lambda: _there(served, "externalsecret/external-mailhaul-credential"), TOLD_WITHIN)
+    print(
+        f"External Secrets after the operator: a broken store told after {took:.1f} s, deleted, made in {again:.1f} s"
+    )
+
+
+def test_a_listed_namespace_that_is_deleted_stops_no_other(narrow: Release, stage: Stage, served: Stage) -> None:
+    narrow.hear()
+    narrow.cluster.ask("delete", "namespace", served.namespace, "--timeout=90s")
+    _restart(narrow, stage)
+    stage.apply(resources.relay(["provider"], "later"))
+    took = stage.wait_condition("smtprelay/later", "ConfigApplied", "True", seconds=60)
+    told = [line for line in narrow.log().splitlines() if f"namespace {served.namespace} is not served" in line]
+    assert len(told) == 1, told
+    assert "helm upgrade" in told[0]
+    print(f"with a namespace deleted: a relay in the other after {took:.1f} s")
+    narrow.cluster.ask("create", "namespace", served.namespace)
+    pod = narrow.pod()
+    narrow.install("--set-json", "crds.install=false")
+    assert narrow.pod() == pod
+    served.apply({**resources.provider("inbox", ""), "spec": {"type": "capture"}}, resources.relay(["inbox"]))
+    took = served.wait_condition("smtprelay/relay", "Ready", "True", seconds=REOPENED_WITHIN + 60)
+    print(f"made again: Ready {took:.1f} s after the upgrade")
+
+
+def _restart(release: Release, stage: Stage) -> None:
+    release.hear()
+    release.cluster.ask("delete", "pod", release.pod(), "-n", release.namespace, "--wait=true")
+    stage.until(lambda: leads(release, release.pod()), 60, release.log)
+
+
+def _there(stage: Stage, name: str) -> bool:
+    return stage.kubectl("get", name).code == 0
 
 
 def _identity(stage: Stage) -> tuple[str, int]:

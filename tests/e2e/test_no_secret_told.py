@@ -4,15 +4,21 @@
 
 import base64
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.e2e import resources
 from tests.support.e2e.canaries import SEARCHED, forms, leaks, search
 from tests.support.e2e.release import Release
-from tests.support.e2e.stage import Mail, Stage
+from tests.support.e2e.stage import PYTHON, Mail, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
+TELL = "import base64, sys, time; print(base64.b64decode(sys.argv[1]).decode()); time.sleep(600)"
+WHOLE_SESSION = 12
+"""Modules with a stage, of which a run of all has more."""
+PLACES_EACH = 5
 CANARY = 'canary "7f\\3a" <&é> 9c2e'
 
 
@@ -56,7 +62,48 @@ def test_a_leak_would_be_found(stage: Stage, release: Release) -> None:
     assert [one.split(":")[0] for one in found] == [f"{stage.namespace} ConfigMap/leak"]
 
 
-def test_what_was_searched_is_much(release: Release) -> None:
-    assert SEARCHED.values
-    sought, through = len(SEARCHED.values), len(SEARCHED.namespaces)
-    print(f"{sought} secrets in {len(forms(CANARY))} forms; {through} namespaces; {SEARCHED.characters} characters")
+def test_what_is_said_by_a_pod_that_is_gone_is_searched_too(stage: Stage, release: Release) -> None:
+    stage.apply(_talkative(stage.image))
+    stage.until(lambda: CANARY in stage.kubectl("logs", "talkative").out, 60)
+    stage.delete_pod("talkative", "--wait=true")
+    found = search(stage.cluster, stage.namespace, release.namespace)
+    assert [one.split(":")[0] for one in found] == ["log of talkative"]
+    assert search(stage.cluster, stage.namespace, release.namespace) == []
+
+
+def test_what_was_searched_is_much(request: pytest.FixtureRequest, stage: Stage) -> None:
+    """Every stage of the session, each with its objects and with programs that said something."""
+    through = SEARCHED.namespaces
+    assert SEARCHED.staged <= through | {stage.namespace}
+    assert SEARCHED.places >= PLACES_EACH * len(through)
+    if _modules_with_a_stage(request.session) >= WHOLE_SESSION:
+        assert len(through) >= WHOLE_SESSION
+        assert len(SEARCHED.values) >= WHOLE_SESSION
+        assert SEARCHED.logs >= WHOLE_SESSION
+    what = f"{SEARCHED.places} objects, logs and pages of {len(through)} namespaces; {SEARCHED.characters} characters"
+    print(f"{len(SEARCHED.values)} secrets in {len(forms(CANARY))} forms, sought in {what}; {SEARCHED.logs} logs")
+
+
+def _modules_with_a_stage(session: pytest.Session) -> int:
+    """How many modules of the session came before this and had a stage."""
+    names = [one.path.name for one in session.items if "open_stage" in getattr(one, "fixturenames", ())]
+    return len(set(names[: names.index(Path(__file__).name)]))
+
+
+def _talkative(image: str) -> dict[str, Any]:
+    """A pod that tells the secret, as no pod of ours may."""
+    container = {
+        "name": "main",
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [PYTHON, "-uc", TELL],
+        "args": [base64.b64encode(CANARY.encode()).decode()],
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    spec = {
+        "terminationGracePeriodSeconds": 1,
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "talkative"}, "spec": spec}

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from tests.support.cluster import Cluster
 from tests.support.e2e import resources
+from tests.support.e2e.canaries import search
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import Mail, ProviderPod, Stage
 
@@ -39,7 +40,7 @@ def second(cluster: Cluster, stage: Stage, provider: ProviderPod) -> Iterator[St
 
 
 def test_a_namespace_is_deleted_in_one_go(release: Release, second: Stage) -> None:
-    took = _delete_namespace(second)
+    took = _delete_namespace(second, release)
     print(f"with the operator: {took:.1f} s")
     assert "a pass failed" not in release.log()
 
@@ -53,7 +54,7 @@ def test_relays_go_on_and_resources_stay_deletable_without_the_operator(
         stage.accepted(Mail("on its own", count=5))
         provider.wait_subjects([f"on its own {number}" for number in range(5)], 20)
         assert _pods(stage) == before
-        print(f"namespace without an operator: {_delete_namespace(second):.1f} s")
+        print(f"namespace without an operator: {_delete_namespace(second, release):.1f} s")
         began = time.monotonic()
         stage.ask("delete", "smtprelay/other", "alias/sales", "--timeout=20s")
         stage.until(lambda: stage.kubectl("get", "pod", "other-0").code != 0, 60)
@@ -78,7 +79,8 @@ def _mail(stage: Stage, host: str) -> None:
     stage.apply(resources.alias("sales", "sales@example.com", ["alice@example.net"]))
 
 
-def _delete_namespace(stage: Stage) -> float:
+def _delete_namespace(stage: Stage, release: Release) -> float:
+    assert search(stage.cluster, stage.namespace, release.namespace) == []
     began = time.monotonic()
     stage.cluster.ask("delete", "namespace", stage.namespace, f"--timeout={DELETED_WITHIN:.0f}s")
     return time.monotonic() - began

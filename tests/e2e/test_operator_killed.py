@@ -33,7 +33,7 @@ def test_an_operator_that_is_killed_50_times_converges(release: Release, stage: 
             killed = victim.killed()
         began = time.monotonic()
         wanted = _last_word(stage, two)
-        stage.until(lambda: _converged(stage, wanted), 60, lambda: stage.ask("get", "smtprelays,upstreams,aliases"))
+        stage.until(lambda: _converged(stage, wanted), 60, lambda: _state(stage))
         took = time.monotonic() - began
         owed = sending.stop()
     stage.until(lambda: set(owed.accepted) <= _arrived(one, two), 30)
@@ -103,6 +103,8 @@ def _last_word(stage: Stage, provider: ProviderPod) -> dict[str, str]:
 
 
 def _converged(stage: Stage, wanted: dict[str, str]) -> bool:
+    if _missing(stage):
+        return False
     maps = {one["metadata"]["name"]: one["data"] for one in stage.get("configmaps")["items"] if "data" in one}
     for name, words in wanted.items():
         text = maps.get(f"{name}-mailhaul", {}).get("relay.v1.json", "")
@@ -121,9 +123,22 @@ def _converged(stage: Stage, wanted: dict[str, str]) -> bool:
     )
 
 
+def _missing(stage: Stage) -> list[str]:
+    """Which Services and StatefulSets are not there, or are being deleted: the storm took some away."""
+    made = stage.get("services,statefulsets")["items"]
+    there = {f"{one['kind']}/{one['metadata']['name']}" for one in made if "deletionTimestamp" not in one["metadata"]}
+    names = (*RUNNING, *PAPER)
+    wanted = [f"{kind}/{name}" for name in names for kind in ("Service", "StatefulSet")]
+    return [one for one in (*wanted, *(f"Service/{name}-pods" for name in names)) if one not in there]
+
+
 def _ready(status: dict[str, Any]) -> str:
     by = {one["type"]: one["status"] for one in status["conditions"]}
     return "True" if by["Ready"] == by["ConfigApplied"] == "True" and "Reconciling" not in by else "False"
+
+
+def _state(stage: Stage) -> str:
+    return f"missing {_missing(stage)}\n{stage.ask('get', 'smtprelays,upstreams,aliases')}"
 
 
 def _identities(stage: Stage) -> dict[str, tuple[str, int]]:

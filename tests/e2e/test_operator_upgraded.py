@@ -7,6 +7,7 @@ import json
 
 import pytest
 from tests.support.e2e import resources
+from tests.support.e2e.canaries import RELAYS, hear
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import Mail, Stage
 
@@ -25,6 +26,7 @@ def test_an_old_relay_goes_on_under_a_new_operator(release: Release, stage: Stag
     for name in ("manual", "follows"):
         stage.wait_condition(f"smtprelay/{name}", "Ready", "True")
     manual, first = _uid(stage, "manual-0"), _uid(stage, "follows-0")
+    hear(stage.cluster, stage.namespace, "-l", RELAYS)
     try:
         release.install("--set-json", f"relay={json.dumps(ABSENT)}")
         _switched(stage, two.host)

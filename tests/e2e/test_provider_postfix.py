@@ -7,7 +7,6 @@ from tests.support.certificates import Authority, Pair
 from tests.support.cluster import Cluster
 from tests.support.e2e import resources
 from tests.support.e2e.images import built
-from tests.support.e2e.release import Release
 from tests.support.e2e.stage import Mail, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -21,9 +20,9 @@ def postfix(cluster: Cluster) -> str:
     return built(cluster, Path(__file__).parents[1] / "support" / "e2e" / "postfix", "localhost/mailhaul-e2e-postfix")
 
 
-def test_postfix_takes_mail_by_tls_and_login(release: Release, namespace: str, postfix: str, tmp_path: Path) -> None:
-    stage = Stage(release.cluster, namespace, release.images.relay)  # Postfix has to start as root: not restricted
-    host = f"postfix.{namespace}.svc.cluster.local"
+def test_postfix_takes_mail_by_tls_and_login(open_stage: Stage, postfix: str, tmp_path: Path) -> None:
+    stage = open_stage  # Postfix has to start as root: not restricted
+    host = f"postfix.{stage.namespace}.svc.cluster.local"
     authority = Authority(tmp_path)
     stage.apply(*_postfix(postfix, authority.issue("postfix", subject_alt_name=f"DNS:{host}")))
     stage.ask("wait", "--for=condition=Ready", "pod/postfix", "--timeout=60s")

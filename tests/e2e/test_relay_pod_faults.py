@@ -37,7 +37,7 @@ def test_a_pod_killed_by_force_under_load_loses_no_mail(stage: Stage, provider: 
         for _ in range(KILLS):
             time.sleep(3)
             uid = stage.get("pod", "relay-0")["metadata"]["uid"]
-            stage.ask("delete", "pod", "relay-0", "--force", "--grace-period=0", "--wait=false")
+            stage.delete_pod("relay-0", "--force", "--grace-period=0", "--wait=false")
             back = stage.until(lambda uid=uid: _ready_again(stage, uid), 60, lambda: _pods(stage))  # type: ignore[misc]
             print(f"ready again {back:.1f} s after the kill")
         time.sleep(1)
@@ -73,7 +73,7 @@ def test_a_pod_forgotten_while_the_kubelet_is_gone_keeps_its_queue(stage: Stage,
     with load(stage, "forgotten") as sending:
         with _without_kubelet(stage.cluster):
             before = stage.get("pod", "relay-0")["metadata"]["uid"]
-            stage.ask("delete", "pod", "relay-0", "--force", "--grace-period=0", "--wait=false")
+            stage.delete_pod("relay-0", "--force", "--grace-period=0", "--wait=false")
             time.sleep(FROZEN_SECONDS / 2)
         back = stage.until(lambda: _ready_again(stage, before), 90, lambda: _pods(stage))
         time.sleep(2)

@@ -148,8 +148,8 @@ def _switched(scene: Scene, reader: Reader, line: Block) -> None:
     first = min(one["time"] for one in scene.resend.mails())
     print(f"the first mail through the new provider came {first - began:.1f} s after the change of the line")
     assert first - began <= SWITCHED_WITHIN
-    arrived = [one for one in (*scene.mailtrap.subjects(), *scene.resend.subjects()) if one.startswith("switch")]
     scene.outside.until(lambda: not lost(sent, [*scene.mailtrap.subjects(), *scene.resend.subjects()]), 60)
+    arrived = [one for one in (*scene.mailtrap.subjects(), *scene.resend.subjects()) if one.startswith("switch")]
     assert doubled(arrived) == 0
     assert {one["user"] for one in scene.resend.mails()} == {"resend"}
     assert scene.smtp.get("pod", "smtp-relay-0")["metadata"]["uid"] == pod

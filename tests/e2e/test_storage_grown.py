@@ -74,7 +74,7 @@ def test_the_new_statefulset_makes_its_pod_anew_on_the_same_volume(stage: Stage)
     provider.behave(mail=LATER)
     _switch(stage, provider.host)
     owed, claim = stage.accepted(Mail("owed", count=HELD)), _uid(stage, CLAIM)
-    stage.ask("delete", "pod", "relay-0", "--wait=true", "--timeout=60s")
+    stage.delete_pod("relay-0", "--wait=true", "--timeout=60s")
     stage.until(lambda: stage.kubectl("wait", "--for=condition=Ready", "pod/relay-0", "--timeout=1s").code == 0, 60)
     assert _uid(stage, CLAIM) == claim
     provider.behave()

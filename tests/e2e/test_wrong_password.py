@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TOLD_WITHIN = 15.0
 MAILS = 94
-PASSWORD = "right-7f3a9c"
+PASSWORD, WRONG = "right-7f3a9c", "wrong-5d0c3a1b"
 VERIFIED = "verified.example.net"
 REFUSED = "554 Message rejected: Email address is not verified"
 
@@ -24,7 +24,7 @@ def test_a_wrong_password_and_the_fault_behind_it_are_told_and_no_mail_is_lost(s
     provider.behave(verified=VERIFIED)
     began = time.monotonic()
     spec = resources.provider("provider", provider.host, secret="credential")
-    stage.apply(resources.secret("credential", "wrong"), spec, resources.relay(["provider"]))
+    stage.apply(resources.secret("credential", WRONG), spec, resources.relay(["provider"]))
     _wait_words(stage, "535", TOLD_WITHIN, began, "wrong password")
     assert concluded(stage, "smtprelay/relay") == "InProgress"
 
@@ -53,7 +53,7 @@ def test_a_wrong_password_and_the_fault_behind_it_are_told_and_no_mail_is_lost(s
 def _accepted_over_a_deleted_pod(stage: Stage) -> list[str]:
     """Subjects of the mails that were answered 250, half of them by a pod that is deleted then."""
     first = stage.accepted(Mail("before the deletion", count=MAILS // 2))
-    stage.ask("delete", "pod", "relay-0", "--wait=true")
+    stage.delete_pod("relay-0", "--wait=true")
     back = stage.accepted(Mail("is it back"))
     return [*first, *back, *stage.accepted(Mail("after the deletion", count=MAILS // 2 - 1))]
 

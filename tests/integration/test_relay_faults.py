@@ -127,7 +127,7 @@ async def _breaker_due(relay: RelayProcess, bad: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("option", ["-f", "-r"])
 async def test_smtp_sink_that_refuses_commands_loses_nothing(tmp_path: Path, free_ports: Any, option: str) -> None:  # noqa: ANN401
-    """Postfix's smtp-sink answers some commands with 5xx (-f) or 4xx (-r): mail is told as dead, or tried again."""
+    """Postfix's smtp-sink answers some commands with 5xx (-f) or 4xx (-r): mail is held, or tried again."""
     port, sink_port = free_ports(2)
     options = (option, "DATA") if option == "-f" else (option, "RCPT")
     sink = await _sink(sink_port, *options)
@@ -135,7 +135,7 @@ async def test_smtp_sink_that_refuses_commands_loses_nothing(tmp_path: Path, fre
         out = relay_document([upstream("up", sink_port)], port, queue=RETRY)
         async with running_relay(tmp_path, out) as relay:
             await relay.submit(MAIL)
-            kept = "dead" if option == "-f" else "deferred"
+            kept = "held" if option == "-f" else "deferred"
             report = await relay.until("/v1/report", lambda one: one["queue"].get(kept) == 1)
             assert report["upstreams"][0]["lastReply"]["code"] // 100 == (5 if option == "-f" else 4)
             await _ended(sink)

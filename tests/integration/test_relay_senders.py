@@ -31,7 +31,7 @@ async def test_mail_waits_while_delivery_is_suspended_and_leaves_when_it_is_not(
             assert len(server.accepted) == 5
 
 
-async def test_a_redirected_mail_reaches_the_team_alone_and_says_whom_it_was_for(tmp_path: Path, free_port: int) -> None:
+async def test_a_redirected_mail_reaches_the_team_and_names_its_recipients(tmp_path: Path, free_port: int) -> None:
     async with ScriptedServer() as server:
         delivery = {"redirectTo": "team@example.org", "allowed": ["tester@example.net"]}
         document = relay_document([upstream(server.port)], free_port, delivery=delivery)

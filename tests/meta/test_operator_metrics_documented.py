@@ -21,7 +21,7 @@ def test_names_follow_the_conventions_of_prometheus(metric: Metric) -> None:
 
 def test_every_metric_of_the_table_is_shown_and_no_other() -> None:
     metrics = Metrics()
-    metrics.watch(lambda: 3, lambda: True, lambda: {("get", "Secret"): 2})
+    metrics.watch(lambda: 3, lambda: True, lambda: {("get", "Secret"): 2}, lambda: 1)
     metrics.reconciled("SmtpRelay", 0.2, failed=True)
     shown = metrics.exposition().decode()
     types = dict(line.split(" ")[2:4] for line in shown.splitlines() if line.startswith("# TYPE mailhaul"))
@@ -32,6 +32,7 @@ def test_every_metric_of_the_table_is_shown_and_no_other() -> None:
     assert 'mailhaul_operator_errors_total{kind="SmtpRelay"} 1.0' in shown
     assert "mailhaul_operator_queue_depth 3.0" in shown
     assert "mailhaul_operator_leader 1.0" in shown
+    assert "mailhaul_operator_closed_namespaces 1.0" in shown
 
 
 def test_no_label_takes_its_values_from_a_resource() -> None:

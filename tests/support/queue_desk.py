@@ -1,4 +1,4 @@
-"""What queue commands write to, put together for tests: log lines, counters, the history, and bounces into the spool."""
+"""What queue commands write to, put together for tests: log lines, counters, the history, bounces into the spool."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,6 @@
 """Readings of a made-up relay, for tests of what its endpoints show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,9 @@ class FakeUpstream:
     last_accepted: float = 0.0
     quotas: tuple[QuotaReport, ...] = ()
     pace: float = 1.0
+    fault_text: str = ""
+    opened: float = 0.0
+    refused_sender_replies: Mapping[str, ReplyReport] = field(default_factory=dict)
 
 
 def relay_config(**changes: Any) -> RelayConfig:  # noqa: ANN401 - any part of the configuration

@@ -11,17 +11,22 @@ Made from `relay/mailhaul_relay/smtpout/replies.toml` by `python -m tests.suppor
 A reply of an upstream (or an exception) becomes one of five outcomes: *delivered*, *retry* (tried again later), *hold*
 (kept until its cause is mended; tried again by itself, told in status), *failed* (this recipient or message will not be
 taken), *unknown* (the connection was lost after the final dot). The first row that matches decides. Quota, login and
-sender trouble is always *hold*, whatever the reply's digits say: such mail does not bounce before it expires.
+sender trouble is always *hold*, whatever the reply's digits say: such mail does not bounce before it expires. Only a
+row fails mail, and only for a wrong recipient, refused content, a size or a missing capability; in doubt mail is held.
+
+Patterns (RE2, case ignored) are looked for in the reply without e-mail addresses and without the domains of the mail,
+so that nobody steers the relay by the name of a recipient. A row does not match where what it names after "unless" is
+found.
 
 | rule | providers | where | reply | fault | outcome | what to do |
 |---|---|---|---|---|---|---|
 """
 END = """
 ## Replies that no row knows
-They are judged by stage and class, counted in `mailhaul_unmatched_replies_total` and logged as `reply-unmatched`;
-please report them. Before MAIL: retry (connection or TLS); at AUTH: hold (auth). 4xx later: retry (transient). 5xx at
-MAIL: hold (sender), at RCPT: failed (recipient), at DATA and after the final dot: failed (content). A positive reply
-where none is due: retry (protocol), after the final dot: unknown.
+They fall back by stage and class, are counted in `mailhaul_unmatched_replies_total` and logged as `reply-unmatched`;
+please report them, so that the table grows. Before MAIL: retry (connection or TLS). At AUTH: hold (auth). Later a 4xx:
+retry (transient). A 5xx at MAIL: hold (sender); at RCPT: hold (recipient); at DATA: hold (transient); after the final
+dot: hold (content). A positive reply where none is due: retry (protocol), after the final dot: unknown.
 
 ## Exceptions
 | what happened | fault | outcome |
@@ -45,12 +50,18 @@ def page() -> str:
 
 def _line(row: Row) -> str:
     codes = ", ".join(f"{code}xx" if code < 10 else str(code) for code in sorted(row.codes))
-    words = f"`{row.text}`".replace("|", "\\|") if row.text else ""
-    reply = " ".join(part for part in (codes, ", ".join(sorted(row.enhanced)), words) if part)
+    exception = f"unless {_words(row.unless)}" if row.unless else ""
+    parts = (codes, ", ".join(sorted(row.enhanced)), _words(row.text), exception)
+    reply = " ".join(part for part in parts if part)
     remedy = f"{row.remedy} [More]({row.docs})" if row.docs else row.remedy
     where = ", ".join(sorted(stage.value for stage in row.stages)) or "anywhere"
     providers = ", ".join(sorted(row.profiles)) or "any"
     return f"| {row.name} | {providers} | {where} | {reply} | {row.fault} | {OUTCOMES[row.verdict]} | {remedy} |"
+
+
+def _words(pattern: str) -> str:
+    """A pattern as code in a cell of a table."""
+    return f"`{pattern}`".replace("|", "\\|") if pattern else ""
 
 
 if __name__ == "__main__":

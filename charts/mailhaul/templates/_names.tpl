@@ -1,5 +1,9 @@
+{{/* The name of what is made: a Service must begin with a letter and have no dot; what helm takes for a release may. */}}
 {{- define "mailhaul.name" -}}
-{{- if contains "mailhaul" .Release.Name }}{{ .Release.Name | trunc 50 | trimSuffix "-" }}{{ else }}{{ printf "%s-mailhaul" .Release.Name | trunc 50 | trimSuffix "-" }}{{ end }}
+{{- $name := replace "." "-" .Release.Name -}}
+{{- if not (contains "mailhaul" $name) }}{{ $name = printf "%s-mailhaul" $name }}{{ end -}}
+{{- if regexMatch "^[0-9]" $name }}{{ $name = printf "release-%s" $name }}{{ end -}}
+{{- $name | trunc 50 | trimAll "-" }}
 {{- end }}
 
 {{- define "mailhaul.selector" -}}
@@ -12,6 +16,11 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: mailhaul
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* Our labels with those of the values, of which none takes the place of ours: list of the root and the values' labels. */}}
+{{- define "mailhaul.labelsWith" -}}
+{{ toYaml (merge (fromYaml (include "mailhaul.labels" (index . 0))) (index . 1)) }}
 {{- end }}
 
 {{- define "mailhaul.serviceAccount" -}}

@@ -29,12 +29,12 @@ def assess_alias(view: AliasView) -> MailAliasStatus:
     faults = tuple(_faults(view))
     # What the plan refuses is not on its way to anybody.
     under_way = faults or tuple(_under_way(view))
-    ready = _ready(view, under_way)
+    ready = _ready(view, under_way, stamp)
     accepted, conflicted = _accepted(view, faults), _conflicted(view)
     silent = not view.applied and not view.forwarded and not view.failed
     return MailAliasStatus(
         observed_generation=max(0, alias.metadata.generation),
-        resolved=tuple(sorted(dict.fromkeys(view.resolved)))[:MOST_RESOLVED],
+        resolved=tuple(sorted(dict.fromkeys(view.resolved)))[:MOST_RESOLVED] if view.planned else known.resolved,
         forwarded=known.forwarded if silent else AliasCount(total=count(view.forwarded)),
         failed=known.failed if silent else AliasCount(total=count(view.failed)),
         conditions=stamp.write((ready, accepted, conflicted, *progress(under_way, ready, stamp))),
@@ -66,18 +66,29 @@ def _alone(finding: Finding) -> bool:
 
 
 def _under_way(view: AliasView) -> Iterable[Cause]:
-    if view.relay_known and not view.applied:
+    if view.relay_known and not view.planned:
+        yield Cause(Reason.CONFIG_PENDING, _not_planned(view), mender=Mender.ROLLOUT)
+    elif view.relay_known and not view.applied:
         words = f"relay {'/'.join(view.alias.relay)} does not run this alias yet"
         yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT)
 
 
-def _ready(view: AliasView, causes: tuple[Cause, ...]) -> Draft:
+def _not_planned(view: AliasView) -> str:
+    return f"relay {'/'.join(view.alias.relay)} has not looked at this version of the alias yet"
+
+
+def _ready(view: AliasView, causes: tuple[Cause, ...], stamp: Stamp) -> Draft:
     wrong = next((one for one in causes if not one.mender.waits), None) or next(iter(causes), None)
     if wrong:
         return failing(READY, wrong)
-    if not view.relay_ready:
+    if view.relay_ready is False:
         why, relay = Reason.RELAY_NOT_READY, "/".join(view.alias.relay)
         return draft(READY, FALSE, Cause(why, f"mail of SmtpRelay {relay} does not leave", why.remedy))
+    before = stamp.before.get(READY)
+    if view.relay_ready is None and (before is None or before.status is not TRUE):
+        # A relay that looks anew is no news for an alias that was ready.
+        why, relay = Reason.RELAY_NOT_READY, "/".join(view.alias.relay)
+        return Draft(READY, UNKNOWN, why, f"whether mail of SmtpRelay {relay} leaves is not known yet")
     warning = next((of_finding(one, _owner(view)) for one in _own(view, Severity.WARNING)), None)
     if warning:
         return draft(READY, TRUE, warning)
@@ -89,12 +100,16 @@ def _accepted(view: AliasView, faults: tuple[Cause, ...]) -> Draft:
         return failing(ACCEPTED, faults[0])
     if not view.applied and not view.relay_known:
         return Draft(ACCEPTED, UNKNOWN, Reason.RELAY_UNKNOWN, Reason.RELAY_UNKNOWN.meaning)
+    if not view.planned:
+        return Draft(ACCEPTED, UNKNOWN, Reason.CONFIG_PENDING, _not_planned(view))
     return Draft(ACCEPTED, TRUE, Reason.ALIAS_ACCEPTED, Reason.ALIAS_ACCEPTED.meaning)
 
 
 def _conflicted(view: AliasView) -> Draft:
     """On both: the one that lost names the one that won, and the other way round."""
     owner = _owner(view)
+    if not view.planned and view.relay_known:
+        return Draft(CONFLICTED, UNKNOWN, Reason.CONFIG_PENDING, _not_planned(view))
     lost = next((one for one in view.findings if one.reason is Found.ALIAS_CONFLICT and one.object == owner), None)
     if lost:
         return draft(CONFLICTED, TRUE, of_finding(lost, owner))

@@ -37,7 +37,7 @@ class Mender(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One thing to tell. `field` is a path, with the object before it when it is another one; `blocks` tells whether it
-    keeps mail from leaving or from being accepted.
+    keeps mail from leaving or from being accepted; `stops` that it keeps a change from ever reaching the replicas.
     """
 
     reason: Reason
@@ -46,6 +46,7 @@ class Cause:
     field: str = ""
     mender: Mender = Mender.OTHER
     blocks: bool = True
+    stops: bool = False
 
     @property
     def message(self) -> str:
@@ -68,8 +69,17 @@ def of_finding(finding: Finding, owner: ObjectRef, *, mender: Mender = Mender.OT
 def of_obstacle(obstacle: Obstacle) -> Cause:
     """Make a cause of what the effects met."""
     reason = reason_of(obstacle.reason)
-    mender = Mender.SPEC if obstacle.own else Mender.OTHER
-    return Cause(reason, obstacle.message, obstacle.remedy, mender=mender, blocks=reason not in HARMLESS)
+    mender, blocks = Mender.SPEC if obstacle.own else Mender.OTHER, reason not in HARMLESS
+    return Cause(reason, obstacle.message, obstacle.remedy, mender=mender, blocks=blocks, stops=blocks)
+
+
+def of_message(reason: str, message: str) -> Cause:
+    """Make a cause of a message that a cause once gave, so that it can be told again."""
+    before, found, remedy = message.rpartition(". Remedy: ")
+    fact, field = before if found else message, ""
+    if fact.endswith("]") and " [" in fact:
+        fact, _, field = fact[:-1].rpartition(" [")
+    return Cause(reason_of(reason), fact, remedy if found else reason_of(reason).remedy, field)
 
 
 HARMLESS = frozenset({Reason.VOLUME_CANNOT_GROW, Reason.TERMINATION_BLOCKED, Reason.KIND_NOT_SERVED})

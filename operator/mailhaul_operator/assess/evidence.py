@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
-from mailhaul_operator.assess.ways import is_fault
+from mailhaul_operator.assess.ways import breaker_reply, is_fault
 
 REACHED, VERIFIED, LOGGED_IN, SENDER = ProbeStage.CONNECT, ProbeStage.TLS, ProbeStage.AUTH, ProbeStage.SENDER
 _FAULTS: Final = {"connection": REACHED, "tls": VERIFIED, "auth": LOGGED_IN, "sender": SENDER}
@@ -71,8 +71,7 @@ def _broken(report: UpstreamReport) -> Iterator[Sighting]:
     """The breaker of a restarted pod still stands, while its reply is forgotten."""
     failed = _FAULTS.get(report.breaker_fault)
     if report.breaker is not BreakerState.CLOSED and failed:
-        last = report.last_reply
-        said = last if last and last.fault == report.breaker_fault else None
+        said = breaker_reply(report)
         if said is None and failed is LOGGED_IN:
             said = report.credential_reply
         yield Sighting(failed, max(report.breaker_since, said.time if said else 0), False, said)

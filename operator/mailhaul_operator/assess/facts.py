@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mailhaul_contract.report import RelayReport
+from mailhaul_operator.api.moments import epoch
 from mailhaul_operator.api.relay_status import SmtpRelayStatus
+from mailhaul_operator.assess.bounds import known_time
 from mailhaul_operator.assess.causes import Cause
 from mailhaul_operator.assess.drafts import TRUE, Draft, Stamp
 from mailhaul_operator.assess.view import PodView, RelayView, Silence
@@ -55,7 +57,8 @@ class RelayFacts:
     def ways(self) -> tuple[tuple[Way, ...], ...]:
         """The upstreams of each replica that reports."""
         config = self.view.plan.config
-        judge = Judge(self.view.relay.metadata.namespace, config.upstreams if config else (), self.view.proved)
+        settings = config.upstreams if config else ()
+        judge = Judge(self.view.relay.metadata.namespace, settings, self.view.proved, self.view.refuted)
         return tuple(tuple(judge.way(pod, one) for one in report.upstreams) for pod, report in self.reports)
 
     @property
@@ -64,6 +67,13 @@ class RelayFacts:
         known, before = self.status.config, self.stamp.before.get("ConfigApplied")
         same = known is not None and known.digest == self.view.plan.digest
         return same and before is not None and before.status is TRUE
+
+    @property
+    def last_delivery(self) -> float:
+        """When mail left last through any replica, as far as anybody remembers; 0 when never."""
+        known = self.status.last_delivery
+        told = [known_time(one.last_delivery) for _, one in self.reports]
+        return max([*told, epoch(known.time) if known else 0.0])
 
     @property
     def ever_delivered(self) -> bool:

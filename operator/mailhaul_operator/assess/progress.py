@@ -2,7 +2,8 @@
 
 A mistake in the object's own spec is Stalled at once, for only its author can mend it. What another object or the
 provider could mend is given `GRACE` first: GitOps applies in any order, and Flux fails fast. While a change is on its
-way to the replicas nothing is Stalled, since what they report is of the past. Never both. Pure.
+way to the replicas nothing that they report is Stalled, since it is of the past; but what keeps the change itself from
+arriving ends the waiting. Never both. Pure.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,9 @@ def progress(causes: Sequence[Cause], ready: Draft, stamp: Stamp) -> tuple[Draft
     spec, rollout = _first(causes, Mender.SPEC), _first(causes, Mender.ROLLOUT)
     if spec:
         return (draft(STALLED, TRUE, spec),)
+    stuck = next((one for one in causes if one.stops and one.mender is Mender.OTHER), None)
+    if stuck and seconds_left(ready, stamp) <= 0:
+        return (draft(STALLED, TRUE, stuck),)
     if rollout:
         return (draft(RECONCILING, TRUE, rollout),)
     other, work = _first(causes, Mender.OTHER), _first(causes, Mender.WORK)

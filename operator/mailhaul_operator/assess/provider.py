@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mailhaul_contract.report import BreakerState, ProbeStage, UpstreamReport
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.moments import epoch, moment
 from mailhaul_operator.api.provider_status import LastProbe, LastReply, ProviderRelayStatus, UpstreamProviderStatus
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
@@ -19,6 +20,7 @@ from mailhaul_operator.assess.facts import Aspect
 from mailhaul_operator.assess.progress import progress
 from mailhaul_operator.assess.provider_facts import BREAKERS, CONDITIONS, ProviderFacts, proved_settings
 from mailhaul_operator.assess.provider_stages import (
+    OF_MESSAGES,
     authenticated,
     credentials_ready,
     is_capture,
@@ -28,9 +30,9 @@ from mailhaul_operator.assess.provider_stages import (
 )
 from mailhaul_operator.assess.quota_words import spent_words
 from mailhaul_operator.assess.quotas import quota_statuses, quota_sufficient
-from mailhaul_operator.assess.reasons import Reason
+from mailhaul_operator.assess.reasons import Reason, reason_of
 from mailhaul_operator.assess.view import ProviderView
-from mailhaul_operator.assess.ways import REASONS
+from mailhaul_operator.assess.ways import REASONS, breaker_reply
 from mailhaul_operator.assess.words import tidy
 
 MOST_RELAYS = 256
@@ -62,8 +64,29 @@ def assess_provider(view: ProviderView) -> UpstreamProviderStatus:
 
 def proves(provider: UpstreamProvider, revision: str) -> bool:
     """Whether its status says that it answers with the present settings and this revision of the credentials."""
-    ready = next((one for one in provider.status.conditions if one.type == READY), None) if provider.status else None
-    return ready is not None and ready.status is TRUE and proved_settings(provider, frozenset({revision}))
+    ready = _last_ready(provider, revision)
+    return ready is not None and (ready.status is TRUE or _refuses_mail_only(ready))
+
+
+def refutes(provider: UpstreamProvider, revision: str) -> Condition | None:
+    """Give its Ready when that says that it fails with the present settings and this revision of the credentials: the
+    counterpart of `proves`. A fault of its Secret or of quota is no finding of a probe, and each relay tells its own.
+    """
+    ready = _last_ready(provider, revision)
+    if ready is None or ready.status is not FALSE or _refuses_mail_only(ready):
+        return None
+    return ready if reason_of(ready.reason) in _OF_STAGES else None
+
+
+def _last_ready(provider: UpstreamProvider, revision: str) -> Condition | None:
+    if provider.status is None or not proved_settings(provider, frozenset({revision})):
+        return None
+    return next((one for one in provider.status.conditions if one.type == READY), None)
+
+
+def _refuses_mail_only(ready: Condition) -> bool:
+    """Whether it answers and refused messages of a From domain: no other relay need have that one."""
+    return ready.status is FALSE and ready.reason == Reason.SENDER_REFUSED and OF_MESSAGES in ready.message
 
 
 def _stages(facts: ProviderFacts) -> tuple[Aspect, ...]:
@@ -92,9 +115,7 @@ def _breakers(facts: ProviderFacts) -> Iterator[Cause]:
     for report in facts.reports:
         reason = REASONS.get(report.breaker_fault, Reason.UPSTREAM_FAILING)
         if report.breaker is not BreakerState.CLOSED and reason not in _OF_STAGES:
-            last = report.last_reply
-            said = last if last and last.fault == report.breaker_fault else None
-            cause = facts.cause(reason, report.breaker_fault, said)
+            cause = facts.cause(reason, report.breaker_fault, breaker_reply(report))
             spent = spent_words(report) if reason is Reason.QUOTA_EXHAUSTED else ""
             yield replace(cause, fact=f"{cause.fact}; {spent}") if spent else cause
             return

@@ -5,8 +5,9 @@ Each is the newest sighting of its stage; a stage behind one that failed is not 
 
 from dataclasses import replace
 
-from mailhaul_contract.report import CredentialState, ProbeStage
+from mailhaul_contract.report import CredentialState, ProbeReport, ProbeStage
 from mailhaul_contract.upstream import AuthMechanism, TlsMode, TlsVerify
+from mailhaul_operator.api.moments import epoch
 from mailhaul_operator.api.profiles import profile
 from mailhaul_operator.api.upstreamprovider import ProviderType
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding, of_obstacle
@@ -15,6 +16,7 @@ from mailhaul_operator.assess.evidence import Sighting
 from mailhaul_operator.assess.facts import Aspect
 from mailhaul_operator.assess.provider_facts import CONDITIONS, ProviderFacts
 from mailhaul_operator.assess.reasons import Reason, reason_of
+from mailhaul_operator.assess.ways import sender_reply
 from mailhaul_operator.plan.findings import Finding, Severity
 
 CREDENTIALS_READY = "CredentialsReady"
@@ -30,6 +32,9 @@ _FAILED = {
     ProbeStage.AUTH: (Reason.CREDENTIAL_REFUSED, "auth"),
     ProbeStage.SENDER: (Reason.SENDER_REFUSED, "sender"),
 }
+
+OF_MESSAGES = "; refused: "
+"""Before the From domains of messages that were refused."""
 
 
 def credentials_ready(facts: ProviderFacts) -> Aspect:
@@ -97,22 +102,37 @@ def sender_accepted(facts: ProviderFacts, *, after: bool) -> Aspect:
     refused = sorted({domain for one in facts.reports for domain in one.refused_senders})
     seen = facts.newest(ProbeStage.SENDER)
     if refused and not after:
-        reply = next(
-            (one.last_reply for one in facts.reports if one.refused_senders and _of_sender(one.last_reply)), None
+        told = (
+            sender_reply(one, domain) for domain in refused for one in facts.reports if domain in one.refused_senders
         )
+        reply = next((one for one in told if one), None)
         blocks = seen is None or not seen.passed
         cause = facts.cause(Reason.SENDER_REFUSED, "sender", reply, blocks=blocks)
         mender = Mender.OTHER if blocks else Mender.NOBODY
-        fact = f"{cause.fact}; refused: {', '.join(refused[:10])}"
+        fact = f"{cause.fact}{OF_MESSAGES}{', '.join(refused[:10])}"
         cause = Cause(cause.reason, fact, cause.remedy, cause.field, mender, blocks=blocks)
         return Aspect(draft(type_, FALSE, cause), (cause,))
-    if seen or facts.before(ProbeStage.SENDER) or after:
+    known = (seen or facts.before(ProbeStage.SENDER)) and not _is_mended(facts, seen)
+    if known or after:
         return _stage(facts, ProbeStage.SENDER, after=after)
     return Aspect(Draft(type_, UNKNOWN, Reason.SENDER_NOT_PROVED, Reason.SENDER_NOT_PROVED.meaning))
 
 
-def _of_sender(reply: object) -> bool:
-    return getattr(reply, "fault", "") == "sender"
+def _is_mended(facts: ProviderFacts, seen: Sighting | None) -> bool:
+    """Whether a probe's From was taken after one was refused: then it is not known again. What refused messages tells
+    more than a probe, for providers refuse them after the final dot: only a message mends that.
+    """
+    passed = max((one.probe.time for one in facts.reports if one.probe and _takes_sender(one.probe)), default=0.0)
+    if seen:
+        return not seen.passed and seen.time < passed
+    before = facts.before(ProbeStage.SENDER)
+    if before is None or before.status is TRUE or OF_MESSAGES in before.message:
+        return False
+    return passed > epoch(before.last_transition_time)
+
+
+def _takes_sender(probe: ProbeReport) -> bool:
+    return any(one.stage is ProbeStage.SENDER and one.passed for one in probe.stages)
 
 
 def _stage(facts: ProviderFacts, stage: ProbeStage, *, after: bool) -> Aspect:

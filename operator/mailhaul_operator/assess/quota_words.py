@@ -6,11 +6,10 @@ Used by `quotas`, `ways`, `local` and `cluster`. Pure; nothing fails.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from mailhaul_contract.report import QuotaReport, ReplyReport, UpstreamReport
+from mailhaul_contract.report import QuotaReport, UpstreamReport
 from mailhaul_operator.api.moments import epoch, moment
 from mailhaul_operator.api.provider_quotas import QuotaStatus
 from mailhaul_operator.assess.bounds import count, known_time
-from mailhaul_operator.assess.words import reply_words
 
 Clock = Callable[[float], str]
 """Writes a time in epoch seconds for people."""
@@ -56,21 +55,6 @@ def spent_words(report: UpstreamReport) -> str:
     """Say which quotas of an upstream are used up; "" when none is."""
     spent = [one for one in report.quotas if one.used >= one.limit or one.told]
     return "; ".join(words(of_report(one), utc) for one in spent)
-
-
-def telling_reply(report: UpstreamReport) -> ReplyReport | None:
-    """Give the reply that may say why an upstream is out. With a quota that the relay itself has counted to its end the
-    last one may be to mail that was taken.
-    """
-    last = report.last_reply
-    return last if last and (last.fault or report.breaker_fault != "quota") else None
-
-
-def out_words(report: UpstreamReport) -> str:
-    """Say why an upstream is out, to be added to its fault: the provider's words, the quotas that are used up."""
-    reply = telling_reply(report)
-    spent = spent_words(report) if report.breaker_fault == "quota" else ""
-    return (f": {reply_words(reply)}" if reply else "") + (f"; {spent}" if spent else "")
 
 
 def utc(seconds: float) -> str:

@@ -54,6 +54,10 @@ class Reason(StrEnum):
     PROBING = "Probing", "It is being tried whether an upstream answers."
     SCALING_DOWN = "ScalingDown", "A leaving replica still holds mail; it goes when that is delivered."
     NOTHING_SENT_YET = "NothingSentYet", "No mail was sent yet, and no fault is known."
+    NOTHING_DELIVERED_YET = (
+        "NothingDeliveredYet",
+        "Mail has failed for its own recipient or size, or with settings of before; none was delivered since.",
+    )
     NOT_REACHED = "NotReached", "An earlier stage failed, so this one was not tried."
     SENDER_NOT_PROVED = (
         "SenderNotProved",
@@ -142,6 +146,11 @@ class Reason(StrEnum):
         "NotDelivering",
         "Mail waits, and none has left for `spec.delivery.staleAfter`.",
         "see the last error, and `mailhaul queue list`",
+    )
+    MAIL_FAILS = (
+        "MailFails",
+        "Accepted mail fails for good, for more than its own recipient or size, and none has left since.",
+        "see the last error, and `mailhaul queue list --state dead`",
     )
     SUSPENDED = (
         "Suspended",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.mailalias import MailAlias
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
@@ -73,7 +74,9 @@ class RelayView:
     """A relay. `obstacles` are what the effects met (NameTaken, Forbidden, TerminationBlocked, VolumeCannotGrow, ...);
     `holding` tells how many messages each leaving replica (by pod name) still holds; `address` is host and port for
     apps. `proved` are the handles of upstreams of which `assess.provider.proves` says that their provider answers with
-    the settings and credential in use, so that a restarted pod does not put that in doubt.
+    the settings and credential in use, so that a restarted pod does not put that in doubt. `refuted` has what
+    `assess.provider.refutes` gives for those of which it says the contrary, by handle: it tells a relay that does not
+    probe for itself.
     """
 
     relay: SmtpRelay
@@ -86,6 +89,7 @@ class RelayView:
     address: str = ""
     ephemeral: bool = False
     proved: frozenset[str] = frozenset()
+    refuted: Mapping[str, Condition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +124,17 @@ class ProviderView:
 @dataclass(frozen=True, slots=True)
 class AliasView:
     """An alias. `relay_known` tells that its relay exists; `findings` are the plan's that name it, as `object` or as
-    `rival`; `resolved` are the mailboxes it leads to; `applied` tells that the relay runs a configuration with it;
-    `relay_ready` that the relay's Ready is not False (a relay that looks anew is no news for its aliases); the numbers
-    are sums over the pods.
+    `rival`; `resolved` are the mailboxes it leads to; `planned` tells that the relay's plan is of this very
+    generation; `applied` that the relay runs a configuration with it; `relay_ready` whether the relay's Ready is True
+    or False, None while that is not known; the numbers are sums over the pods.
     """
 
     alias: MailAlias
     now: float
     relay_known: bool = False
+    planned: bool = True
     applied: bool = False
-    relay_ready: bool = False
+    relay_ready: bool | None = False
     findings: tuple[Finding, ...] = ()
     resolved: tuple[str, ...] = ()
     forwarded: int = 0

@@ -4,12 +4,14 @@ Made from a report, used by the checks of a relay. The newest fact wins: a faile
 message has been delivered after it. Pure.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, ReplyReport, UpstreamReport
 from mailhaul_contract.upstream import Upstream, UpstreamKind
-from mailhaul_operator.assess.causes import Cause
+from mailhaul_operator.api.conditions import Condition
+from mailhaul_operator.assess.causes import Cause, of_message
 from mailhaul_operator.assess.quota_words import spent_words
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.words import remedy_of, reply_words
@@ -55,11 +57,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges the upstreams of one relay; `settings` are those of the plan, `proved` the handles known to answer."""
+    """Judges the upstreams of one relay; `settings` are those of the plan, `proved` the handles known to answer,
+    `refuted` what is known of those that do not: another relay found it, so this one's own experience goes before.
+    """
 
     namespace: str
     settings: tuple[Upstream, ...]
     proved: frozenset[str]
+    refuted: Mapping[str, Condition] = field(default_factory=dict)
 
     def way(self, pod: str, report: UpstreamReport) -> Way:
         """Judge one upstream of one replica."""
@@ -83,16 +88,22 @@ class Judge:
         if report.credential is CredentialState.REFUSED:
             return self.cause(report, "auth", report.credential_reply)
         stage = failed_stage(report)
-        if stage is None:
-            return None
-        return self.cause(report, *stage)
+        if stage:
+            return self.cause(report, *stage)
+        found = self.refuted.get(report.name)
+        return self._of_provider(report, found) if found and not _has_tried(report) else None
+
+    def _of_provider(self, report: UpstreamReport, found: Condition) -> Cause:
+        """Tell the provider's own finding, whose message holds the provider's words and the remedy."""
+        told = of_message(found.reason, found.message)
+        return replace(told, fact=f"upstream {report.name} is out: {told.fact}", field=self._field(report, told.reason))
 
     @staticmethod
     def _words(report: UpstreamReport) -> ReplyReport | None:
         """The reply that opened the breaker, where it is still known."""
-        last, stage = report.last_reply, failed_stage(report)
-        if last and is_fault(last) and (not report.breaker_fault or last.fault == report.breaker_fault):
-            return last
+        stage = failed_stage(report)
+        if said := breaker_reply(report):
+            return said
         if report.breaker_fault == "auth" and report.credential_reply:
             return report.credential_reply
         return stage[1] if stage and stage[0] == report.breaker_fault else None
@@ -111,10 +122,38 @@ class Judge:
         settings = next((one for one in self.settings if one.name == report.name), None)
         if report.name in self.proved or (settings and settings.kind is UpstreamKind.CAPTURE):
             return True
-        if report.last_accepted or (report.probe and report.probe.stages):
-            return True
-        # The last delivery may have been with other settings: it proves nothing.
-        return report.credential is not CredentialState.UNPROVED
+        return _has_tried(report)
+
+
+def _has_tried(report: UpstreamReport) -> bool:
+    """Whether this replica itself knows what comes of the settings in use."""
+    if report.last_accepted or (report.probe and report.probe.stages):
+        return True
+    # The last delivery may have been with other settings: it proves nothing.
+    return report.credential is not CredentialState.UNPROVED
+
+
+def breaker_reply(report: UpstreamReport) -> ReplyReport | None:
+    """Give what opened the breaker: the last reply while it tells of that fault, else the words that are kept."""
+    last, fault = report.last_reply, report.breaker_fault
+    if last and is_fault(last) and fault in {"", last.fault}:
+        return last
+    return (
+        ReplyReport(time=report.breaker_since, text=report.breaker_text, fault=fault) if report.breaker_text else None
+    )
+
+
+def out_words(report: UpstreamReport) -> str:
+    """Say why an upstream is out, to be added to its fault: the provider's words, the quotas that are used up."""
+    reply = breaker_reply(report)
+    spent = spent_words(report) if report.breaker_fault == "quota" else ""
+    return (f": {reply_words(reply)}" if reply else "") + (f"; {spent}" if spent else "")
+
+
+def sender_reply(report: UpstreamReport, domain: str) -> ReplyReport | None:
+    """Give what refused a From domain; an older relay tells only its last reply."""
+    last = report.last_reply
+    return report.refused_sender_replies.get(domain) or (last if last and last.fault == "sender" else None)
 
 
 def is_fault(reply: ReplyReport) -> bool:

@@ -16,6 +16,7 @@ REMEDIES: Final = {
     "auth": "check user name and password in the provider's Secret",
     "quota": "wait for the next period, raise the quota, or add another upstream",
     "throttle": "set spec.rateLimit of the UpstreamProvider lower",
+    "content": "see the provider's words and `mailhaul queue list --state dead`, and ask it why it takes no such mail",
     "sender": "verify the From domain at the provider, or set spec.senders.domains and rewriteFrom there",
 }
 """By the fault's name, for when the reply that told more is not known (after a restart)."""

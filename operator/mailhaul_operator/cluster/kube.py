@@ -21,6 +21,11 @@ _PATHS: Final = {
     "pods": "/api/v1",
     "secrets": "/api/v1",
 }
+_POD_REMEDY: Final = (
+    "the pod may be starting: try again; or a NetworkPolicy keeps the API server from the pod: let it in to port "
+    f"{HTTP_PORT}, or `kubectl port-forward pod/POD {HTTP_PORT}` and `mailhaul status --url http://127.0.0.1:{HTTP_PORT}`"
+)
+"""Our own policy lets the operator's namespace in; a packet that is dropped shows as no answer, not as 503."""
 
 
 class KubeError(Exception):
@@ -126,6 +131,8 @@ def _words(error: Exception, path: str) -> tuple[str, int]:
     status = getattr(error, "status", 0)
     if status:
         return _refusal(int(status), getattr(error, "body", "") or "", path)
+    if "/proxy/" in path:
+        return f"{path.partition('?')[0]}: no answer: {error}; {_POD_REMEDY}", 0
     return f"the cluster does not answer: {error}; check the network and `kubectl cluster-info`", 0
 
 
@@ -141,6 +148,6 @@ def _refusal(status: int, content: bytes | str, path: str) -> tuple[str, int]:
         401: "log in to the cluster again",
         403: "ask for this right; `kubectl auth can-i` tells what you have",
         404: "check name and namespace, and that Mailhaul's definitions are installed",
-        503: "the pod may be starting; try again",
+        503: _POD_REMEDY,
     }.get(status, "see what the words say")
     return f"{path.partition('?')[0]}: {status} {said[:500].strip()}; {remedy}", status

@@ -14,9 +14,6 @@ from mailhaul_operator.cluster.inventory import Owned, key, relays
 from mailhaul_operator.cluster.kube import Kube, Object
 from mailhaul_operator.cluster.where import Where
 
-GOOD = frozenset({"Ready", "ConfigApplied", "UpstreamsReady", "Delivering", "QueueHealthy", "QueueDurable"})
-"""Conditions of a relay that are good when True."""
-
 
 def status(where: Where, output: str) -> int:
     """Ask the cluster and print; the exit code."""
@@ -76,7 +73,7 @@ def _assessed(resource: Object) -> bool:
 
 
 def _is_bad(type_: str, condition: Object) -> bool:
-    if type_ in {"Reconciling", "Stalled", "Conflicted"}:
+    if type_ in {"Reconciling", "Stalled", "Conflicted", "ClientIdentityLost"}:
         return bool(condition["status"] == "True")
     return bool(condition["status"] == "False")
 

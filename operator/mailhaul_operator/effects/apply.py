@@ -23,25 +23,32 @@ from mailhaul_operator.wire.kinds import Body, kind_of
 from mailhaul_operator.wire.objects import Owner, annotations, controller, epoch, is_going, metadata, name_of
 from mailhaul_operator.wire.refused import Refusal, Refused
 
+WORKLOADS = frozenset({"StatefulSet", "Deployment"})
 PATIENCE = 60.0
 """Seconds for which Kubernetes' own finalizers are waited for without a word."""
 
 
 @dataclass(slots=True)
 class Applied:
-    """What came of it. `changed` objects were written; `waiting` ones are still going and are made in a later pass;
-    `failures` are refusals that pass by themselves, worth another pass soon.
+    """What came of it. `changed` objects were written; `rolls` when the workload was among them; `waiting` ones are
+    still going and are made in a later pass; `failures` are refusals that pass by themselves, worth another pass soon.
     """
 
     changed: int = 0
+    rolls: bool = False
     waiting: int = 0
     obstacles: list[Obstacle] = field(default_factory=list)
     failures: list[Refused] = field(default_factory=list)
 
     @property
+    def hindrances(self) -> int:
+        """How many objects are not as they should be."""
+        return self.waiting + len(self.obstacles) + len(self.failures)
+
+    @property
     def complete(self) -> bool:
         """Whether every object is as it should be."""
-        return not (self.waiting or self.obstacles or self.failures)
+        return not self.hindrances
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,17 @@ class Applier:
     clock: Callable[[], float]
 
     async def apply(self, desired: Iterable[Mapping[str, Any]], owner: Owner) -> Applied:
-        """Make all of these objects so, one after the other; each is tried, whatever became of those before it."""
-        applied = Applied()
+        """Make all of these objects so, one after the other; each is tried, whatever became of those before it.
+
+        But for ConfigMaps: while a Secret before them is not as it should be, they would name what nobody has.
+        """
+        applied, held = Applied(), False
         for one in desired:
+            if held and one["kind"] == "ConfigMap":
+                continue
+            before = applied.hindrances
             await self._apply(one, owner, applied)
+            held = held or (one["kind"] == "Secret" and applied.hindrances > before)
         return applied
 
     async def _apply(self, desired: Mapping[str, Any], owner: Owner, applied: Applied) -> None:
@@ -150,6 +164,7 @@ class Applier:
             _note(answer, desired, applied)
             return
         applied.changed += 1
+        applied.rolls = applied.rolls or desired["kind"] in WORKLOADS
         self.known.put(answer)
 
 

@@ -6,7 +6,7 @@ Pure. The relay's report counts; this names what was counted since.
 from collections.abc import Iterator
 
 from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
-from mailhaul_operator.assess.quota_words import out_words
+from mailhaul_operator.assess.ways import out_words
 from mailhaul_operator.assess.words import reply_words
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, RelayReport, UpstreamReport
-from mailhaul_operator.assess.quota_words import out_words, telling_reply
-from mailhaul_operator.assess.words import messages_are, remedy_of, reply_words, sender_remedy, span
+from mailhaul_operator.assess.checks.failing import FOR_GOOD, OF_ONE_MESSAGE
+from mailhaul_operator.assess.ways import breaker_reply, out_words, sender_reply
+from mailhaul_operator.assess.words import counted, messages_are, remedy_of, reply_words, sender_remedy, span
 
 STALE_AFTER: Final = 300.0
 """Seconds that mail may wait, with nothing delivered meanwhile, before it counts as not leaving."""
@@ -115,8 +116,7 @@ def _routes_lead_somewhere(report: RelayReport, now: float) -> list[Cause]:
 
 def _upstream_out(upstream: UpstreamReport, now: float) -> Cause:
     where = upstream.endpoint or upstream.provider
-    said = out_words(upstream)
-    remedy = remedy_of(upstream.breaker_fault, telling_reply(upstream))
+    said, remedy = out_words(upstream), remedy_of(upstream.breaker_fault, breaker_reply(upstream))
     when = _in(max(0.0, upstream.next_attempt - now))
     words = f"upstream {upstream.name} ({where}) is out, {upstream.breaker_fault or 'fault'}{said}"
     return Cause("UpstreamOut", words, f"{remedy}; next try {when}")
@@ -130,11 +130,13 @@ def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
     causes = []
     for domain in sorted(set().union(*refused)):
         whom = "every upstream refuses" if domain in by_all else "an upstream refuses"
+        refusing = [one for one in report.upstreams if domain in one.refused_senders]
+        reply = next((said for one in refusing if (said := sender_reply(one, domain))), None)
         causes.append(
             Cause(
                 "SenderRefused",
-                f"{whom} mail from {domain}",
-                sender_remedy(domain),
+                f"{whom} mail from {domain}" + (f": {reply_words(reply)}" if reply else ""),
+                (reply.remedy.rstrip(".") if reply else "") or sender_remedy(domain),
                 blocks=domain in by_all,
             )
         )
@@ -142,9 +144,8 @@ def _senders_are_welcome(report: RelayReport, now: float) -> list[Cause]:
 
 
 def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
-    queue = report.queue
-    waiting = queue.queued + queue.deferred + max(0, queue.held - queue.on_hold)
-    since = max(queue.oldest, report.last_delivery, report.started)
+    waiting = _waiting(report)
+    since = max(report.queue.oldest, report.last_delivery, report.started)
     if not waiting or now - since <= STALE_AFTER:
         return []
     said = f"; last error: {reply_words(report.last_error)}" if report.last_error else ""
@@ -152,6 +153,19 @@ def _queue_moves(report: RelayReport, now: float) -> list[Cause]:
     return [
         Cause("NotDelivering", f"{messages_are(waiting)} waiting, and none left for {span(now - since)}{said}", remedy)
     ]
+
+
+def _mail_is_not_refused(report: RelayReport, now: float) -> list[Cause]:
+    """All mail fails for good, for more than its own recipient or size."""
+    del now
+    error = report.last_error
+    if error is None or not report.failed or report.last_delivery or error.fault in OF_ONE_MESSAGE:
+        return []
+    if error.fault not in FOR_GOOD and _waiting(report):
+        return []
+    words = f"{counted(report.failed, 'recipient')} failed for good, and no mail has left; last error: "
+    remedy = remedy_of(error.fault, error)
+    return [Cause("MailFails", f"{words}{reply_words(error)}", remedy)]
 
 
 def _mail_is_held(report: RelayReport, now: float) -> list[Cause]:
@@ -207,12 +221,18 @@ _CHAIN: Final[tuple[Callable[[RelayReport, float], list[Cause]], ...]] = (
     _some_upstream_permits,
     _routes_lead_somewhere,
     _queue_moves,
+    _mail_is_not_refused,
     _senders_are_welcome,
     _runs_what_was_given,
     _mail_is_held,
     _nothing_is_dead,
     _clients_are_known,
 )
+
+
+def _waiting(report: RelayReport) -> int:
+    queue = report.queue
+    return queue.queued + queue.deferred + max(0, queue.held - queue.on_hold)
 
 
 def _last_remedy(report: RelayReport) -> str:

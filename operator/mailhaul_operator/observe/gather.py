@@ -6,7 +6,6 @@ cannot be asked, so that nothing is decided on half a world.
 """
 
 import asyncio
-import base64
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,9 +16,9 @@ from mailhaul_operator.api.relay_aliases import From
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.assess.view import Obstacle, PodView, WorkloadView
+from mailhaul_operator.observe.assembled import AssembledSecrets, unreadable
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.observe.namespaces import Namespaces
-from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.observe.secrets import FRESH, KEPT, Holder, SecretReader
 from mailhaul_operator.observe.workload import REVISION, image_of, newest_hash, pod_views, workload_view
 from mailhaul_operator.plan import naming
@@ -27,7 +26,7 @@ from mailhaul_operator.plan.snapshot import Facts, Fresh, Live, Snapshot
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import KINDS, Body
 from mailhaul_operator.wire.objects import Owner, annotations, controller, metadata, name_of
-from mailhaul_operator.wire.refused import Reader, Refusal, Refused
+from mailhaul_operator.wire.refused import Reader, Refused
 
 MAX_HASHES = 4096
 
@@ -35,19 +34,21 @@ MAX_HASHES = 4096
 @dataclass(frozen=True, slots=True)
 class LastPass:
     """What the reports of the last pass said. `urgent` tells that a credential of this relay is unproved or failing,
-    so that its Secrets are read anew sooner; `holding`, `proved` and `settled` are those of `Live`.
+    so that its Secrets are read anew sooner; `holding`, `proved` and `settled` are those of `Live`; `secret` is the
+    assembled Secret as it was planned.
     """
 
     holding: frozenset[int] = frozenset()
     proved: frozenset[str] = frozenset()
     urgent: bool = True
     settled: Mapping[str, Mapping[str, tuple[float, int]]] = field(default_factory=dict)
+    secret: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
     """The world of a relay. `token` opens its pods' HTTP ("" before the first apply); `obstacles` are Secrets that the
-    operator may not read.
+    operator may not read; `blind` when its own is among them.
     """
 
     owner: Owner
@@ -56,6 +57,7 @@ class Gathered:
     pods: tuple[PodView, ...]
     token: str = field(repr=False)
     obstacles: tuple[Obstacle, ...] = ()
+    blind: bool = False
 
 
 @dataclass(slots=True)
@@ -81,12 +83,12 @@ class Gatherer:
         """All of these are the operator's own; nothing is read yet."""
         self._cache, self._holders, self._namespaces, self._reader = cache, holders, namespaces, reader
         self._hashes: dict[str, tuple[str, str]] = {}
-        self._read: dict[Key, float] = {}
+        self._assembled = AssembledSecrets(cache, holders, reader)
 
     async def gather(self, key: Key, facts: Facts, last: LastPass, now: float) -> Gathered | Refused | None:
         """Give the world of a relay; None when it is gone, is going, or does not parse (ask the cache which).
 
-        `now` in epoch seconds. A `Refused` that does not pass by itself is about the relay's own Secret.
+        `now` in epoch seconds.
         """
         seen = self._cache.resource(key)
         if seen is None or seen.going or not isinstance(seen.model, SmtpRelay):
@@ -94,7 +96,7 @@ class Gatherer:
         named = await self._named(seen.model, FRESH if last.urgent else KEPT)
         if isinstance(named, Refused):
             return named
-        existing = await self._assembled(seen.owner, now)
+        existing = await self._assembled.read(seen.owner, last.secret, now)
         if isinstance(existing, Refused):
             return existing
         workload = self._workload(seen.owner)
@@ -104,13 +106,14 @@ class Gatherer:
             relay=seen.model,
             resources=await self._resources(seen.model, named),
             fresh=Fresh(secrets.token_hex(8), secrets.token_urlsafe(24)),
-            existing=existing,
+            existing=existing.content,
             facts=facts,
             live=self._live(seen.model, workload, view, last),
             now=now,
         )
-        token = existing.get(SECRET_API_TOKEN, b"").decode(errors="replace")
-        return Gathered(seen.owner, snapshot, view, pods, token, named.obstacles)
+        token = existing.content.get(SECRET_API_TOKEN, b"").decode(errors="replace")
+        obstacles = (*named.obstacles, *existing.obstacles)
+        return Gathered(seen.owner, snapshot, view, pods, token, obstacles, blind=bool(existing.obstacles))
 
     def _live(self, relay: SmtpRelay, workload: Body | None, view: WorkloadView, last: LastPass) -> Live:
         """Give what runs; others' replicas and what is counted are asked only of providers that have quotas."""
@@ -130,7 +133,7 @@ class Gatherer:
 
     def forget(self, key: Key) -> None:
         """Forget a relay that is gone."""
-        self._read.pop(key, None)
+        self._assembled.forget(key)
 
     async def _named(self, relay: SmtpRelay, age: float) -> _Named | Refused:
         """Read what the relay, its providers and its aliases name."""
@@ -143,29 +146,8 @@ class Gatherer:
             elif answer.passing:
                 return answer
             else:
-                named.obstacles += (_unreadable(reference, answer),)
+                named.obstacles += (unreadable(reference, answer),)
         return named
-
-    async def _assembled(self, owner: Owner, now: float) -> Mapping[str, bytes] | Refused:
-        """Give the content of the relay's own Secret; nothing when there is none, or it is somebody else's.
-
-        In a cluster-wide installation no watch brings it, so it is read again after a minute, and drift is seen then.
-        """
-        key, name = Key("SmtpRelay", owner.namespace, owner.name), naming.configuration(owner.name)
-        body = self._cache.get("Secret", owner.namespace, name)
-        watched = self._holders.knows_all(owner.namespace)
-        if body is None or (not watched and now - self._read.get(key, 0) >= KEPT):
-            answer = await self._reader.get(KINDS["Secret"], owner.namespace, name)
-            if isinstance(answer, Refused) and answer.kind is not Refusal.NOT_FOUND:
-                return answer
-            if body is not None and isinstance(answer, Refused):
-                self._cache.remove(body)
-            body = None if isinstance(answer, Refused) else answer
-            self._read[key] = now
-        if body is None or controller(body).get("uid") != owner.uid:
-            return {}
-        self._cache.put(body)
-        return {name: base64.b64decode(text) for name, text in (body.get("data") or {}).items()}
 
     def _workload(self, owner: Owner) -> Body | None:
         """Give the relay's workload; for a moment, after a change of the queue's mode, it has two."""
@@ -204,10 +186,3 @@ class Gatherer:
             config_maps=named.config_maps,
             namespaces=tuple(one for one in namespaces if one is not None),
         )
-
-
-def _unreadable(reference: Reference, refusal: Refused) -> Obstacle:
-    what = f"{reference.kind} {reference.namespace}/{reference.name}"
-    message = f"the operator may not read {what}: {refusal.message}"
-    remedy = "grant the operator's ServiceAccount the right to get it; the chart does so for the namespaces it lists"
-    return Obstacle(what, "Forbidden", message, remedy)

@@ -7,6 +7,7 @@ Failures are values; while the API server cannot be asked, the last answer stand
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -45,6 +46,8 @@ class SecretReader:
         self._answers: dict[Reference, _Answer] = {}
         self.synced = False
         """Set it when the watch has brought all that there is: then absence is known without asking."""
+        self.closed: frozenset[str] = frozenset()
+        """Watched namespaces that cannot be watched at present: there nothing is known without asking."""
 
     def __repr__(self) -> str:
         return f"SecretReader({len(self._answers)} objects)"
@@ -85,9 +88,17 @@ class SecretReader:
         self._answers.pop(reference, None)
         return reference
 
+    def doubt(self, reference: Reference) -> None:
+        """Read it anew when it is next asked for: somebody says that it was written."""
+        known = self._answers.get(reference)
+        if known is not None:
+            known.read = -inf
+
     def heads(self, kind: str) -> tuple[Body, ...]:
-        """Give kind and metadata (namespace, name, uid) of what a watch brought; of other namespaces nothing."""
-        there = [one.holder for ref, one in self._answers.items() if ref.kind == kind and self.knows_all(ref.namespace)]
+        """Give kind and metadata (namespace, name, uid) of what is known of watched namespaces; of others nothing."""
+        there = [
+            one.holder for ref, one in self._answers.items() if ref.kind == kind and ref.namespace in self._watched
+        ]
         found = [one.metadata for one in there if one is not None]
         return tuple(
             {"kind": kind, "metadata": {"namespace": one.namespace, "name": one.name, "uid": one.uid}} for one in found
@@ -102,7 +113,7 @@ class SecretReader:
 
     def knows_all(self, namespace: str) -> bool:
         """Whether a watch brings every Secret of a namespace."""
-        return self.synced and namespace in self._watched
+        return self.synced and namespace in self._watched and namespace not in self.closed
 
     def _take(self, reference: Reference, body: Mapping[str, Any]) -> Holder | None:
         """Remember an answer. One that does not parse (a name or key that no API server lets pass) counts as none."""

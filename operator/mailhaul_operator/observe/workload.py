@@ -4,10 +4,11 @@ Called by `gather`. A pod is of the newest revision when its `controller-revisio
 `pod-template-hash` is that of the Deployment's newest ReplicaSet, which `gather` hands in.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mailhaul_operator.assess.view import PodView, WorkloadView
+from mailhaul_operator.plan.naming import CONTAINER
 from mailhaul_operator.wire.kinds import Body
 from mailhaul_operator.wire.objects import annotations, controller, epoch, is_going, labels, metadata, name_of
 
@@ -15,6 +16,8 @@ REVISION: Final = "deployment.kubernetes.io/revision"
 HARMLESS: Final = frozenset({"ContainerCreating", "PodInitializing", "Completed"})
 """Reasons that a container has in an ordinary start or end."""
 MAX_TROUBLE: Final = 300
+MAX_DIGITS: Final = 3
+"""Ordinals have fewer: `spec.replicas` is 100 at most."""
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -33,11 +36,19 @@ def workload_view(workload: Mapping[str, Any] | None) -> WorkloadView:
     )
 
 
+def replicas_left(name: str, pods: Iterable[Body]) -> int:
+    """Give how many replicas a StatefulSet of this name must have to take over the pods that one before it has left.
+
+    Their labels are all that tells, and anybody can set them: numbers that no relay can have do not count.
+    """
+    ordinals = (name_of(one)[1].removeprefix(f"{name}-") for one in pods)
+    return max((int(one) + 1 for one in ordinals if one.isdecimal() and len(one) < MAX_DIGITS), default=0)
+
+
 def image_of(workload: Mapping[str, Any] | None) -> str:
-    """Give the image of the relay's container, the first; "" when there is no workload."""
+    """Give the image of the relay's container; "" when there is no workload."""
     template = ((workload or {}).get("spec") or {}).get("template") or {}
-    containers: Sequence[Mapping[str, Any]] = (template.get("spec") or {}).get("containers") or ()
-    return str(containers[0].get("image", "")) if containers else ""
+    return str(_relay_of((template.get("spec") or {}).get("containers")).get("image", ""))
 
 
 def newest_hash(deployment: Mapping[str, Any], replica_sets: Iterable[Mapping[str, Any]]) -> str:
@@ -74,7 +85,7 @@ def _view(pod: Mapping[str, Any], workload: Mapping[str, Any], template_hash: st
     status = pod.get("status") or {}
     conditions = {one.get("type"): one for one in status.get("conditions") or ()}
     name = name_of(pod)[1]
-    container = next(iter(status.get("containerStatuses") or ()), _NOTHING)
+    container = _relay_of(status.get("containerStatuses"))
     return PodView(
         name=name,
         ordinal=int(name.rpartition("-")[2]) if workload["kind"] == "StatefulSet" else None,
@@ -86,6 +97,11 @@ def _view(pod: Mapping[str, Any], workload: Mapping[str, Any], template_hash: st
         trouble=_trouble(status, container, conditions)[:MAX_TROUBLE],
         restarts=container.get("restartCount", 0),
     )
+
+
+def _relay_of(containers: Iterable[Mapping[str, Any]] | None) -> Mapping[str, Any]:
+    """Give the container that is the relay, or its status; a mesh may have put its own before it."""
+    return next((one for one in containers or () if one.get("name") == CONTAINER), _NOTHING)
 
 
 def _is_current(pod: Mapping[str, Any], workload: Mapping[str, Any], template_hash: str) -> bool:

@@ -18,6 +18,8 @@ ADOPT = f"{GROUP}/adopt"
 """Annotation by which a user lets the operator take over an object that is not its own: the relay's name."""
 NUDGE = f"{GROUP}/nudge"
 """Annotation of a pod whose change makes the kubelet look at its mounts at once."""
+CONTAINER = "relay"
+"""Name of the container that is the relay, among those that a mesh may put into the pod."""
 ALIAS_TABLES = 8
 
 

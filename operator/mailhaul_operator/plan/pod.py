@@ -9,7 +9,7 @@ from mailhaul_contract.names import CONFIG_FILE
 from mailhaul_operator.api.part import Part
 from mailhaul_operator.api.relay_pods import RelayPodTemplate, Toleration
 from mailhaul_operator.api.relay_workload import QueueMode, UpgradePolicy
-from mailhaul_operator.plan.naming import RELAY, relay_labels
+from mailhaul_operator.plan.naming import CONTAINER, RELAY, relay_labels
 from mailhaul_operator.plan.snapshot import Snapshot
 
 GRACE: Final = 20
@@ -24,11 +24,11 @@ ARGUMENTS: Final = (
     "--spool",
     "/var/spool/mailhaul",
     "--node-address",
-    "$(NODE_ADDRESS)",
+    "$(NODE_ADDRESSES)",
     "--grace",
     str(GRACE),
 )
-"""Of the container; the kubelet puts the address in."""
+"""Of the container; the kubelet puts the addresses in, of each family one, with a comma between."""
 
 
 def persistent(snapshot: Snapshot) -> bool:
@@ -59,6 +59,7 @@ def pod(snapshot: Snapshot) -> dict[str, Any]:
         "labels": {**template.labels, **relay_labels(relay)},
         "annotations": dict(template.annotations),
         "grace": GRACE,
+        "container": CONTAINER,
         "image": image(snapshot),
         "image_pull_policy": facts.image_pull_policy,
         "image_pull_secrets": [{"name": name} for name in facts.image_pull_secrets],

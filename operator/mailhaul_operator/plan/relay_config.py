@@ -78,7 +78,7 @@ def _written(
     snapshot: Snapshot, draft: RelayConfig, content: dict[str, bytes], findings: list[Finding]
 ) -> _Written | None:
     """The configuration with the revision of its secrets, as bytes; None when its aliases do not fit."""
-    kept = previous(snapshot, [one.provider for one in draft.upstreams], content)
+    kept = previous(snapshot, [one.provider_ref.name for one in snapshot.relay.spec.upstreams], content)
     secret = assemble(snapshot, content, kept)
     config = draft.model_copy(update={"secret_revision": secret[SECRET_REVISION].decode()})
     whole = canonical_json(config.to_json())

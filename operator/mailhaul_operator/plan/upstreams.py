@@ -52,13 +52,15 @@ class _Candidate:
         self._use = Use("/".join(snapshot.relay.metadata.key), upstream.handle, provider)
 
     def build(self, secret: dict[str, bytes]) -> Upstream | None:
-        """The upstream, or None when a part of it is missing, which is then found; both parts are looked at."""
+        """The upstream, or None when a part of it is missing, which is then found; both parts are looked at. A
+        credential is kept while only the authority is missing: its source may be gone when that is back.
+        """
         if self._snapshot.relay.spec.delivery.mode is DeliveryMode.CAPTURE:
             return self._captured()
         tls, keys = self._tls(), credential(self._snapshot, self._lookup, self._use)
+        secret.update(keys or {})
         if tls is None or keys is None:
             return None
-        secret.update(keys)
         quotas, part = shared(self._snapshot, self._provider, secret)
         self._lookup.findings.extend(too_small(self._snapshot, self._provider, part))
         spec = self._spec

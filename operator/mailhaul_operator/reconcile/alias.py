@@ -31,6 +31,7 @@ async def reconcile_alias(world: World, key: Key) -> float | None:
         alias=alias.model_copy(update={"status": MailAliasStatus.from_json(seen.status) if seen.status else None}),
         now=world.clock(),
         relay_known=world.cache.resource(relay) is not None,
+        planned=known.generation == alias.metadata.generation,
         applied=known.applied,
         relay_ready=known.ready,
         findings=known.findings,

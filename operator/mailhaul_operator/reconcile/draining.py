@@ -31,12 +31,13 @@ def emptied(pods: Iterable[PodView], before: Iterable[PodView], wanted: int) -> 
     return frozenset(one for one in _empty(pods) & _empty(before) if one >= wanted)
 
 
-def holding(empty: frozenset[int], wanted: int, replicas: int) -> frozenset[int]:
-    """Give the ordinals of a workload of `replicas` that are above the wanted ones and may hold mail.
+def holding(empty: frozenset[int], wanted: int, replicas: int, before: frozenset[int] = frozenset()) -> frozenset[int]:
+    """Give the ordinals of a workload of `replicas` that are above the wanted ones and may hold mail; so may those that
+    did `before` and were not found empty since, for somebody else may have made the workload smaller.
 
     To be asked with the wish of this moment: when the last pass ran, these replicas may not have been leaving yet.
     """
-    return frozenset(range(wanted, replicas)) - empty
+    return frozenset(one for one in {*range(wanted, replicas), *before} if one >= wanted) - empty
 
 
 def held(pods: Iterable[PodView], wanted: int) -> dict[str, int]:

@@ -19,12 +19,15 @@ from mailhaul_operator.plan.snapshot import Plan
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """What `assess` is told of an alias; see `AliasView`."""
+    """What `assess` is told of an alias; see `AliasView`. `generation` is that of the alias as it was planned, -1 for
+    never.
+    """
 
+    generation: int = -1
     findings: tuple[Finding, ...] = ()
     resolved: tuple[str, ...] = ()
     applied: bool = False
-    ready: bool = True
+    ready: bool | None = None
     forwarded: int = 0
     failed: int = 0
 
@@ -45,12 +48,13 @@ class Outline:
         return cls(plan, _findings(plan), _resolved(plan))
 
     def forwarding(
-        self, aliases: Iterable[MailAlias], reports: Mapping[str, RelayReport], *, applied: bool, ready: bool
+        self, aliases: Iterable[MailAlias], reports: Mapping[str, RelayReport], *, applied: bool, ready: bool | None
     ) -> dict[ObjectRef, Forwarding]:
         """Give what the relay does for each of these aliases."""
         counts = _counts(reports)
         return {
             one: Forwarding(
+                generation=alias.metadata.generation,
                 findings=tuple(self.findings.get(one, ())),
                 resolved=self.resolved.get(_name(one), ()),
                 applied=applied and _name(one) in self.resolved,
@@ -58,7 +62,7 @@ class Outline:
                 forwarded=sum(count.forwarded for count in counts.get(_name(one), ())),
                 failed=sum(count.failed for count in counts.get(_name(one), ())),
             )
-            for one in map(reference, aliases)
+            for one, alias in ((reference(alias), alias) for alias in aliases)
         }
 
 

@@ -1,30 +1,33 @@
 """Lists everything that is watched: before the first pass, and again now and then, so that no edge is missed for long.
 
 A pass that began before all kinds are known would plan without providers that exist. Watches lose deletions when they
-begin anew; what is remembered and no longer listed is forgotten here. Called by `serve`. Failures: `ListingError`.
+begin anew; what is remembered and no longer listed is forgotten here. Called by `serve.watching`. Failures:
+`ListingError`; but of several listed namespaces one that is closed to the operator is told of itself (`closed`), and
+the others are listed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mailhaul_operator.reconcile.scope import Watched
 from mailhaul_operator.wire.key import Key
-from mailhaul_operator.wire.kinds import Body
+from mailhaul_operator.wire.kinds import KINDS, Body
 from mailhaul_operator.wire.objects import name_of
 from mailhaul_operator.wire.refused import Reader, Refusal, Refused
 
 
 class ListingError(Exception):
-    """A kind could not be listed. `passing` tells that it may well succeed in a moment."""
+    """A kind could not be listed, and `refused` says why."""
 
     def __init__(self, kind: str, refused: Refused) -> None:
-        self.passing = refused.passing or refused.kind is Refusal.NOT_FOUND
+        self.refused = refused
         remedy = "install the chart's CRDs" if refused.kind is Refusal.NOT_FOUND else "see the chart's rbac.yaml"
         super().__init__(f"{kind} cannot be listed: {refused.message}" + ("" if refused.passing else f"; {remedy}"))
 
 
 class Memory(Protocol):
-    """Where objects are remembered; `observe.cache.Cache` is one."""
+    """Where objects are remembered; `reconcile.world.World` is one."""
 
     def put(self, body: dict[str, Any]) -> frozenset[Key]:
         """Remember an object; gives the keys that it is about."""
@@ -36,48 +39,87 @@ class Memory(Protocol):
         """Give kind and metadata (namespace, name, uid) of all objects of a kind."""
 
 
-@dataclass(frozen=True, slots=True)
 class Listing:
-    """Lists these kinds in these namespaces; none are all."""
+    """Lists the kinds of a scope in these namespaces; none are all. `closed` are those of them that cannot be listed,
+    with the reason and the remedy.
+    """
 
-    reader: Reader
-    memory: Memory
-    scope: tuple[Watched, ...]
-    namespaces: tuple[str, ...]
+    def __init__(self, reader: Reader, memory: Memory, scope: Sequence[Watched], namespaces: Sequence[str]) -> None:
+        self._reader, self._memory = reader, memory
+        self.scope, self.namespaces = tuple(scope), tuple(namespaces)
+        self.closed: Mapping[str, str] = {}
 
-    async def refresh(self) -> frozenset[Key]:
-        """Make the memory what the API server has; gives the keys that changed. Raises ListingError."""
-        touched: set[Key] = set()
-        for one in self.scope:
-            touched |= await self._refresh(one)
-        return frozenset(touched)
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The listed namespaces that could be listed last."""
+        return tuple(one for one in self.namespaces if one not in self.closed)
 
-    async def _refresh(self, watched: Watched) -> set[Key]:
+    async def refresh(self, only: Sequence[str] = ()) -> frozenset[Key]:
+        """Make the memory what the API server has, in all or only in some of the listed namespaces; gives the keys that
+        changed. Raises ListingError.
+        """
+        if not self.namespaces:
+            # Kind by kind: the objects of a whole cluster are not held at once.
+            return frozenset().union(*[await self._refresh("", (one,)) for one in self.scope])
+        found = [await self._refresh_one(one) for one in only or self.namespaces]
+        return frozenset().union(*found)
+
+    async def _refresh_one(self, namespace: str) -> frozenset[Key]:
+        """List a namespace wholly, or close it: over half of what it holds nothing may be decided."""
+        others = {name: words for name, words in self.closed.items() if name != namespace}
+        try:
+            touched = await self._refresh(namespace, self.scope)
+        except ListingError as error:
+            if error.refused.kind is not Refusal.FORBIDDEN:
+                raise
+            touched, words = await self._close(namespace, error)
+            others[namespace] = words
+        self.closed = others
+        return touched
+
+    async def _close(self, namespace: str, error: ListingError) -> tuple[frozenset[Key], str]:
+        """Give the keys that are forgotten, and what is to be told. While the namespace is there, all stays remembered:
+        a right that is lost for a moment takes no alias from a relay.
+        """
+        there = await self._reader.get(KINDS["Namespace"], "", namespace)
+        if not isinstance(there, Refused) or there.kind is not Refusal.NOT_FOUND:
+            remedy = "run `helm upgrade`, which makes the operator's Role and RoleBinding there again"
+            return frozenset(), f"namespace {namespace} is not served: {error}; {remedy}"
+        heads = (one for watched in self.scope for one in self._memory.heads(watched.kind.kind))
+        gone = [one for one in heads if name_of(one)[0] == namespace]
+        remedy = "create it and run `helm upgrade`, or take it out of the chart's `namespaces`"
+        words = f"namespace {namespace} is not served: it is not there; {remedy}"
+        return frozenset().union(*(self._memory.remove(one) for one in gone)), words
+
+    async def _refresh(self, namespace: str, kinds: Sequence[Watched]) -> frozenset[Key]:
         # Only what was remembered before the list was asked for can be missing from it because it is gone.
-        before = self.memory.heads(watched.kind.kind)
-        found = await self._list(watched)
-        if found is None:
-            return set()
-        there = {_identity(one) for one in found}
-        touched = {key for one in found for key in self.memory.put(one)}
-        return touched | {key for one in before if self._covers(one, there) for key in self.memory.remove(one)}
+        pages = [_Page(self._memory.heads(one.kind.kind), await self._list(one, namespace)) for one in kinds]
+        return frozenset().union(*(self._take(page, namespace) for page in pages))
 
-    def _covers(self, head: Body, there: set[tuple[str, str, str]]) -> bool:
-        """Whether an object would have been listed were it still there."""
-        return (not self.namespaces or name_of(head)[0] in self.namespaces) and _identity(head) not in there
+    def _take(self, page: "_Page", namespace: str) -> frozenset[Key]:
+        if page.found is None:
+            return frozenset()
+        there = {_identity(one) for one in page.found}
+        touched = [self._memory.put(one) for one in page.found]
+        gone = [one for one in page.before if namespace in {"", name_of(one)[0]} and _identity(one) not in there]
+        return frozenset().union(*touched, *(self._memory.remove(one) for one in gone))
 
-    async def _list(self, watched: Watched) -> list[Body] | None:
+    async def _list(self, watched: Watched, namespace: str) -> tuple[Body, ...] | None:
         """Give all of a kind; None when it is not served in this version, which may be watched in another by now."""
-        found: list[Body] = []
-        for namespace in self.namespaces or ("",):
-            page = await self.reader.list_all(watched.kind, namespace, watched.selector)
-            if not isinstance(page, Refused):
-                found += page
-            elif watched.optional and page.kind is Refusal.NOT_FOUND:
-                return None
-            else:
-                raise ListingError(watched.kind.kind, page)
-        return found
+        page = await self._reader.list_all(watched.kind, namespace, watched.selector)
+        if not isinstance(page, Refused):
+            return page
+        if watched.optional and page.kind is Refusal.NOT_FOUND:
+            return None
+        raise ListingError(watched.kind.kind, page)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What was remembered of a kind, and what was listed then; None when it is not served."""
+
+    before: tuple[Body, ...]
+    found: tuple[Body, ...] | None = field(repr=False)
 
 
 def _identity(body: Body) -> tuple[str, str, str]:

@@ -21,14 +21,14 @@ from mailhaul_operator.wire.key import Key
 
 @dataclass(frozen=True, slots=True)
 class RelayPass:
-    """One pass over a relay: what was planned from what, and what its pods then reported. `ready` is False only when
-    its Ready condition is; `emptied` are the replicas, by ordinal, that take no new mail and hold none.
+    """One pass over a relay: what was planned from what, and what its pods then reported. `ready` is what its
+    Ready condition says, None for Unknown; `emptied` are the replicas, by ordinal, that take no new mail and hold none.
     """
 
     snapshot: Snapshot = field(repr=False)
     plan: Plan
     pods: tuple[PodView, ...] = ()
-    ready: bool = True
+    ready: bool | None = None
     emptied: frozenset[int] = frozenset()
 
     @property
@@ -54,26 +54,42 @@ class RelayPass:
         reports = self.reports.values()
         return bool(reports) and all(one.digest == self.plan.digest for one in reports)
 
-    @property
-    def is_busy(self) -> bool:
+    def is_busy(self, known: frozenset[str]) -> bool:
         """Whether a second may change something: a pod is not yet with the plan or does not answer yet, or a credential
-        is about to be tried.
+        is about to be tried. `known` are the upstreams of which the provider's own probe has told.
         """
         staying = [one for one in self.pods if not one.terminating]
-        return len(self.reports) < len(staying) or not self.applied or CredentialState.UNPROVED in self._credentials()
+        return len(self.reports) < len(staying) or not self.applied or bool(self._untried() - known)
 
     @property
     def is_urgent(self) -> bool:
-        """Whether a credential is unproved or failing, so that its Secret is soon read again."""
-        return not self.applied or bool(self._credentials() - {CredentialState.PROVED})
+        """Whether a credential is not tried yet or failing, or an upstream is out, so that what its Secret and its
+        authority say is soon read again.
+        """
+        failing = {CredentialState.REFUSED, CredentialState.PREVIOUS}
+        told = self._credentials().values()
+        return not self.applied or self._is_out or bool(self._untried()) or any(states & failing for states in told)
 
-    def _credentials(self) -> set[CredentialState]:
+    @property
+    def _is_out(self) -> bool:
+        settings = self.plan.config.upstreams if self.plan.config else ()
+        by_smtp = {one.name for one in settings if one.kind is UpstreamKind.SMTP}
+        there = (one for report in self.reports.values() for one in report.upstreams if one.name in by_smtp)
+        return any(one.breaker is not BreakerState.CLOSED for one in there)
+
+    def _untried(self) -> set[str]:
+        """Upstreams whose credential no replica has tried; one that has proved or refused it speaks for all."""
+        return {name for name, states in self._credentials().items() if states == {CredentialState.UNPROVED}}
+
+    def _credentials(self) -> dict[str, set[CredentialState]]:
         """The states of the credentials of upstreams that are tried now; those behind a breaker are not."""
         settings = self.plan.config.upstreams if self.plan.config else ()
         needing = {one.name for one in settings if one.kind is UpstreamKind.SMTP and one.auth is not AuthMechanism.NONE}
-        there = [one for report in self.reports.values() for one in report.upstreams if one.name in needing]
-        unproved = {CredentialState.UNPROVED}
-        return {one.credential for one in there if one.breaker is BreakerState.CLOSED or {one.credential} != unproved}
+        found: dict[str, set[CredentialState]] = {}
+        for one in (one for report in self.reports.values() for one in report.upstreams if one.name in needing):
+            if one.breaker is BreakerState.CLOSED or one.credential is not CredentialState.UNPROVED:
+                found.setdefault(one.name, set()).add(one.credential)
+        return found
 
     def proved(self) -> frozenset[str]:
         """Give the providers whose current credential every ready pod has proved."""

@@ -17,8 +17,16 @@ PASSES: Mapping[str, Callable[[World, Key], Awaitable[float | None]]] = {
 
 
 def work(world: World) -> Work:
-    """Give the function that makes the pass of any key."""
-    return lambda key: PASSES[key.kind](world, key)
+    """Give the function that makes the pass of any key. None is made where the operator may not act at present: what
+    is there is due again when it may.
+    """
+
+    async def made(key: Key) -> float | None:
+        if key.namespace in world.holders.closed and world.cache.resource(key) is not None:
+            return None
+        return await PASSES[key.kind](world, key)
+
+    return made
 
 
 def rank(key: Key) -> int:

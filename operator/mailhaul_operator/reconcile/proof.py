@@ -1,16 +1,20 @@
-"""Which upstreams of a relay are known to answer, by their providers' statuses: a restart puts that in no doubt.
+"""Which upstreams of a relay are known to answer, or to fail, by their providers' statuses: a restart puts the first in
+no doubt, and a relay that does not probe for itself learns the second from the one that does.
 
 A provider is probed by one relay for all that use it. Another one's login proves ours when both log in with the same
 name and password, which the two assembled Secrets tell. Used by `relay`.
 """
 
 import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mailhaul_contract.names import SECRET_REVISION, secret_password, secret_username
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.provider_status import LastProbe, UpstreamProviderStatus
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
-from mailhaul_operator.assess.provider import proves
+from mailhaul_operator.assess.provider import proves, refutes
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.observe.resources import Seen
 from mailhaul_operator.plan.naming import configuration
@@ -18,14 +22,36 @@ from mailhaul_operator.plan.snapshot import Plan
 from mailhaul_operator.wire.key import Key
 
 
-def proved_handles(cache: Cache, relay: SmtpRelay, plan: Plan) -> frozenset[str]:
-    """Give the names of upstreams whose provider answers with the settings and the credentials of this plan."""
-    proved = {
-        one.metadata.name
-        for one in cache.providers_of(relay)
-        if (seen := cache.resource(Key("UpstreamProvider", *one.metadata.key))) and _proved(cache, seen, plan)
-    }
-    return frozenset(one.handle for one in relay.spec.upstreams if one.provider_ref.name in proved)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the providers' own probes have told of a relay's upstreams, by handle."""
+
+    proved: frozenset[str]
+    refuted: Mapping[str, Condition]
+
+    @property
+    def handles(self) -> frozenset[str]:
+        """All of them."""
+        return self.proved | self.refuted.keys()
+
+
+def known_handles(cache: Cache, relay: SmtpRelay, plan: Plan) -> Known:
+    """Give which upstreams have a provider that answers, or that fails, with the settings and credentials of a plan."""
+    proved, refuted = set(), {}
+    for one in relay.spec.upstreams:
+        seen = cache.resource(Key("UpstreamProvider", relay.metadata.namespace, one.provider_ref.name))
+        if seen is None or not isinstance(seen.model, UpstreamProvider):
+            continue
+        provider = with_status(seen)
+        revision = _probed(cache, provider, plan)
+        if revision is None:
+            continue
+        failure = refutes(provider, revision)
+        if failure is not None:
+            refuted[one.handle] = failure
+        elif proves(provider, revision):
+            proved.add(one.handle)
+    return Known(frozenset(proved), refuted)
 
 
 def with_status(seen: Seen) -> UpstreamProvider:
@@ -35,13 +61,14 @@ def with_status(seen: Seen) -> UpstreamProvider:
     return seen.model.model_copy(update={"status": status})
 
 
-def _proved(cache: Cache, seen: Seen, plan: Plan) -> bool:
-    provider = with_status(seen)
+def _probed(cache: Cache, provider: UpstreamProvider, plan: Plan) -> str | None:
+    """The revision that was probed with, when that says something of this plan too."""
     last = provider.status.last_probe if provider.status else None
-    if last is None or not proves(provider, last.revision):
-        return False
+    if last is None:
+        return None
     own = plan.secret.get(SECRET_REVISION, b"").decode()
-    return last.revision == own or _logs_in_alike(cache, last, provider.metadata.name, plan)
+    alike = last.revision == own or _logs_in_alike(cache, last, provider.metadata.name, plan)
+    return last.revision if alike else None
 
 
 def _logs_in_alike(cache: Cache, last: LastProbe, provider: str, plan: Plan) -> bool:

@@ -15,6 +15,8 @@ from mailhaul_operator.observe.resources import Seen
 from mailhaul_operator.plan import naming
 from mailhaul_operator.plan.external_secrets import external_secret
 from mailhaul_operator.plan.findings import ObjectRef
+from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.reconcile.external import readiness
 from mailhaul_operator.reconcile.pace import BUSY, FAILED, after_status
 from mailhaul_operator.reconcile.proof import with_status
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
@@ -22,19 +24,25 @@ from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import Body
 
+FIRST_PASSES = 60.0
+"""Seconds from the start of the operator in which relays that have not had a pass are waited for."""
+
 
 async def reconcile_provider(world: World, key: Key) -> float | None:
     """Keep what is made for one provider, and say what is so; gives the seconds until it wants to come again."""
     seen = world.cache.resource(key)
     if seen is None or seen.going:
         world.probes.forget(key)
+        world.externals.forget(key)
         world.written.pop(key, None)
         return None
     if not isinstance(seen.model, UpstreamProvider):
         return await tell_invalid(world, seen)
     provider = with_status(seen)
-    applied = await _apply(world, seen, provider)
-    if not world.memory.knows(world.cache.relays_of(key)):
+    facts = await world.facts.wanted(wants=provider.spec.auth.external_secret is not None)
+    await _look(world, key, provider, facts)
+    applied = await _apply(world, seen, provider, facts)
+    if _awaits_relays(world, key):
         return BUSY  # after a restart nothing is known of it yet, and what its status says still holds
     view = _view(world, key, provider, applied)
     status = assess_provider(view)
@@ -46,18 +54,32 @@ async def reconcile_provider(world: World, key: Key) -> float | None:
         world.queue.add_after(awaited, BUSY)
     if applied.failures:
         return FAILED
-    return min(told, probed, BUSY if awaited else after_status(status.conditions, view.now, world.chance()))
+    later = min(told, probed, world.externals.due_in(provider, view.now))
+    return min(later, BUSY if awaited else after_status(status.conditions, view.now, world.chance()))
 
 
-async def _apply(world: World, seen: Seen, provider: UpstreamProvider) -> Applied:
+def _awaits_relays(world: World, key: Key) -> bool:
+    """Whether relays that use it have their first pass to come. One that is going, or whose passes fail, holds up
+    nobody else.
+    """
+    there = [one for one in world.cache.relays_of(key) if (seen := world.cache.resource(one)) and not seen.going]
+    return world.clock() - world.began < FIRST_PASSES and not world.memory.knows(there)
+
+
+async def _look(world: World, key: Key, provider: UpstreamProvider, facts: Facts) -> None:
+    """Take the ExternalSecret as it is now, as a watch would bring it; this pass is the one that it is about."""
+    found = await world.externals.look(provider, facts, world.clock())
+    if found is not None:
+        world.want(world.put(found) - {key})
+
+
+async def _apply(world: World, seen: Seen, provider: UpstreamProvider, facts: Facts) -> Applied:
     """Make the ExternalSecret so, or take it away when it is wanted no more."""
-    wants = provider.spec.auth.external_secret is not None
-    facts = await world.facts.wanted(wants=wants)
     manifest = external_secret(provider, facts)
     applied = await world.applier.apply((manifest,) if manifest else (), seen.owner)
     if any(one.reason == "KindNotServed" for one in applied.obstacles):
         world.facts.doubt()
-    if not wants:
+    if provider.spec.auth.external_secret is None:
         # With nothing desired `prune` keeps everything: name what could not be there to say that all of it may go.
         nothing = {"kind": "", "metadata": {}}
         _, refusals = await prune(world.api, world.cache, (nothing,), seen.owner)
@@ -92,9 +114,8 @@ def _not_synced(world: World, provider: UpstreamProvider) -> Obstacle | None:
 
 
 def _complaint(body: Body | None) -> Obstacle | None:
-    conditions = ((body or {}).get("status") or {}).get("conditions") or ()
-    ready = next((one for one in conditions if one.get("type") == "Ready"), None)
-    if body is None or ready is None or ready.get("status") == "True":
+    ready = readiness(body)
+    if body is None or not ready or ready.get("status") == "True":
         return None
     what = f"ExternalSecret {body['metadata']['namespace']}/{body['metadata']['name']}"
     words = f"{what} is not synced: {ready.get('reason', '')}: {str(ready.get('message', ''))[:500]}"

@@ -19,15 +19,16 @@ from mailhaul_operator.effects.prune import prune
 from mailhaul_operator.effects.strays import take_back
 from mailhaul_operator.observe.gather import Gathered, LastPass
 from mailhaul_operator.observe.resources import Seen
+from mailhaul_operator.observe.workload import replicas_left
 from mailhaul_operator.plan.objects import objects
 from mailhaul_operator.plan.pod import persistent
-from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.plan.snapshot import Facts, Live
 from mailhaul_operator.reconcile import draining
 from mailhaul_operator.reconcile.memory import RelayPass
 from mailhaul_operator.reconcile.nudging import Target
-from mailhaul_operator.reconcile.pace import BUSY, FAILED, WAITING, after_status, steady
+from mailhaul_operator.reconcile.pace import BUSY, FAILED, STEADY, WAITING, after_status, steady
 from mailhaul_operator.reconcile.planning import planned
-from mailhaul_operator.reconcile.proof import proved_handles
+from mailhaul_operator.reconcile.proof import Known, known_handles
 from mailhaul_operator.reconcile.shared_quotas import settled_quotas
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
 from mailhaul_operator.reconcile.world import World
@@ -57,14 +58,21 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
     pods = await _ask(world, key, gathered.pods, made)
     await _drain(made, pods)
     made = replace(made, pods=pods, emptied=_emptied(world, key, pods, seen.model))
-    view = _view(world, seen, gathered, made, applied)
+    known = known_handles(world.cache, made.relay, made.plan)
+    view = replace(_view(world, seen, gathered, made, applied), proved=known.proved, refuted=known.refuted)
     status = assess_relay(view)
     told = await tell(world, seen, view.relay.status, status)
 
-    ready = all((one.type, one.status) != ("Ready", "False") for one in status.conditions)
-    world.want(world.memory.remember(key, replace(made, ready=ready)))
+    world.want(world.memory.remember(key, replace(made, ready=_is_ready(status))))
     shrinks = gathered.workload.wanted > made.relay.spec.replicas
-    return min(told, BUSY if shrinks else _again(world, made, applied, status))
+    again = BUSY if shrinks else _again(world, made, applied, status, known)
+    # Without its Secret pods do not answer, and only somebody else can mend that.
+    return min(told, max(again, STEADY) if gathered.blind else again)
+
+
+def _is_ready(status: SmtpRelayStatus) -> bool | None:
+    ready = next((one.status for one in status.conditions if one.type == "Ready"), "Unknown")
+    return {"True": True, "False": False}.get(ready)
 
 
 def _forget(world: World, key: Key) -> None:
@@ -85,13 +93,24 @@ async def _facts(world: World, relay: SmtpRelay) -> Facts:
 def _last(world: World, relay: SmtpRelay) -> LastPass:
     """What the last pass knew. After a restart nobody knows who holds mail, so the workload is not made smaller."""
     key = Key("SmtpRelay", *relay.metadata.key)
-    last = world.memory.last(key)
-    workload = world.cache.get("StatefulSet", key.namespace, key.name) or {}
-    replicas = (workload.get("spec") or {}).get("replicas", 0)
-    holding = draining.holding(last.emptied if last else frozenset(), relay.spec.replicas, replicas)
+    last, wanted = world.memory.last(key), relay.spec.replicas
     if last is None:
-        return LastPass(holding)
-    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last))
+        return LastPass(draining.holding(frozenset(), wanted, _replicas(world, key)))
+    # Replicas of a Deployment keep nothing that another workload could take over.
+    live = last.snapshot.live if persistent(last.snapshot) else Live()
+    holding = draining.holding(last.emptied, wanted, _replicas(world, key, live.replicas), live.holding)
+    same = last.relay.metadata.uid == relay.metadata.uid
+    secret = (last.plan.secret or last.snapshot.existing) if same else {}
+    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last), secret)
+
+
+def _replicas(world: World, key: Key, before: int = 0) -> int:
+    """Give how many replicas there are; of a StatefulSet that is away, whose pods and volumes stay, all that it had."""
+    workload = world.cache.get("StatefulSet", key.namespace, key.name)
+    if workload is None:
+        return max(before, replicas_left(key.name, world.cache.pods(key)))
+    replicas: int = (workload.get("spec") or {}).get("replicas", 1)
+    return replicas
 
 
 async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
@@ -146,20 +165,20 @@ def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied
         relay=relay.model_copy(update={"status": SmtpRelayStatus.from_json(seen.status) if seen.status else None}),
         plan=made.plan,
         now=world.clock(),
-        workload=gathered.workload,
+        # What was just changed is not rolled out, whatever its status of before says.
+        workload=replace(gathered.workload, observed=gathered.workload.observed and not applied.rolls),
         pods=made.pods,
         obstacles=(*gathered.obstacles, *applied.obstacles),
         holding=draining.held(made.pods, relay.spec.replicas),
         address=f"{host}:{port}",
         ephemeral=relay.spec.queue.mode == "Ephemeral",
-        proved=proved_handles(world.cache, relay, made.plan),
     )
 
 
-def _again(world: World, made: RelayPass, applied: Applied, status: SmtpRelayStatus) -> float:
+def _again(world: World, made: RelayPass, applied: Applied, status: SmtpRelayStatus, known: Known) -> float:
     if applied.failures:
         return FAILED
-    if applied.changed or applied.waiting or (made.pods and made.is_busy):
+    if applied.changed or applied.waiting or (made.pods and made.is_busy(known.handles)):
         return BUSY
     if any((one.type, one.status) == ("Reconciling", "True") for one in status.conditions) and made.pods:
         return BUSY

@@ -19,6 +19,7 @@ from mailhaul_operator.observe.resources import Seen
 from mailhaul_operator.reconcile.pace import FAILED, RESYNC
 from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.kinds import Body
+from mailhaul_operator.wire.objects import metadata
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 
@@ -54,7 +55,9 @@ async def _write(world: World, seen: Seen, body: Body, turned: tuple[Status | No
     if answer is None:
         return inf
     world.written[seen.key] = world.clock()
-    world.cache.put(answer)
+    touched = world.cache.put(answer)
+    if metadata(answer).get("generation") != seen.generation:
+        world.want(touched)  # an edit came in between, and its own edge will look known
     for one in transitions(*turned):
         note = Announcement(one.reason, one.message, warning=one.type == "Warning")
         await post(world.api, seen.owner, note, world.clock(), world.who.identity)

@@ -14,9 +14,11 @@ from mailhaul_operator.observe.belonging import is_made
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.observe.gather import Gatherer
 from mailhaul_operator.observe.namespaces import Namespaces
+from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.observe.reports import Reporters
 from mailhaul_operator.observe.secrets import SecretReader
 from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.reconcile.external import ExternalSecrets
 from mailhaul_operator.reconcile.facts import ClusterFacts
 from mailhaul_operator.reconcile.memory import Memory
 from mailhaul_operator.reconcile.nudging import Nudges
@@ -50,12 +52,14 @@ class Who:
 
 
 class World:
-    """`clock` gives seconds since the epoch; `written` has when each status was. Set `queue` before the first edge."""
+    """`clock` gives seconds since the epoch; `began` is when this was made, `written` when each status was. Set `queue`
+    before the first edge.
+    """
 
     queue: Wishes
 
     def __init__(self, api: Api, facts: Facts, who: Who, clock: Callable[[], float]) -> None:
-        self.api, self.who, self.clock = api, who, clock
+        self.api, self.who, self.clock, self.began = api, who, clock, clock()
         self.chance = random
         self.cache = Cache()
         self.holders = SecretReader(api, clock, who.namespaces)
@@ -68,6 +72,7 @@ class World:
         self.written: dict[Key, float] = {}
         self.nudges = Nudges(api, clock)
         self.facts = ClusterFacts(api, facts, clock)
+        self.externals = ExternalSecrets(api, self.cache)
 
     def seen(self, body: dict[str, Any]) -> None:
         """Take an object as it is now: remember it, and want a pass for whatever it is about.
@@ -90,6 +95,8 @@ class World:
         if _is_foreign(body):
             changed = self.holders.put(body)
             return self._lost(body) | (self.cache.naming(changed) if changed else frozenset())
+        if body.get("kind") == "ExternalSecret":
+            self._synced(body)
         return self.cache.put(body)
 
     def remove(self, body: dict[str, Any]) -> frozenset[Key]:
@@ -107,6 +114,14 @@ class World:
         for key in keys:
             self.queue.add(key)
 
+    def _synced(self, body: dict[str, Any]) -> None:
+        """External Secrets has read its store again: the Secret that it makes, of the same name, may be another now.
+        No watch brings that one in a cluster-wide installation.
+        """
+        known = self.cache.get("ExternalSecret", *name_of(body)) or {}
+        if _refreshed(known) != _refreshed(body):
+            self.holders.doubt(Reference("Secret", *name_of(body)))
+
     def _lost(self, body: dict[str, Any]) -> frozenset[Key]:
         """Forget a Secret that was ours: it has lost its ownerReference, or all that is known of it now is its name."""
         known = self.cache.get("Secret", *name_of(body))
@@ -120,3 +135,9 @@ class World:
 def _is_foreign(body: dict[str, Any]) -> bool:
     """Whether it is a Secret that somebody else made."""
     return body.get("kind") == "Secret" and not is_made(body)
+
+
+def _refreshed(body: dict[str, Any]) -> tuple[object, object]:
+    """When an ExternalSecret was synced last, and as what."""
+    status = body.get("status") or {}
+    return status.get("refreshTime"), status.get("syncedResourceVersion")

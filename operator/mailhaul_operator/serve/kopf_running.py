@@ -1,16 +1,19 @@
 """kopf, embedded: only its watches, with every habit of it that writes into the cluster turned off.
 
-`running` starts it once the lease is held. A task of it that dies ends it, and so the process, which starts anew.
+`watching` starts it once the lease is held, and again after a watch was refused (`WatchRefused`), which ends it wholly.
+At its end kopf cancels every task that came after its start, as if the loop were its own; here only those of its code.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import kopf
+from kopf._cogs.clients.errors import APIError
+from kopf._cogs.clients.watching import WatchingError
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from mailhaul_operator.handlers import Sink, register
@@ -21,15 +24,24 @@ WATCH_SECONDS = 300
 _TALKATIVE = ("kopf._core.reactor.running", "kopf._core.reactor.observation", "kopf._core.engines.peering")
 
 
+_KOPF = str(Path(kopf.__file__).parent)
+
+
+class WatchRefused(Exception):  # noqa: N818 - the name of the fact
+    """The API server has refused to list or to watch a kind, and will again: a right or the kind is gone."""
+
+
 async def watch(
     scope: Iterable[Watched],
     to: Sink,
     namespaces: tuple[str, ...],
     kubeconfig: Path | None,
-    flags: tuple[asyncio.Event, asyncio.Event],
+    stop: asyncio.Event,
+    began: Callable[[], None],
 ) -> None:
-    """Watch until the first of the flags is set, to stop; the second is set here, once the watches begin."""
-    stop, ready = flags
+    """Watch these namespaces (none are all) until `stop` is set. Calls `began` when kopf is made: it has taken the
+    process's signals for itself by then. Raises WatchRefused.
+    """
     registry, settings = kopf.OperatorRegistry(), _settings(bool(namespaces))
     register(registry, settings, scope, to)
     if kubeconfig is None:
@@ -39,7 +51,7 @@ async def watch(
         kopf.on.login(registry=registry)(kopf.login_with_kubeconfig)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)
-    await kopf.operator(
+    tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=settings,
         standalone=True,
@@ -47,8 +59,26 @@ async def watch(
         namespaces=namespaces,
         memories=_NoMemories(),
         stop_flag=stop,
-        ready_flag=ready,
     )
+    began()
+    try:
+        await kopf.run_tasks(tasks, ignored=NotKopfs())
+    except (APIError, WatchingError) as error:
+        raise WatchRefused(f"a watch was refused: {error}") from error
+
+
+class NotKopfs(Collection["asyncio.Task[Any]"]):
+    """The tasks that do not run code of kopf."""
+
+    def __contains__(self, task: object) -> bool:
+        code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
+        return code is None or not code.co_filename.startswith(_KOPF)
+
+    def __iter__(self) -> "Iterator[asyncio.Task[Any]]":
+        return (one for one in asyncio.all_tasks() if one in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
@@ -62,7 +92,7 @@ def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
     settings.watching.chunk_size = 100
     settings.queueing.idle_timeout = 0.05  # the task of an object ends so soon, and thousands are seen at the start
     settings.queueing.exit_timeout = 0.5
-    settings.process.ultimate_exiting_timeout = 20
+    settings.process.ultimate_exiting_timeout = None  # it would kill the process after a watch was refused
     settings.execution.max_workers = 1
     settings.persistence.diffbase_storage = _NoDiffs()
     settings.persistence.progress_storage = _NoProgress()

@@ -52,7 +52,12 @@ ERRORS = Metric(
     "Errors inside the operator, by the kind of the resource. Any is a bug: see the log.",
     ("kind",),
 )
-METRICS = (BUILD, LEADER, RECONCILES, DURATION, DEPTH, REQUESTS, ERRORS)
+CLOSED = Metric(
+    "mailhaul_operator_closed_namespaces",
+    "gauge",
+    "Listed namespaces that are not there or where the operator has no rights: nothing is done in them; see the log.",
+)
+METRICS = (BUILD, LEADER, RECONCILES, DURATION, DEPTH, REQUESTS, ERRORS, CLOSED)
 
 
 Requests = Mapping[tuple[str, str], int]
@@ -80,17 +85,24 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._gauge(BUILD).labels(version("mailhaul")).set(1)
-        self._leader, self._depth = self._gauge(LEADER), self._gauge(DEPTH)
+        self._leader, self._depth, self._closed = self._gauge(LEADER), self._gauge(DEPTH), self._gauge(CLOSED)
         self._reconciles, self._errors = self._counter(RECONCILES), self._counter(ERRORS)
         self._duration = Histogram(
             DURATION.name, DURATION.meaning, DURATION.labels, registry=self._registry, buckets=BOUNDS
         )
 
-    def watch(self, depth: Callable[[], int], leads: Callable[[], bool], requests: Callable[[], Requests]) -> None:
+    def watch(
+        self,
+        depth: Callable[[], int],
+        leads: Callable[[], bool],
+        requests: Callable[[], Requests],
+        closed: Callable[[], int],
+    ) -> None:
         """Name the sources of what is counted elsewhere."""
         self._registry.register(_RequestCounter(requests))
         self._depth.set_function(depth)
         self._leader.set_function(leads)
+        self._closed.set_function(closed)
 
     def reconciled(self, kind: str, seconds: float, *, failed: bool) -> None:
         """Count a pass."""

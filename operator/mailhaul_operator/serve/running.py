@@ -1,4 +1,4 @@
-"""The operator from start to end: lease, first listing, watches, queue, pages; each stops when one of them ends.
+"""The operator from start to end: lease, first listing, watches (`watching`), queue, pages; each stops when one ends.
 
 Called by `command`. Until the lease is held only the pages are there. Failures: what cannot be had at the start is told
 in one log line, exit code 1; a resource's failure ends nothing.
@@ -9,13 +9,12 @@ import gc
 import signal
 import time
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any
 
 from kubernetes.aio.config import ConfigException
 
 from mailhaul_operator.effects.api import Api
-from mailhaul_operator.reconcile.listing import Listing, ListingError
+from mailhaul_operator.reconcile.listing import Listing
 from mailhaul_operator.reconcile.passes import rank, work
 from mailhaul_operator.reconcile.scope import watched
 from mailhaul_operator.reconcile.workqueue import Turn, WorkQueue
@@ -28,16 +27,11 @@ from mailhaul_operator.serve.logs import LOG, told
 from mailhaul_operator.serve.metrics import Metrics
 from mailhaul_operator.serve.pages import Answer, PageServer
 from mailhaul_operator.serve.settings import Settings
+from mailhaul_operator.serve.watching import Watching
 from mailhaul_operator.wire.key import Key
 
-RELIST = 600.0
-"""Seconds after which everything is listed again, for edges that were missed."""
-RETRY = 3.0
-"""Seconds after which a first listing that failed is tried again."""
 STUCK = 180.0
 """Seconds after which a pass that has not ended means that the process is of no use any more."""
-LEAVING = 3.0
-"""Seconds that the watches are given to end."""
 
 
 async def run(settings: Settings) -> int:
@@ -71,12 +65,12 @@ class Operator:
         self._queue = WorkQueue(work(self._world), self._ended, rank=rank)
         self._world.queue = self._queue
         self._stop = asyncio.Event()
-        self._stop_kopf = asyncio.Event()
+        self._watching: Watching | None = None
         api.may_write = self._lease.held
 
     async def run(self) -> int:
         """Serve the pages, wait for the lease, act until something ends it."""
-        self._metrics.watch(lambda: self._queue.depth, self._lease.held, lambda: self._api.requests)
+        self._metrics.watch(lambda: self._queue.depth, self._lease.held, lambda: self._api.requests, self._closed)
         self._take_signals()
         health = await PageServer.open({"/healthz": self._health}, self._settings.health_port)
         metrics = await PageServer.open({"/metrics": self._exposition}, self._settings.metrics_port)
@@ -98,10 +92,9 @@ class Operator:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lease.keep())
-                await self._fill()
+                watching = await self._fill()
                 group.create_task(self._queue.run())
-                group.create_task(self._watch())
-                group.create_task(self._relist())
+                group.create_task(self._watch(watching))
                 gc.collect()
                 gc.freeze()
         finally:
@@ -112,7 +105,6 @@ class Operator:
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not task.done():
-            self._stop_kopf.set()
             task.cancel()
         await asyncio.wait({task})
         if task.cancelled() or self._stop.is_set():
@@ -120,47 +112,27 @@ class Operator:
             return 0
         return _last_words(task.exception())
 
-    async def _fill(self) -> None:
+    async def _fill(self) -> Watching:
         """List everything once, then want a pass for each resource of ours."""
         await self._world.facts.look()
-        scope = watched(self._settings.namespaces, self._world.facts.now.external_secrets)
-        self._listing = Listing(self._api, self._world, scope, self._settings.namespaces)
-        while True:
-            try:
-                await self._listing.refresh()
-                break
-            except ListingError as error:
-                LOG.error("%s", error)
-                await asyncio.sleep(RETRY)
-        self._world.holders.synced = True
+        namespaces = self._settings.namespaces
+        scope = watched(namespaces, self._world.facts.now.external_secrets)
+
+        def watch(there: tuple[str, ...], stop: asyncio.Event) -> Coroutine[Any, Any, None]:
+            return kopf_running.watch(scope, self._world, there, self._settings.kubeconfig, stop, self._take_signals)
+
+        self._watching = Watching(Listing(self._api, self._world, scope, namespaces), self._world, watch)
+        await self._watching.fill()
         for key in self._world.own():
             self._queue.add_after(key, 0)
+        return self._watching
 
-    async def _watch(self) -> None:
-        ready = asyncio.Event()
-        scope, settings = self._listing.scope, self._settings
-        watching = asyncio.create_task(
-            kopf_running.watch(scope, self._world, settings.namespaces, settings.kubeconfig, (self._stop_kopf, ready))
-        )
-        try:
-            await asyncio.wait({watching, asyncio.create_task(ready.wait())}, return_when=asyncio.FIRST_COMPLETED)
-            self._take_signals()  # kopf has taken them for itself
-            await watching
-            self._stop.set()
-        finally:
-            self._stop_kopf.set()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait({watching}, timeout=LEAVING)
-            watching.cancel()
+    async def _watch(self, watching: Watching) -> None:
+        await watching.run()
+        self._stop.set()
 
-    async def _relist(self) -> None:
-        while True:
-            await asyncio.sleep(RELIST)
-            try:
-                self._world.want(await self._listing.refresh())
-                self._world.holders.drop_unused()
-            except ListingError as error:
-                LOG.warning("%s", error)
+    def _closed(self) -> int:
+        return len(self._watching.closed) if self._watching else 0
 
     def _ended(self, turn: Turn) -> None:
         self._metrics.reconciled(turn.key.kind, turn.seconds, failed=turn.error is not None)

@@ -6,7 +6,7 @@ Used by `command` and `running`. Failures: argparse's, exit code 2 with the flag
 import argparse
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -92,8 +92,8 @@ def _parser(environment: Mapping[str, str], account: Path) -> argparse.ArgumentP
     def default(flag: str, otherwise: str) -> str:
         return environment.get(PREFIX + flag.upper().replace("-", "_"), otherwise)
 
-    def several(flag: str) -> list[str]:
-        return [_name(one) for one in default(flag, "").split(",") if one]
+    def several(flag: str, kind: Callable[[str], str]) -> list[str]:
+        return [kind(one) for one in default(flag, "").split(",") if one]
 
     parser = argparse.ArgumentParser(
         prog="mailhaul operator",
@@ -104,12 +104,18 @@ def _parser(environment: Mapping[str, str], account: Path) -> argparse.ArgumentP
     text = parser.add_argument
     text("--image", default=default("image", ""), help="image of the relays' pods")
     text("--image-pull-policy", choices=PULL_POLICIES, default=default("image-pull-policy", "IfNotPresent"))
-    text("--image-pull-secret", action="append", type=_name, default=several("image-pull-secret"), metavar="NAME")
+    text(
+        *("--image-pull-secret",),
+        action="append",
+        type=_object_name,
+        default=several("image-pull-secret", _object_name),
+        metavar="NAME",
+    )
     text(
         *("--namespace", "-n"),
         action="append",
         type=_name,
-        default=several("namespace"),
+        default=several("namespace", _name),
         metavar="NAME",
         help="serve only this namespace; may be repeated (default: all)",
     )

@@ -3,7 +3,7 @@
 `report` and `exposition` turn it into JSON and metrics. Nothing here decides or waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,14 @@ class UpstreamState(Protocol):
         """Why the breaker is not closed (a `Fault`), "" when it is."""
 
     @property
+    def fault_text(self) -> str:
+        """The words that opened the breaker, "" when it is closed."""
+
+    @property
+    def opened(self) -> float:
+        """When its present settings and credential came into use in this process."""
+
+    @property
     def since(self) -> float:
         """When the breaker opened."""
 
@@ -47,6 +55,10 @@ class UpstreamState(Protocol):
     @property
     def refused_senders(self) -> frozenset[str]:
         """The From domains that it refuses now."""
+
+    @property
+    def refused_sender_replies(self) -> Mapping[str, ReplyReport]:
+        """What it said of each of them, where it said something."""
 
     @property
     def credential(self) -> CredentialState:

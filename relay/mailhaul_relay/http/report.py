@@ -10,6 +10,8 @@ from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.http.readings import Readings, UpstreamState
 from mailhaul_relay.telemetry.tally import Tally, UpstreamTally
 
+MAX_REPLIES = 20
+"""Refused From domains of an upstream whose reply is told: a status can name no more."""
 MAX_ALIASES = 5000
 """Aliases in a report; the first that were used, for the report is fetched every few seconds."""
 
@@ -93,10 +95,13 @@ def _upstream(upstream: Upstream, tally: UpstreamTally, state: UpstreamState | N
     return report.model_copy(
         update={
             "breaker": state.breaker,
+            "opened": state.opened,
             "breaker_fault": state.fault,
+            "breaker_text": state.fault_text,
             "breaker_since": state.since,
             "next_attempt": state.next_attempt,
             "refused_senders": tuple(sorted(state.refused_senders)),
+            "refused_sender_replies": dict(sorted(state.refused_sender_replies.items())[:MAX_REPLIES]),
             "credential": state.credential,
             "credential_reply": state.credential_reply,
             "probe": state.probe,

@@ -20,6 +20,8 @@ MAX_DOMAINS = 1000
 class _Refusal(NamedTuple):
     times: int
     until: float
+    said: tuple[Outcome, float] | None = None
+    """What was said, and when; not remembered over a restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class SenderRefusals:
         """Give the domains that are not to be tried now."""
         return frozenset(domain for domain, one in self.domains.items() if now < one.until)
 
+    def said(self, now: float) -> Mapping[str, tuple[Outcome, float]]:
+        """Give what was said of each refused domain, and when, where that is known."""
+        return {domain: one.said for domain, one in self.domains.items() if one.said and now < one.until}
+
     def next_attempt(self, domain: str) -> float:
         """When a domain is tried again, in epoch seconds; 0 when it is not refused."""
         return self.domains[domain].until if domain in self.domains else 0.0
@@ -43,7 +49,9 @@ class SenderRefusals:
             if known and now < known.until:
                 return self
             count = min((known.times if known else 0) + 1, len(DELAYS))
-            return self._with(domain, _Refusal(count, now + DELAYS[count - 1]))
+            return self._with(
+                domain, _Refusal(count, now + DELAYS[count - 1], (outcome, now) if outcome.reply else None)
+            )
         if known and outcome.verdict is Verdict.DELIVERED:
             return SenderRefusals({name: one for name, one in self.domains.items() if name != domain})
         return self

@@ -3,6 +3,8 @@
 `ways` keeps one for each upstream; `http` shows it through the properties. Nothing here waits or fails.
 """
 
+from collections.abc import Mapping
+
 from mailhaul_contract.quotas import Share
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, QuotaReport, ReplyReport
 from mailhaul_contract.upstream import Upstream
@@ -42,6 +44,7 @@ class Way:
         self.current = CLOSED
         self.refusals = SenderRefusals()
         self.on_trial = False
+        self.opened = clock()
         self.last_accepted = 0.0
         """When it last took a message; a changed upstream is another way, so with the present settings."""
 
@@ -122,6 +125,11 @@ class Way:
         return self.current.fault.value
 
     @property
+    def fault_text(self) -> str:
+        """The upstream's words that opened the breaker, "" when it is closed."""
+        return self.current.text if self.current.is_open else ""
+
+    @property
     def since(self) -> float:
         """When the breaker opened, epoch seconds, 0 when it is closed."""
         return self.current.since
@@ -160,6 +168,12 @@ class Way:
     def refused_senders(self) -> frozenset[str]:
         """The From domains that it refuses now."""
         return self.refusals.refused(self._clock())
+
+    @property
+    def refused_sender_replies(self) -> Mapping[str, ReplyReport]:
+        """What it said when it refused each of these domains."""
+        said = {domain: reported(one) for domain, one in self.refusals.said(self._clock()).items()}
+        return {domain: one for domain, one in said.items() if one}
 
 
 def _connected(upstream: Upstream) -> Upstream:

@@ -1,10 +1,11 @@
 """The one place where an upstream's reply becomes an outcome (exceptions: `breakdown`).
 
 `connection` and `transaction` call it. The table in `replies.toml` decides; a reply that it does not know is judged by
-stage and class, and rather held or tried again than failed: a wrong guess must not bounce mail. It cannot fail.
+stage and class, and held or tried again: only a row fails mail, for a wrong guess must not bounce it. It cannot fail.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import re2
 
@@ -16,7 +17,11 @@ NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-trans
 SES_IDENTITY = "ses-identity-not-verified"
 """The row that names identities: one's own sender, or a recipient while the account is in the sandbox."""
 _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
+_REFUSED = {Stage.MAIL: Fault.SENDER, Stage.RCPT: Fault.RECIPIENT, Stage.END_OF_DATA: Fault.CONTENT}
 _ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
+_HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
+_ANY_ADDRESS = re2.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>(),;:"]+|[^\s<>(),;:"\[\]]+@[^\s<>(),;:"\[\]]+')
+_LATER_CODE = re2.compile(r"(?:^|[\s(#])([45]\.\d{1,3}\.\d{1,3})(?:[\s):,;]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class Context:
 
 def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outcome:
     """Tell what a reply at a stage of a provider (`profile`, "smtp" for any other) means."""
-    row = first_match(rows(), profile, stage, reply) if reply.code >= 400 else None
+    row = first_match(rows(), profile, stage, _said(reply, context)) if reply.code >= 400 else None
     if row is None:
         return _by_class(stage, reply)
     if row.name == SES_IDENTITY and _names_only_recipients(reply.text, context):
@@ -39,6 +44,23 @@ def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outc
         row.verdict, stage, row.fault, reply, remedy=row.remedy, rule=row.name,
         retry_elsewhere=row.verdict is Verdict.FAILED and row.fault in {Fault.SIZE, Fault.CAPABILITY},
     )  # fmt: skip
+
+
+def _said(reply: Reply, context: Context) -> Reply:
+    """Give what the server itself says: with an enhanced code that stands later in the text, and without the addresses
+    and domains of the mail, which others chose (a mail to `bob@quota-exceeded.example` must not stop an upstream).
+    """
+    text = _ANY_ADDRESS.sub("", reply.text) if "@" in reply.text else reply.text
+    if domains := _domains(context.from_domain, context.sender, context.recipients):
+        text = _HOST.sub(lambda host: "" if host.group().lower() in domains else host.group(), text)
+    later = None if reply.enhanced else _LATER_CODE.search(text)
+    return replace(reply, enhanced=later.group(1) if later else reply.enhanced, text=text)
+
+
+@lru_cache(maxsize=16)
+def _domains(from_domain: str, sender: str, recipients: tuple[str, ...]) -> frozenset[str]:
+    """The domains of a mail; kept, since each refused recipient of one mail asks."""
+    return frozenset(one.rpartition("@")[2].lower() for one in (from_domain, sender, *recipients)) - {""}
 
 
 def _by_class(stage: Stage, reply: Reply) -> Outcome:
@@ -52,13 +74,8 @@ def _by_class(stage: Stage, reply: Reply) -> Outcome:
         return Outcome(_unexpected(stage), stage, Fault.PROTOCOL, reply, remedy=_PROTOCOL)
     if reply.code < 500:
         return Outcome(Verdict.RETRY, stage, Fault.TRANSIENT, reply)
-    match stage:
-        case Stage.MAIL:
-            return Outcome(Verdict.HOLD, stage, Fault.SENDER, reply, remedy=_SENDER)
-        case Stage.RCPT:
-            return Outcome(Verdict.FAILED, stage, Fault.RECIPIENT, reply)
-        case _:
-            return Outcome(Verdict.FAILED, stage, Fault.CONTENT, reply)
+    remedy = _SENDER if stage is Stage.MAIL else _UNKNOWN
+    return Outcome(Verdict.HOLD, stage, _REFUSED.get(stage, Fault.TRANSIENT), reply, remedy=remedy)
 
 
 def _unexpected(stage: Stage) -> Verdict:
@@ -76,4 +93,7 @@ _SERVICE = "The upstream refuses service now; check its status page and that thi
 _CREDENTIAL = "Check user name and password in the provider's Secret, and that SMTP AUTH is enabled for the account."
 _SENDER = "Verify the sender's domain or address at the provider, or set senders.domains of the UpstreamProvider."
 _PROTOCOL = "The upstream broke the protocol; check that host and port are those of an SMTP server."
+_UNKNOWN = (
+    "No rule knows this refusal, so the mail is kept: see the provider's console, and report the reply to Mailhaul."
+)
 _SANDBOX = "The SES account is in the sandbox, where recipients must be verified too: ask AWS for production access."

@@ -15,7 +15,9 @@ import re2
 
 from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
 
-_KEYS = frozenset({"name", "profiles", "stages", "codes", "enhanced", "text", "fault", "verdict", "remedy", "docs"})
+_KEYS = frozenset(
+    {"name", "profiles", "stages", "codes", "enhanced", "text", "unless", "fault", "verdict", "remedy", "docs"}
+)
 
 
 class Pattern(Protocol):
@@ -29,7 +31,7 @@ class Pattern(Protocol):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row. An empty condition holds for everything. `codes` are codes, or first digits such as `5`; `enhanced`
-    are enhanced codes where `x` stands for any class.
+    are enhanced codes where `x` stands for any class and `*` for any detail. `text` must be found, `unless` must not.
     """
 
     name: str
@@ -42,14 +44,16 @@ class Row:
     codes: frozenset[int] = frozenset()
     enhanced: frozenset[str] = frozenset()
     text: str = ""
+    unless: str = ""
     pattern: Pattern | None = None
+    exception: Pattern | None = None
 
     @classmethod
     def parse(cls, given: dict[str, Any]) -> Self:
         """Read one row of the file; raises ValueError on an unknown key or word."""
         if unknown := set(given) - _KEYS:
             raise ValueError(f"replies.toml: row {given.get('name', '?')!r} has unknown keys {sorted(unknown)}")
-        text = given.get("text", "")
+        text, unless = _alternatives(given.get("text", "")), _alternatives(given.get("unless", ""))
         return cls(
             name=given["name"],
             fault=Fault(given["fault"]),
@@ -61,7 +65,9 @@ class Row:
             codes=frozenset(given.get("codes", ())),
             enhanced=frozenset(given.get("enhanced", ())),
             text=text,
+            unless=unless,
             pattern=re2.compile(f"(?i){text}") if text else None,
+            exception=re2.compile(f"(?i){unless}") if unless else None,
         )
 
     def matches(self, profile: str, stage: Stage, reply: Reply) -> bool:
@@ -70,9 +76,20 @@ class Row:
             (not self.profiles or profile in self.profiles)
             and (not self.stages or stage in self.stages)
             and (not self.codes or reply.code in self.codes or reply.code // 100 in self.codes)
-            and (not self.enhanced or not self.enhanced.isdisjoint((reply.enhanced, f"x{reply.enhanced[1:]}")))
+            and (not self.enhanced or not self.enhanced.isdisjoint(_written(reply.enhanced)))
             and (self.pattern is None or self.pattern.search(reply.text) is not None)
+            and (self.exception is None or self.exception.search(reply.text) is None)
         )
+
+
+def _alternatives(given: str | list[str]) -> str:
+    """Join the patterns of a list into one that any of them fulfils."""
+    return given if isinstance(given, str) else "|".join(given)
+
+
+def _written(enhanced: str) -> tuple[str, str, str]:
+    """The ways in which a row may name an enhanced code: 5.7.1, x.7.1, x.7.*."""
+    return enhanced, f"x{enhanced[1:]}", f"x{enhanced[1:].rpartition('.')[0]}.*"
 
 
 def first_match(rows: Iterable[Row], profile: str, stage: Stage, reply: Reply) -> Row | None:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from mailhaul_contract.report import RelayReport, UpstreamReport
+from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.mailalias import MailAlias, MailAliasStatus
 from mailhaul_operator.api.provider_status import UpstreamProviderStatus
@@ -34,7 +35,20 @@ T0 = 1_790_000_000.0
 API = {"apiVersion": "mailhaul.dev/v1alpha1"}
 DIGEST = "sha256:planned"
 TIMES = frozenset(
-    {"time", "started", "lastDelivery", "oldest", "breakerSince", "nextAttempt", "since", "reset", "full", "trialEnd"}
+    {
+        *(
+            "opened",
+            "lastAccepted",
+            "time",
+            "started",
+            "lastDelivery",
+            "oldest",
+            "breakerSince",
+            "nextAttempt",
+            "since",
+        ),
+        *("reset", "full", "trialEnd"),
+    }
 )
 
 World = Mapping[str, Any]
@@ -149,6 +163,7 @@ def pod(index: int, said: World, made: Plan, now: float) -> PodView:
         terminating=said.get("terminating", False),
         created=T0,
         trouble=said.get("trouble", ""),
+        restarts=said.get("restarts", 0),
         report=answer,
     )
 
@@ -162,13 +177,21 @@ def relay_view(world: World, now: float, previous: SmtpRelayStatus | None) -> Re
         relay=relay(world).model_copy(update={"status": previous}),
         plan=made,
         now=now,
-        workload=WorkloadView(True, len(pods), len(pods), ready, len(pods), True),
+        workload=WorkloadView(True, len(pods), len(pods), ready, len(pods), world.get("observed", True)),
         pods=pods,
         obstacles=tuple(Obstacle(**one) for one in world.get("obstacles", ())),
         holding=world.get("holding", {}),
         address="smtp-relay.smtp.svc.cluster.local:25",
         ephemeral=world.get("ephemeral", False),
         proved=frozenset(world.get("proved", ())),
+        refuted={name: condition(said) for name, said in world.get("refuted", {}).items()},
+    )
+
+
+def condition(said: World) -> Condition:
+    """A provider's Ready that is False."""
+    return Condition.from_json(
+        {"type": "Ready", "status": "False", "lastTransitionTime": "2026-09-01T00:00:00Z", **said}
     )
 
 

@@ -2,8 +2,9 @@
 
 What is looked for: every value of every Secret of the namespaces that are searched, as it is then, and every password
 that tests made (`remember`). Where: what Mailhaul makes and writes, which is its resources with their statuses, the
-objects that it made for them, all ConfigMaps and Events, the logs of relays and of the operator, and their metrics.
-Stages are searched when their module ends; a test with a namespace of its own calls `search` before it goes.
+objects that it made for them, all ConfigMaps, Events and ExternalSecrets, there and in the operator's namespace, the
+logs of relays and of the operator, and their metrics. Stages are searched when their module ends; a test with a
+namespace of its own calls `search` before it goes, and who deletes a pod of ours has its log kept before (`hear`).
 """
 
 import base64
@@ -21,8 +22,15 @@ LEAST = 8
 """Shorter values (`wrong`, `first`) are words of any text."""
 PUBLIC = ("username", "user", "host", "tls.crt", "ca.crt", "revision", "since")
 """Ends of the keys that hold no secret."""
-MADE = ("services", "serviceaccounts", "statefulsets", "deployments", "controllerrevisions", "pods")
+MADE = (
+    *("services", "serviceaccounts", "statefulsets", "deployments", "controllerrevisions", "pods"),
+    *("networkpolicies", "poddisruptionbudgets"),
+)
 TOLD = ("smtprelays", "upstreamproviders", "mailaliases", "configmaps", "events", "events.events.k8s.io")
+EXTERNAL = "externalsecrets.external-secrets.io"
+"""Not every cluster serves it."""
+HELMS_OWN = "helm.sh/release.v1"
+"""The type of the Secrets in which helm keeps the chart."""
 OURS = "app.kubernetes.io/managed-by=mailhaul"
 RELAYS = "app.kubernetes.io/name=mailhaul-relay"
 OPERATOR = "app.kubernetes.io/name=mailhaul-operator"
@@ -34,6 +42,10 @@ class Searched:
 
     values: set[str] = field(default_factory=set)
     namespaces: set[str] = field(default_factory=set)
+    staged: set[str] = field(default_factory=set)
+    heard: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    places: int = 0
+    logs: int = 0
     characters: int = 0
 
 
@@ -71,30 +83,50 @@ def leaks(text: str, values: Iterable[str]) -> Iterator[str]:
                 yield f"{form} form of a secret of {len(value)} characters after {text[max(0, at - 80) : at]!r}"
 
 
+def hear(cluster: Cluster, namespace: str, *chosen: str) -> None:
+    """Keep what pods have said that are about to go, for the next search of their namespace.
+
+    They are chosen as for `kubectl get pods`: by name, or `-l` and a selector. One that is not there said nothing.
+    """
+    found = cluster.kubectl("get", "pods", "-n", namespace, *chosen, "-o", "json")
+    if found.code == 0:
+        body = json.loads(found.out)
+        logs = [one for pod in body.get("items", [body]) for one in _logs(cluster, namespace, pod)]
+        SEARCHED.heard.setdefault(namespace, []).extend(logs)
+
+
 def search(cluster: Cluster, namespace: str, operator: str) -> list[str]:
-    """Look through a namespace, and through the operator's log and metrics; gives every place that holds a secret."""
+    """Look through a namespace, and through the operator's own; gives every place that holds a secret."""
     SEARCHED.values |= set(_secrets(cluster, namespace))
     SEARCHED.namespaces.add(namespace)
     found = []
-    programs = (*_programs(cluster, namespace, RELAYS), *_programs(cluster, operator, OPERATOR))
-    for place, text in (*_objects(cluster, namespace), *programs):
-        SEARCHED.characters += len(text)
-        found += [f"{place}: {leak}" for leak in leaks(text, SEARCHED.values)]
+    spaces = {namespace: (OURS, RELAYS), operator: (OPERATOR, OPERATOR)}
+    for space, (made, programs) in spaces.items():
+        gone = SEARCHED.heard.pop(space, [])
+        for place, text in (*_objects(cluster, space, made), *_programs(cluster, space, programs), *gone):
+            SEARCHED.places += 1
+            SEARCHED.characters += len(text)
+            found += [f"{place}: {leak}" for leak in leaks(text, SEARCHED.values)]
     return found
 
 
 def _secrets(cluster: Cluster, namespace: str) -> Iterator[str]:
     for secret in cluster.get("secrets", "-n", namespace)["items"]:
+        if secret["type"] == HELMS_OWN:
+            continue
         for key, encoded in (secret.get("data") or {}).items():
             value = base64.b64decode(encoded).decode("utf-8", "replace").strip()
             if not key.lower().endswith(PUBLIC) and len(value) >= LEAST:
                 yield value
 
 
-def _objects(cluster: Cluster, namespace: str) -> Iterator[tuple[str, str]]:
-    for words in ((",".join(TOLD),), (",".join(MADE), "-l", OURS)):
-        for one in cluster.get(*words, "-n", namespace)["items"]:
-            yield f"{namespace} {_name(one)}", json.dumps(one, ensure_ascii=False)
+def _objects(cluster: Cluster, namespace: str, made: str) -> Iterator[tuple[str, str]]:
+    items = [*cluster.get(",".join(TOLD), "-n", namespace)["items"]]
+    items += cluster.get(",".join(MADE), "-l", made, "-n", namespace)["items"]
+    served = cluster.kubectl("get", EXTERNAL, "-n", namespace, "-o", "json")
+    items += json.loads(served.out)["items"] if served.code == 0 else []
+    for one in items:
+        yield f"{namespace} {_name(one)}", json.dumps(one, ensure_ascii=False)
 
 
 def _name(body: Mapping[str, Any]) -> str:
@@ -103,12 +135,17 @@ def _name(body: Mapping[str, Any]) -> str:
 
 def _programs(cluster: Cluster, namespace: str, selector: str) -> Iterator[tuple[str, str]]:
     for pod in cluster.get("pods", "-n", namespace, "-l", selector)["items"]:
+        yield from _logs(cluster, namespace, pod)
         name = pod["metadata"]["name"]
-        yield f"log of {name}", cluster.kubectl("logs", "-n", namespace, name, "--tail=-1").out
-        if any(one.get("restartCount") for one in pod["status"].get("containerStatuses", ())):
-            yield (
-                f"earlier log of {name}",
-                cluster.kubectl("logs", "-n", namespace, name, "--tail=-1", "--previous").out,
-            )
         path = f"/api/v1/namespaces/{namespace}/pods/{name}:9090/proxy/metrics"
         yield f"metrics of {name}", cluster.kubectl("get", "--raw", path).out
+
+
+def _logs(cluster: Cluster, namespace: str, pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    words = ("logs", "-n", namespace, pod["metadata"]["name"], "--tail=-1")
+    statuses = pod["status"].get("containerStatuses", ())
+    before = ("--previous",) if any(one.get("restartCount") for one in statuses) else ()
+    for kind, more in (("log", ()), *(("earlier log", (one,)) for one in before)):
+        said = cluster.kubectl(*words, *more).out
+        SEARCHED.logs += bool(said)
+        yield f"{kind} of {pod['metadata']['name']}", said

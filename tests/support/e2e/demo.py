@@ -1,7 +1,8 @@
 """`python -m tests.support.e2e.demo`, called by `make demo-cluster`: from nothing to a delivered mail in a cluster.
 
 Takes the cluster as the e2e tests do (tests/support/cluster.py). Does what a user does, step by step, and shows the
-commands and what they print; then takes away what it made. Exit code 0 when the mail arrived, 1 with words when not.
+commands and what they print; then takes away what it made but the definitions. Exit code 0 when the mail arrived, 1
+with words when not.
 """
 
 import json
@@ -36,7 +37,9 @@ def main() -> int:
     except (pytest.fail.Exception, pytest.skip.Exception, AssertionError) as error:
         _say(f"The demo failed: {error}")
         return 1
-    _say(f"Done in {time.monotonic() - begun:.0f} s; what the demo made is gone again.")
+    _say(f"Done in {time.monotonic() - begun:.0f} s; what the demo made is gone again but for Mailhaul's definitions,")
+    _say("which stay as after any uninstall. To remove them, and every resource of these kinds with them:")
+    _say("$ kubectl delete crd smtprelays.mailhaul.dev upstreamproviders.mailhaul.dev mailaliases.mailhaul.dev")
     return 0
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.e2e.canaries import hear
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import PYTHON
 
@@ -75,12 +76,14 @@ def killed_operator(release: Release, kills: int) -> Iterator[KilledOperator]:
     cluster, space = release.cluster, release.namespace
     (deployment,) = cluster.get("deployments", "-n", space, "-l", f"app.kubernetes.io/instance={release.name}")["items"]
     name = f"deployment/{deployment['metadata']['name']}"
+    release.hear()
     cluster.ask("scale", name, "-n", space, "--replicas=0")
     cluster.ask("wait", "pod", "-n", space, "-l", f"app.kubernetes.io/instance={release.name}", "--for=delete")
     try:
         cluster.ask("apply", "-n", space, "-f", "-", stdin=json.dumps(_pod(deployment, kills)))
         yield KilledOperator(release, kills)
     finally:
+        hear(cluster, space, NAME)
         cluster.kubectl("delete", "pod", NAME, "-n", space, "--force", "--grace-period=0")
         cluster.ask("scale", name, "-n", space, "--replicas=1")
         cluster.ask("rollout", "status", name, "-n", space, "--timeout=60s")

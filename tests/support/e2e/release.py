@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.support.cluster import Cluster
+from tests.support.e2e.canaries import hear
 from tests.support.repository import REPOSITORY
 
 BUILD_SECONDS = 900
@@ -101,6 +102,7 @@ class Release:
         words = ["upgrade", "--install", self.name, str(CHART), "--create-namespace", "--wait", "--timeout=120s"]
         if self._definitions_are_not_helms():
             words.append("--take-ownership")
+        self.hear()
         try:
             return self.helm(*words, *self.values(), *more)
         except AssertionError as error:
@@ -114,12 +116,17 @@ class Release:
 
     def uninstall(self) -> None:
         """`helm uninstall`, waiting until the operator is gone."""
+        self.hear()
         self.helm("uninstall", self.name, "--wait", "--timeout=60s", "--ignore-not-found")
 
     def log(self) -> str:
         """The operator's log."""
         chosen = f"app.kubernetes.io/instance={self.name}"
         return self.cluster.kubectl("logs", "-n", self.namespace, "-l", chosen, "--tail=-1", "--prefix=false").out
+
+    def hear(self) -> None:
+        """Keep what the operator has said before its pod goes (`canaries`)."""
+        hear(self.cluster, self.namespace, "-l", f"app.kubernetes.io/instance={self.name}")
 
     def pod(self) -> str:
         """Name of the operator's running pod."""

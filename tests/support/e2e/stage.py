@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.support.certificates import Pair
 from tests.support.cluster import Answer, Cluster
+from tests.support.e2e.canaries import hear
 
 PYTHON = "/opt/mailhaul/bin/python"
 PROGRAM = Path(__file__).with_name("provider_program.py")
@@ -107,6 +108,11 @@ class Stage:
             return {}
         conditions = json.loads(found.out).get("status", {}).get("conditions", [])
         return next((dict(one) for one in conditions if one["type"] == type_), {})
+
+    def delete_pod(self, name: str, *words: str) -> None:
+        """`kubectl delete pod`; what it has said is searched for secrets later."""
+        hear(self.cluster, self.namespace, name)
+        self.ask("delete", "pod", name, *words)
 
     def identity(self, pod: str) -> tuple[str, int]:
         """What a restart of a pod, or of its container, changes."""

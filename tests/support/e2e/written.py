@@ -7,6 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.e2e.release import Release
 from tests.support.e2e.stage import Stage
 
+from mailhaul_contract.names import GROUP
+
 REQUESTS = "mailhaul_operator_api_requests"
 WRITES = frozenset({"apply", "create", "delete", "patch"})
 KINDS = (
@@ -32,6 +34,16 @@ def versions(stage: Stage) -> dict[str, str]:
     """The resourceVersion of every object of the kinds that the operator makes or writes to, and of its own."""
     found = json.loads(stage.ask("get", ",".join(KINDS), "-o", "json"))["items"]
     return {f"{one['kind']}/{one['metadata']['name']}": one["metadata"]["resourceVersion"] for one in found}
+
+
+def events(stage: Stage) -> dict[str, str]:
+    """The resourceVersion of every event that tells of our three kinds."""
+    found = json.loads(stage.ask("get", "events.events.k8s.io", "-o", "json"))["items"]
+    ours = [one for one in found if one.get("regarding", {}).get("apiVersion", "").startswith(f"{GROUP}/")]
+    return {
+        f"Event/{one['metadata']['name']} {one['reason']}: {one.get('note', '')}": one["metadata"]["resourceVersion"]
+        for one in ours
+    }
 
 
 def leads(release: Release, pod: str) -> bool:

@@ -71,3 +71,11 @@ def test_words_of_others_do_not_steer_the_terminal() -> None:
     relay = _resource("SmtpRelay", "relay", RELAY_SPEC, _condition("Ready", "False", "Refused", "\x1b[2Jgone\rx"))
     assert "\x1b" not in screen(Owned(relay, (), ()))
     assert "\r" not in screen(Owned(relay, (), ()))
+
+
+def test_what_is_only_there_while_true_is_told_as_bad() -> None:
+    words = "connections to relay-0 came from a node"
+    ready = _condition("Ready", "True", "MailLeaves", "mail leaves through main; also Ephemeral: x")
+    lost = _condition("ClientIdentityLost", "True", "ClientIdentityLost", words)
+    lines = screen(Owned(_resource("SmtpRelay", "relay", RELAY_SPEC, ready, lost), (), ())).splitlines()
+    assert f"  ! ClientIdentityLost ClientIdentityLost: {words}" in lines

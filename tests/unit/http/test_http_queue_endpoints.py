@@ -27,13 +27,7 @@ PATHS = [
     ("POST", "/v1/queue/retry"),
     ("POST", "/v1/queue/drop"),
     ("GET", "/v1/queue/abc/raw"),
-    *(
-
-            ("POST", f"/v1/queue/{where}{verb}")
-            for where in ("", "abc/")
-            for verb in ("hold", "release", "move", "bounce")
-
-    ),
+    *(("POST", f"/v1/queue/{where}{verb}") for where in ("", "abc/") for verb in ("hold", "release", "move", "bounce")),
 ]
 
 

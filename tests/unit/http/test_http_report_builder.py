@@ -13,7 +13,7 @@ from mailhaul_contract.report import (
     ReplyReport,
     StageReport,
 )
-from mailhaul_relay.http.report import MAX_ALIASES, build_report
+from mailhaul_relay.http.report import MAX_ALIASES, MAX_REPLIES, build_report
 from mailhaul_relay.telemetry.tally import Tally
 
 
@@ -59,6 +59,15 @@ def test_what_is_known_of_a_credential_and_the_last_probe_are_reported() -> None
     assert (primary.credential, primary.credential_reply) == (CredentialState.PREVIOUS, refusal)
     assert primary.probe == ProbeReport(time=NOW, stages=stages)
     assert (backup.credential, backup.credential_reply, backup.probe) == (CredentialState.UNPROVED, None, None)
+
+
+def test_what_is_refused_is_reported_with_the_words_that_refused_it() -> None:
+    reply = ReplyReport(time=NOW - 9, code=554, text="not verified", stage="end-of-data", fault="sender")
+    many = {f"d{number:03}.example": reply for number in range(MAX_REPLIES + 5)}
+    known = FakeUpstream("primary", refused_sender_replies=many, fault_text="550 over quota", opened=NOW - 99)
+    primary = build_report(replace(readings(), upstreams=(known,))).upstreams[0]
+    assert primary.refused_sender_replies == dict(list(many.items())[:MAX_REPLIES])
+    assert (primary.breaker_text, primary.opened) == ("550 over quota", NOW - 99)
 
 
 def test_the_endpoint_is_the_configured_one_until_a_connection_was_made() -> None:

@@ -55,7 +55,9 @@ REPORT = RelayReport(
             endpoint="127.0.0.1:2600",
             breaker=BreakerState.OPEN,
             breaker_fault="auth",
-            last_reply=ReplyReport(time=NOW, code=535, text="no [bold]such\x1b[2J user", remedy="Mend the Secret"),
+            last_reply=ReplyReport(
+                time=NOW, code=535, text="no [bold]such\x1b[2J user", fault="auth", remedy="Mend the Secret"
+            ),
         ),
         UpstreamReport(name="inbox", provider="inbox", delivered=41),
     ),

@@ -203,3 +203,30 @@ def test_a_route_without_upstreams_is_told() -> None:
 def test_mail_that_a_person_holds_is_neither_stale_nor_a_fault(on_hold: int, told: list[tuple[str, bool]]) -> None:
     queue = QueueReport(held=2, on_hold=on_hold, oldest=0 if on_hold else NOW - STALE_AFTER - 60)
     assert reasons(report(queue=queue, last_delivery=0)) == told
+
+
+def test_mail_that_all_fails_for_good_does_not_leave_and_one_wrong_address_is_no_fault() -> None:
+    spam = ReplyReport(time=NOW - 5, code=554, text="Message rejected", stage="end-of-data", fault="content")
+    wrong = ReplyReport(time=NOW - 5, code=550, text="No such user", stage="rcpt", fault="recipient")
+    failed = report(last_delivery=0, failed=20, last_error=spam)
+    assert reasons(failed) == [("MailFails", True)]
+    assert "554 Message rejected" in judge(failed, NOW).causes[0].words
+    assert not judge(report(last_delivery=0, failed=1, last_error=wrong), NOW).causes
+    assert not judge(report(delivered=9, failed=1, last_error=spam), NOW).causes
+
+
+def test_a_refused_from_and_a_breaker_are_told_in_the_words_that_were_kept() -> None:
+    said = ReplyReport(time=NOW - 50, code=554, text="wrong.example is not verified", fault="sender")
+    delivered = ReplyReport(time=NOW, code=250, text="queued")
+    one = upstream(
+        refused_senders=("wrong.example",),
+        refused_sender_replies={"wrong.example": said},
+        breaker=BreakerState.OPEN,
+        breaker_fault="quota",
+        breaker_text="550 Daily quota exceeded",
+        last_reply=delivered,
+    )
+    words = " ".join(cause.words for cause in judge(report(upstreams=(one,)), NOW).causes)
+    assert "not verified" in words
+    assert "Daily quota exceeded" in words
+    assert "queued" not in words

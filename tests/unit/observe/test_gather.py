@@ -158,7 +158,7 @@ async def test_labels_of_namespaces_are_read_only_for_a_selector(scene: Scene) -
 
 
 async def test_what_runs_is_read_from_the_relays_own_workload(scene: Scene) -> None:
-    template = {"spec": {"containers": [{"image": "relay:2"}]}}
+    template = {"spec": {"containers": [{"name": "relay", "image": "relay:2"}]}}
     workload = made("StatefulSet", "one", "one", spec={"replicas": 2, "template": template})
     scene.cache.put(workload)
     last = LastPass(holding=frozenset({1}), proved=frozenset({"main"}))

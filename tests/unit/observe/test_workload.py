@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.support.cluster_objects import NAMESPACE, made
 
-from mailhaul_operator.observe.workload import image_of, newest_hash, pod_views, workload_view
+from mailhaul_operator.observe.workload import image_of, newest_hash, pod_views, replicas_left, workload_view
 from mailhaul_operator.wire.kinds import Body
 
 
@@ -26,7 +26,8 @@ def pod(name: str, controller: dict[str, Any] | None = None, status: dict[str, A
 
 
 def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - members of a status
-    return {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": message}}, **more}]}
+    state = {"waiting": {"reason": reason, "message": message}}
+    return {"containerStatuses": [{"name": "relay", "state": state, **more}]}
 
 
 def test_a_workload_that_is_not_there_has_no_numbers() -> None:
@@ -40,6 +41,12 @@ def test_a_workload_is_observed_when_its_controller_has_seen_it(observed: int, e
     view = workload_view(stateful_set(observedGeneration=observed, readyReplicas=1, replicas=2))
     assert (view.wanted, view.replicas, view.ready, view.observed) == (2, 2, 1, expected)
     assert image_of(stateful_set()) == "relay:2"
+
+
+def test_pods_that_were_left_tell_how_many_replicas_there_were() -> None:
+    names = ["one-0", "one-2", "one-x", "other-7", "one-7f9-abcde", "one-99999999999", "one-"]
+    assert replicas_left("one", [pod(name) for name in names]) == 3
+    assert replicas_left("one", []) == 0
 
 
 def test_pods_are_in_the_order_of_their_ordinals() -> None:
@@ -93,7 +100,7 @@ def test_pods_of_a_deployment_are_current_by_the_hash_of_its_newest_replica_set(
 @pytest.mark.parametrize(
     ("status", "trouble"),
     [
-        ({"containerStatuses": [{"state": {"running": {}}}]}, ""),
+        ({"containerStatuses": [{"name": "relay", "state": {"running": {}}}]}, ""),
         (waiting("ContainerCreating"), ""),
         (waiting("ErrImagePull", "no such image"), "ErrImagePull: no such image"),
         (
@@ -118,3 +125,14 @@ def test_trouble_is_why_a_container_does_not_run(status: dict[str, Any], trouble
     assert view.created == 1795269600
     assert not view.ready
     assert NAMESPACE
+
+
+def test_a_sidecar_before_the_relay_hides_nothing_of_it() -> None:
+    proxy = {"name": "istio-proxy", "state": {"running": {}}, "restartCount": 0}
+    crashing = waiting("CrashLoopBackOff", restartCount=7)["containerStatuses"]
+    (view,) = pod_views(stateful_set(), [pod("one-0", status={"containerStatuses": [proxy, *crashing]})])
+    assert (view.trouble, view.restarts) == ("CrashLoopBackOff", 7)
+    template = {
+        "spec": {"containers": [{"name": "istio-proxy", "image": "proxy:1"}, {"name": "relay", "image": "r:2"}]}
+    }
+    assert image_of(made("StatefulSet", "one", "one", spec={"template": template})) == "r:2"

@@ -16,7 +16,7 @@ from mailhaul_contract.names import (
 )
 from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.resources import Resources
-from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.api.upstreamprovider import CaRef, UpstreamProvider
 from mailhaul_operator.local.loading import Source, load
 from mailhaul_operator.plan.findings import Reason
 from mailhaul_operator.plan.previous import KEPT
@@ -192,6 +192,26 @@ def test_a_provider_that_is_gone_takes_both_credentials_with_it(world: World) ->
     world.plan(given("second"))
     after = world.plan(replace(given("second"), providers=()))
     assert not any(key.startswith("provider.") for key in after.secret)
+
+
+def without_authority(what: Resources) -> Resources:
+    """The same, of a provider that names a certificate authority which is not there."""
+    (provider,) = what.providers
+    tls = provider.spec.tls.model_copy(update={"ca_ref": CaRef(name="ca")})
+    spec = provider.spec.model_copy(update={"tls": tls})
+    return replace(what, providers=(provider.model_copy(update={"spec": spec}),))
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["source-there", "source-gone"])
+def test_an_authority_that_is_gone_takes_no_credential_with_it(world: World, gone: bool) -> None:
+    before = world.plan(given("second"))
+    source = resources(None) if gone else given("second")
+    during = world.plan(without_authority(source))
+    assert during.config is not None
+    assert during.config.upstreams == ()
+    assert during.secret == before.secret
+    after = world.plan(source)
+    assert (after.secret, after.digest) == (before.secret, before.digest)
 
 
 REFERENCE = {"secretRef": {"name": "main"}}

@@ -1,10 +1,11 @@
 """A refused From domain: remembered against its upstream only, and tried again."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
+from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.refusals import DELAYS, MAX_DOMAINS, SenderRefusals
 
 NOW = 1_700_000_000.0
@@ -32,6 +33,14 @@ def test_delivery_of_that_domain_forgets_it_and_of_another_does_not() -> None:
     assert refusals.refused(NOW) == {"a.example"}
     assert refusals.after("a.example", DELIVERED, NOW).refused(NOW) == frozenset()
     assert SenderRefusals().next_attempt("a.example") == 0
+
+
+def test_what_was_said_is_kept_with_each_domain_while_it_is_refused() -> None:
+    a, b = (replace(REFUSED, reply=Reply(554, "", text)) for text in ("a is not verified", "b is not verified"))
+    refusals = SenderRefusals().after("a.example", a, NOW).after("b.example", b, NOW + 1)
+    refusals = refusals.after("c.example", REFUSED, NOW).after("d.example", DELIVERED, NOW)
+    assert refusals.said(NOW + 1) == {"a.example": (a, NOW), "b.example": (b, NOW + 1)}
+    assert set(refusals.said(NOW + DELAYS[0])) == {"b.example"}
 
 
 def test_number_of_domains_is_bounded() -> None:

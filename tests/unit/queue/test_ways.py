@@ -238,3 +238,25 @@ async def _restarted(desk: Desk, secrets: Secrets) -> Ways:
     ways = Ways(desk.memory, desk._transport, desk.log, desk.clock, lambda: 0.0)
     ways.apply(running(secrets=secrets, **ONLY_A))
     return ways
+
+
+async def test_words_of_a_refused_from_and_of_a_breaker_stay_while_other_mail_is_delivered() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (REFUSED_FROM,), (DELIVERED,), (WRONG_PASSWORD,))
+    await desk.send(mail("m1"))
+    refused = desk.ways.states()[0].refused_sender_replies
+    assert [one.text for one in refused.values()] == ["From not verified"]
+    await desk.send(mail("m2", sender="app@other.example"))
+    assert desk.ways.states()[0].refused_sender_replies == refused
+    await desk.send(mail("m3", sender="app@other.example"))
+    assert desk.ways.states()[0].fault_text == "535 5.7.8 bad password"
+
+
+async def test_an_upstream_tells_since_when_its_settings_are_in_use() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    opened = desk.ways.states()[0].opened
+    desk.clock.advance(60)
+    desk.reconfigure(OLD, **ONLY_A, limits={"recipients": 7})
+    assert desk.ways.states()[0].opened == opened
+    desk.reconfigure(secrets=NEW, **ONLY_A)
+    assert desk.ways.states()[0].opened == opened + 60

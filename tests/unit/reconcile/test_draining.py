@@ -72,3 +72,9 @@ def test_all_above_the_wanted_ones_hold_mail_until_they_are_known_to_be_empty() 
     assert holding(frozenset({3}), wanted=1, replicas=4) == {1, 2}
     assert holding(frozenset({1, 2, 3}), wanted=1, replicas=4) == frozenset()
     assert holding(frozenset(), wanted=3, replicas=3) == frozenset()
+
+
+def test_who_held_mail_before_does_until_it_is_known_to_be_empty_whatever_the_workload_says() -> None:
+    assert holding(frozenset(), wanted=1, replicas=0, before=frozenset({1, 2})) == {1, 2}
+    assert holding(frozenset({2}), wanted=1, replicas=1, before=frozenset({1, 2})) == {1}
+    assert holding(frozenset(), wanted=2, replicas=0, before=frozenset({1, 2})) == {2}

@@ -1,7 +1,9 @@
-"""What is listed is what is remembered; but where a kind is not served, nothing is known of what there is."""
+"""What is listed is what is remembered; but where a kind is not served, nothing is known of what there is. One listed
+namespace that is closed to the operator keeps it from none of the others.
+"""
 
 import pytest
-from tests.support.cluster_objects import NAMESPACE, FakeServer, made, relay
+from tests.support.cluster_objects import NAMESPACE, FakeServer, made, relay, resource
 
 from mailhaul_operator.observe.cache import Cache
 from mailhaul_operator.reconcile.listing import Listing, ListingError
@@ -14,13 +16,16 @@ SERVICE, EXTERNAL = KINDS["Service"], KINDS["ExternalSecret"]
 
 
 class Server(FakeServer):
-    """Refuses to list some kinds."""
+    """Refuses to list some kinds, or whatever is asked of some namespace in which a kind is not granted."""
 
     def __init__(self, *objects: Body) -> None:
         super().__init__(*objects)
         self.refusals: dict[str, Refused] = {}
+        self.denied: set[tuple[str, str]] = set()
 
     async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> tuple[Body, ...] | Refused:
+        if (namespace, kind.kind) in self.denied:
+            return Refused(Refusal.FORBIDDEN, f"forbidden in namespace {namespace}")
         return self.refusals.get(kind.kind) or await super().list_all(kind, namespace, selector)
 
 
@@ -57,3 +62,59 @@ async def test_another_kind_that_cannot_be_listed_is_told_and_nothing_forgotten(
     with pytest.raises(ListingError, match="Service cannot be listed: no"):
         await _listing(server, cache).refresh()
     assert cache.get("Service", NAMESPACE, "one") is not None
+
+
+OTHER = Key("SmtpRelay", "lb", "two")
+NAMESPACES = tuple({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": one}} for one in (NAMESPACE, "lb"))
+
+
+def _listed(*objects: Body) -> tuple[Server, Cache, Listing]:
+    server, cache = Server(*NAMESPACES, *objects), Cache()
+    scope = (Watched(KINDS["SmtpRelay"]), Watched(SERVICE))
+    return server, cache, Listing(server, cache, scope, (NAMESPACE, "lb"))
+
+
+def _both() -> tuple[Body, Body]:
+    return relay("one"), resource("SmtpRelay", "two", {"upstreams": [{"providerRef": {"name": "x"}}]}, namespace="lb")
+
+
+async def test_a_namespace_that_may_not_be_listed_is_closed_and_the_others_are_listed() -> None:
+    server, cache, listing = _listed(*_both())
+    server.denied = {("lb", "SmtpRelay")}
+    assert Key("SmtpRelay", NAMESPACE, "one") in await listing.refresh()
+    assert listing.open == (NAMESPACE,)
+    assert "namespace lb is not served: SmtpRelay cannot be listed: forbidden" in listing.closed["lb"]
+    assert "helm upgrade" in listing.closed["lb"]
+    assert cache.resource(OTHER) is None
+
+
+async def test_of_a_namespace_in_which_one_kind_may_not_be_listed_nothing_is_taken() -> None:
+    server, cache, listing = _listed(*_both())
+    server.denied = {("lb", "Service")}
+    await listing.refresh()
+    assert listing.open == (NAMESPACE,)
+    assert cache.resource(OTHER) is None
+
+
+async def test_while_a_closed_namespace_is_there_what_was_known_of_it_stays_and_it_may_open_again() -> None:
+    server, cache, listing = _listed(*_both())
+    await listing.refresh()
+    server.denied = {("lb", "SmtpRelay")}
+    assert await listing.refresh() == frozenset()
+    assert cache.resource(OTHER) is not None
+    server.objects.pop(("SmtpRelay", "lb", "two"))
+    server.denied.clear()
+    assert OTHER in await listing.refresh(only=("lb",))
+    assert listing.open == (NAMESPACE, "lb")
+    assert cache.resource(OTHER) is None
+
+
+async def test_what_was_in_a_namespace_that_is_gone_is_forgotten() -> None:
+    server, cache, listing = _listed(*_both())
+    await listing.refresh()
+    server.denied = {("lb", "SmtpRelay")}
+    server.objects.pop(("Namespace", "", "lb"))
+    assert OTHER in await listing.refresh()
+    assert "lb is not served: it is not there; create it and run `helm upgrade`" in listing.closed["lb"]
+    assert cache.resource(OTHER) is None
+    assert cache.resource(Key("SmtpRelay", NAMESPACE, "one")) is not None

@@ -6,12 +6,18 @@ import pytest
 from tests.support.cluster_objects import alias, provider, relay, resource, secret
 from tests.support.writable_server import Operator, WritableServer
 
+from mailhaul_operator.api.relay_status import SmtpRelayStatus
+from mailhaul_operator.assess.relay import assess_relay
+from mailhaul_operator.assess.view import RelayView
+from mailhaul_operator.reconcile import relay as passes_of_relays
 from mailhaul_operator.reconcile.pace import FAILED
+from mailhaul_operator.reconcile.telling import tell
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 ONE = Key("SmtpRelay", "smtp", "one")
 MAIN = Key("UpstreamProvider", "smtp", "main")
+SALES = Key("MailAlias", "smtp", "sales")
 
 
 def server() -> WritableServer:
@@ -154,3 +160,104 @@ async def test_no_secret_is_in_anything_that_is_written_but_secrets() -> None:
     await Operator(world).settle()
     others = [one for key, one in world.objects.items() if key[0] != "Secret"]
     assert "c2VjcmV0" not in str(others)
+
+
+async def test_an_edited_alias_is_not_current_before_its_relay_has_planned_it() -> None:
+    world = WritableServer(
+        relay("one", "main", spec={"aliases": {"domains": [{"name": "example.com"}]}}), alias("sales", "one")
+    )
+    operator = Operator(world)
+    await operator.settle()
+    known = world.status("MailAlias", "sales")
+    assert known["resolved"] == ["a@example.net"]
+    edited = copy.deepcopy(world.objects["MailAlias", "smtp", "sales"])
+    edited["metadata"] |= {"generation": 2, "resourceVersion": "7000"}
+    edited["spec"]["destinations"][0]["mailbox"]["address"] = "b@example.net"
+    world.put(edited)
+    operator.world.seen(copy.deepcopy(edited))
+    operator.wishes.keys = {SALES}
+    await operator.settle()
+    told = world.status("MailAlias", "sales")
+    assert (told["observedGeneration"], told["resolved"]) == (2, ["a@example.net"])
+    assert world.condition("MailAlias", "sales", "Accepted") == ("Unknown", "ConfigPending")
+    assert world.condition("MailAlias", "sales", "Reconciling")[0] == "True"
+    await operator.all_again()
+    assert world.status("MailAlias", "sales")["resolved"] == ["b@example.net"]
+    assert world.condition("MailAlias", "sales", "Accepted")[0] == "True"
+
+
+async def test_a_relay_that_is_held_in_its_deletion_holds_up_no_provider() -> None:
+    world = server()
+    world.put(relay("two", "main"))
+    operator = Operator(world)
+    await operator.settle()
+    held = copy.deepcopy(world.objects["SmtpRelay", "smtp", "two"])
+    held["metadata"] |= {"deletionTimestamp": "2026-11-21T12:00:00Z", "finalizers": ["a/b"], "resourceVersion": "8000"}
+    world.put(held)
+    operator.world.seen(copy.deepcopy(held))
+    changed = copy.deepcopy(world.objects["UpstreamProvider", "smtp", "main"])
+    changed["metadata"] |= {"generation": 2, "resourceVersion": "8001"}
+    changed["spec"]["port"] = 2525
+    world.put(changed)
+    operator.world.seen(copy.deepcopy(changed))
+    await operator.settle()
+    assert world.status("UpstreamProvider", "main")["observedGeneration"] == 2
+
+
+async def test_a_relay_whose_passes_fail_holds_up_no_provider_for_long() -> None:
+    world = server()
+    world.put(relay("two", "main"))
+    operator = Operator(world)
+    await operator.settle()
+    operator.world.memory.forget(Key("SmtpRelay", "smtp", "two"))
+    operator.now += 61
+    operator.wishes.keys = {MAIN}
+    await operator.settle()
+    assert operator.again[MAIN] != pytest.approx(1.0)
+
+
+async def test_an_edit_that_comes_between_a_pass_and_its_status_is_no_lost_edge() -> None:
+    world = server()
+    operator = Operator(world)
+    await operator.settle()
+    edited = copy.deepcopy(world.objects["SmtpRelay", "smtp", "one"])
+    edited["metadata"] |= {"generation": 2, "resourceVersion": "9000"}
+    edited["spec"]["hostname"] = "other.example.com"
+    world.put(edited)
+    # The pass knows generation 1 only; something else in its status has changed.
+    seen = operator.world.cache.resource(ONE)
+    assert seen is not None
+    await tell(operator.world, seen, None, SmtpRelayStatus(observed_generation=1, ready_replicas=3))
+    assert ONE in operator.wishes.keys
+    await operator.settle()
+    assert world.status("SmtpRelay", "one")["observedGeneration"] == 2
+
+
+async def test_a_pass_that_changed_the_workload_knows_it_as_not_rolled_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    views: list[RelayView] = []
+
+    def assessed(view: RelayView) -> SmtpRelayStatus:
+        views.append(view)
+        return assess_relay(view)
+
+    monkeypatch.setattr(passes_of_relays, "assess_relay", assessed)
+    world = server()
+    operator = Operator(world)
+    await operator.settle()
+    rolled = copy.deepcopy(world.objects["StatefulSet", "smtp", "one"])
+    rolled["metadata"] |= {"generation": 1, "resourceVersion": "9000"}
+    rolled["status"] = {"observedGeneration": 1, "replicas": 1}
+    world.put(rolled)
+    operator.world.seen(copy.deepcopy(rolled))
+    await operator.settle()
+    assert views[-1].workload.observed
+    edited = copy.deepcopy(world.objects["SmtpRelay", "smtp", "one"])
+    edited["metadata"] |= {"generation": 2, "resourceVersion": "9001"}
+    edited["spec"]["resources"] = {"limits": {"memory": "256Mi"}}
+    world.put(edited)
+    operator.world.seen(copy.deepcopy(edited))
+    views.clear()
+    await operator.settle()
+    assert not views[0].workload.observed

@@ -5,6 +5,7 @@ from typing import Any
 from tests.support.cluster_objects import NAMESPACE, made, provider, relay, secret
 from tests.support.writable_server import Operator, WritableServer
 
+from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.reconcile.world import Who, World
@@ -108,3 +109,26 @@ async def test_objects_that_are_as_they_should_be_are_neither_rendered_nor_compa
         }
     )
     assert not operator.world.settled.holds(ONE, last.plan, operator.world.cache.versions("SmtpRelay-one"))
+
+
+async def test_a_sync_of_external_secrets_makes_its_secret_be_read_again_and_nothing_else_does() -> None:
+    server = WritableServer()
+    world = World(server, Facts(image="relay:test"), Who("operator-1"), lambda: 1000.0)  # type: ignore[arg-type]
+    world.queue = wishes = Wishes()
+    world.put(provider("main", "account"))
+    server.put(secret("account", password="b25l"))
+    assert isinstance(await world.holders.read(ACCOUNT), Secret)
+    server.put(secret("account", version=9, password="dHdv"))
+    before = await world.holders.read(ACCOUNT)
+    for version, refreshed in ((3, "T1"), (4, "T2")):
+        body = made("ExternalSecret", "account", "main", version=version)
+        world.seen({**body, "status": {"refreshTime": refreshed}})
+    after = await world.holders.read(ACCOUNT)
+    assert isinstance(before, Secret)
+    assert isinstance(after, Secret)
+    assert (before.data["password"], after.data["password"]) == (b"one", b"two")
+    reads = server.reads["Secret"]
+    world.seen({**made("ExternalSecret", "account", "main", version=5), "status": {"refreshTime": "T2"}})
+    assert await world.holders.read(ACCOUNT) == after
+    assert server.reads["Secret"] == reads
+    assert wishes.later

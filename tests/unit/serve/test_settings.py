@@ -15,6 +15,18 @@ def test_flags_win_over_the_environment(tmp_path: Path) -> None:
     assert (found.health_port, found.metrics_port) == (8080, 9090)
 
 
+def test_a_pull_secret_may_have_dots_and_a_namespace_may_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--image-pull-secret", "registry.example.com"]
+    assert parse(given, {}, tmp_path / "none").image_pull_secrets == ("registry.example.com",)
+    in_environment = {"MAILHAUL_IMAGE_PULL_SECRET": "a.b,c"}
+    assert parse([], in_environment, tmp_path / "none").image_pull_secrets == ("a.b", "c")
+    with pytest.raises(SystemExit):
+        parse(["--namespace", "a.b"], {}, tmp_path / "none")
+    assert "'a.b' is no name" in capsys.readouterr().err
+
+
 def test_outside_of_a_cluster_no_two_processes_have_one_identity(tmp_path: Path) -> None:
     one, two = (parse([], {"KUBECONFIG": "/etc/k"}, tmp_path / "none") for _ in range(2))
     assert one.identity != two.identity

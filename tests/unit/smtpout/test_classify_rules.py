@@ -59,10 +59,11 @@ def test_classify_never_raises_and_never_delivers(
         (Stage.AUTH, 450, Verdict.HOLD, Fault.AUTH),
         (Stage.MAIL, 550, Verdict.HOLD, Fault.SENDER),
         (Stage.MAIL, 450, Verdict.RETRY, Fault.TRANSIENT),
-        (Stage.RCPT, 550, Verdict.FAILED, Fault.RECIPIENT),
+        (Stage.RCPT, 550, Verdict.HOLD, Fault.RECIPIENT),
         (Stage.RCPT, 450, Verdict.RETRY, Fault.TRANSIENT),
-        (Stage.DATA, 554, Verdict.FAILED, Fault.CONTENT),
-        (Stage.END_OF_DATA, 554, Verdict.FAILED, Fault.CONTENT),
+        (Stage.DATA, 554, Verdict.HOLD, Fault.TRANSIENT),
+        (Stage.DATA, 450, Verdict.RETRY, Fault.TRANSIENT),
+        (Stage.END_OF_DATA, 554, Verdict.HOLD, Fault.CONTENT),
         (Stage.END_OF_DATA, 450, Verdict.RETRY, Fault.TRANSIENT),
         (Stage.END_OF_DATA, 354, Verdict.UNKNOWN, Fault.PROTOCOL),
         (Stage.RCPT, 354, Verdict.RETRY, Fault.PROTOCOL),
@@ -71,6 +72,45 @@ def test_classify_never_raises_and_never_delivers(
 def test_an_unknown_reply_is_judged_by_stage_and_class(stage: Stage, code: int, verdict: Verdict, fault: Fault) -> None:
     outcome = classify("smtp", stage, Reply(code, "", "words"), CONTEXT)
     assert (outcome.verdict, outcome.fault, outcome.rule) == (verdict, fault, "")
+
+
+@given(PROFILES, STAGES, CODES, st.text(alphabet="abcdefgh ", max_size=40))
+def test_what_no_row_knows_never_fails(profile: str, stage: Stage, code: int, text: str) -> None:
+    outcome = classify(profile, stage, Reply(code, "", text), CONTEXT)
+    assert outcome.rule or outcome.verdict is not Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "daily.sending.quota.exceeded@example.net",
+        "bob@quota-exceeded.example",
+        '"daily sending quota exceeded"@example.net',
+        '"a \\" account suspended \\" b"@example.net',
+        "relay-access-denied@blocked-using-spamhaus.example",
+        "too-many-connections@example.net",
+    ],
+)
+def test_a_recipients_name_does_not_decide(address: str) -> None:
+    text = f"<{address}>: Recipient address rejected: User unknown in virtual mailbox table"
+    outcome = classify(
+        "smtp", Stage.RCPT, Reply(550, "5.1.1", text), Context("example.com", "a@example.com", (address,))
+    )
+    assert (outcome.verdict, outcome.fault) == (Verdict.FAILED, Fault.RECIPIENT)
+    assert outcome.reply is not None
+    assert outcome.reply.text == text
+
+
+def test_a_domain_of_the_mail_does_not_decide() -> None:
+    text = "Domain quota-exceeded.example not found"
+    context = Context("example.com", "a@example.com", ("bob@Quota-Exceeded.example",))
+    assert classify("smtp", Stage.RCPT, Reply(550, "5.1.2", text), context).fault is Fault.RECIPIENT
+
+
+def test_an_enhanced_code_may_stand_later_in_the_text() -> None:
+    reply = Reply(550, "", "cuda_nsu 5.2.2 Nope")
+    assert classify("smtp", Stage.RCPT, reply, CONTEXT).rule == "recipient-unknown-code"
+    assert classify("smtp", Stage.RCPT, Reply(550, "", "Nope 192.5.2.2"), CONTEXT).rule == ""
 
 
 @pytest.mark.parametrize(
@@ -107,6 +147,14 @@ def test_only_size_and_capability_may_go_elsewhere_at_once() -> None:
 def test_a_wrong_row_is_refused_when_the_table_is_loaded() -> None:
     with pytest.raises(ValueError, match="unknown keys"):
         Row.parse({"name": "x", "fault": "auth", "verdict": "hold", "remedy": "x.", "txt": "typing error"})
+
+
+def test_a_row_names_one_pattern_or_several_and_what_must_not_be_there() -> None:
+    given_row = {"name": "x", "fault": "auth", "verdict": "hold", "remedy": "x.", "enhanced": ["x.7.*"]}
+    row = Row.parse(given_row | {"text": ["red", "blue"], "unless": "dark"})
+    said = ["a red rose", "the BLUE sky", "a dark red rose", "green"]
+    assert [row.matches("smtp", Stage.RCPT, Reply(550, "5.7.26", one)) for one in said] == [True, True, False, False]
+    assert not row.matches("smtp", Stage.RCPT, Reply(550, "5.1.1", "a red rose"))
 
 
 def test_rows_that_the_code_names_exist() -> None:

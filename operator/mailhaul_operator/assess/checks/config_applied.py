@@ -6,10 +6,12 @@ What the plan left out, replicas that are missing, silent or refuse, and what is
 from collections.abc import Iterator
 from typing import Final
 
-from mailhaul_contract.report import RelayReport
+from mailhaul_contract.report import RefusedConfig, RelayReport
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding
+from mailhaul_operator.assess.checks.leaving import leaving
 from mailhaul_operator.assess.drafts import TRUE, UNKNOWN, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.progress import GRACE
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.view import PodView, Silence
 from mailhaul_operator.plan.findings import OF_ABSENCE, Finding, Severity
@@ -20,6 +22,8 @@ SILENCE: Final = 120.0
 """Seconds without an answer after which a replica counts as unreachable."""
 SETTLING: Final = 15.0
 """Seconds of a pod in which what keeps it from running may pass by itself."""
+LOOPS: Final = 3
+"""Restarts from which on a pod that is not ready is taken to end again."""
 START: Final = 600.0
 """Seconds that a start may take, with a slow image and a slow volume."""
 ELSEWHERE: Final = {
@@ -39,10 +43,7 @@ _WAITING: Final = ("ContainerCreating", "PodInitializing", "Pending")
 def config_applied(facts: RelayFacts) -> Aspect:
     """Judge the configuration and the replicas that are to run it."""
     if facts.view.relay.spec.replicas == 0:
-        nobody = Cause(
-            Reason.NO_REPLICAS, Reason.NO_REPLICAS.meaning.rstrip("."), Reason.NO_REPLICAS.remedy, "spec.replicas",
-            Mender.SPEC,
-        )  # fmt: skip
+        nobody = _nobody(facts)
         return Aspect(draft(CONFIG_APPLIED, UNKNOWN, nobody), (nobody, *_left_out(facts)))
     causes = (*_left_out(facts), *_replicas(facts), *_pending(facts))
     failed = next((one for one in causes if not one.mender.waits and one.mender is not Mender.NOBODY), None)
@@ -52,6 +53,12 @@ def config_applied(facts: RelayFacts) -> Aspect:
     if first.mender is Mender.NOBODY:
         return Aspect(draft(CONFIG_APPLIED, TRUE, first), causes)
     return Aspect(failing(CONFIG_APPLIED, first), causes)
+
+
+def _nobody(facts: RelayFacts) -> Cause:
+    """No replica is wanted; those that are to go may still hold mail."""
+    why, held = Reason.NO_REPLICAS, "".join(f"; {one.fact}" for one in leaving(facts).causes)
+    return Cause(why, why.meaning.rstrip(".") + held, why.remedy, "spec.replicas", Mender.SPEC)
 
 
 def _left_out(facts: RelayFacts) -> Iterator[Cause]:
@@ -71,14 +78,13 @@ def _mender(finding: Finding, findings: list[Finding]) -> Mender:
 
 def _replicas(facts: RelayFacts) -> Iterator[Cause]:
     for pod in facts.staying:
-        if pod.trouble and not pod.trouble.startswith(_WAITING):
-            yield _trouble(pod, facts.view.now - pod.created)
+        if trouble := _why_not(pod):
+            yield _trouble(facts, pod, trouble)
         elif isinstance(pod.report, Silence) and _is_lost(facts, pod):
             why = Reason.REPLICA_UNREACHABLE
             yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
     for name, report in facts.reports:
-        refused = report.refused_config
-        if refused and refused.digest == facts.view.plan.digest:
+        if refused := _refuses(facts, report):
             why = Reason.CONFIG_REFUSED
             words = "; ".join(refused.reasons) or "no reason given"
             yield Cause(
@@ -86,19 +92,37 @@ def _replicas(facts: RelayFacts) -> Iterator[Cause]:
             )
 
 
+def _refuses(facts: RelayFacts, report: RelayReport) -> RefusedConfig | None:
+    """What a replica says against the configuration of this plan: it is not on its way any more."""
+    refused = report.refused_config
+    return refused if refused and refused.digest == facts.view.plan.digest else None
+
+
 def _is_lost(facts: RelayFacts, pod: PodView) -> bool:
     """Whether it has been silent for so long that it is no matter of waiting any more."""
     return isinstance(pod.report, Silence) and facts.view.now - pod.report.since >= SILENCE
 
 
-def _trouble(pod: PodView, age: float) -> Cause:
-    """What keeps the container from running; in a pod's first seconds (a volume is being bound) that is no news yet."""
-    word = pod.trouble.partition(":")[0]
+def _why_not(pod: PodView) -> str:
+    """What keeps a pod from running. One that ends again and again runs for moments, which is no recovery."""
+    if pod.trouble.startswith(_WAITING):
+        return ""
+    loops = pod.restarts >= LOOPS and not pod.ready and not isinstance(pod.report, RelayReport)
+    return pod.trouble or ("it ends again and again, and is being started" if loops else "")
+
+
+def _trouble(facts: RelayFacts, pod: PodView, trouble: str) -> Cause:
+    """What keeps the container from running; in a pod's first seconds (a volume is being bound) that is no news yet.
+    When one of the newest revision does not come to run, no rollout goes on; one of before is about to be replaced.
+    """
+    age = facts.view.now - pod.created
+    stops = pod.current and facts.view.workload.observed and age >= GRACE
+    word = trouble.partition(":")[0]
     reason = Reason.IMAGE_PULL_FAILED if word in _PULL else Reason.CONTAINER_FAILING
     if word == "Unschedulable":
         reason = Reason.POD_UNSCHEDULABLE
     mender = Mender.ROLLOUT if age < SETTLING else Mender.OTHER
-    return Cause(reason, f"replica {pod.name} does not run: {pod.trouble}", reason.remedy, mender=mender)
+    return Cause(reason, f"replica {pod.name} does not run: {trouble}", reason.remedy, mender=mender, stops=stops)
 
 
 def _pending(facts: RelayFacts) -> Iterator[Cause]:
@@ -116,7 +140,8 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
     for pod in newest:
         report = pod.report
         if isinstance(report, RelayReport) and report.digest != view.plan.digest:
-            yield _awaits(pod.name, report)
+            if not _refuses(facts, report):
+                yield _awaits(pod.name, report)
         elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged and not _is_lost(facts, pod):
             words = f"replica {pod.name} has not told yet what it runs"
             yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
@@ -136,7 +161,7 @@ def _has_given_up(facts: RelayFacts, pod: PodView) -> bool:
     if pod.ready or isinstance(pod.report, RelayReport):
         return False
     age = facts.view.now - pod.created
-    in_trouble = bool(pod.trouble) and not pod.trouble.startswith(_WAITING) and age >= SETTLING
+    in_trouble = bool(_why_not(pod)) and age >= SETTLING
     return in_trouble or (_is_lost(facts, pod) and age >= START)
 
 

@@ -8,8 +8,9 @@ from mailhaul_contract.report import RelayReport
 from mailhaul_operator.assess.causes import Cause, Mender
 from mailhaul_operator.assess.drafts import TRUE, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
+from mailhaul_operator.assess.last_error import last_said
 from mailhaul_operator.assess.reasons import Reason
-from mailhaul_operator.assess.words import counted, messages_are, remedy_of
+from mailhaul_operator.assess.words import counted, messages_are
 
 QUEUE_HEALTHY: Final = "QueueHealthy"
 _TOLD: Final = frozenset({Reason.DEAD_LETTERS, Reason.MAIL_ON_HOLD})
@@ -57,10 +58,9 @@ def _of_replica(facts: RelayFacts, pod: str, report: RelayReport) -> Iterator[Ca
     if queue.on_hold:
         yield _told(Reason.MAIL_ON_HOLD, f"{messages_are(queue.on_hold)} held by an operator in {pod}")
     if queue.held > queue.on_hold:
-        error = report.last_error
-        words = f"{messages_are(queue.held - queue.on_hold)} held in {pod}"
+        said = last_said(facts, report)
         wished = facts.view.relay.spec.delivery.suspended
-        remedy = Reason.SUSPENDED.remedy if wished else remedy_of(error.fault, error) if error else ""
-        yield _told(Reason.MAIL_HELD, words, remedy)
+        remedy = Reason.SUSPENDED.remedy if wished else said.remedy if said else ""
+        yield _told(Reason.MAIL_HELD, f"{messages_are(queue.held - queue.on_hold)} held in {pod}", remedy)
     if queue.dead:
         yield _told(Reason.DEAD_LETTERS, f"{messages_are(queue.dead)} kept as dead letters in {pod}")

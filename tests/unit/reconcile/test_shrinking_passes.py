@@ -1,0 +1,103 @@
+"""Whole passes over a relay that shrinks: no replica that may hold mail goes, whatever becomes of its StatefulSet."""
+
+import copy
+
+import pytest
+from tests.support.cluster_objects import provider, relay, secret
+from tests.support.running_relay import EMPTY, FULL, RunningRelay
+from tests.support.writable_server import WritableServer
+
+from mailhaul_operator.plan.snapshot import Facts
+from mailhaul_operator.reconcile.world import Who, World
+
+
+@pytest.fixture
+async def running(monkeypatch: pytest.MonkeyPatch) -> RunningRelay:
+    account = secret("account", username="dXNlcg==", password="c2VjcmV0")
+    server = WritableServer(provider("main", "account"), relay("one", "main", spec={"replicas": 2}), account)
+    result = RunningRelay(server, monkeypatch)
+    await result.run(replicas=2)
+    result.reports["one-1"] = FULL
+    return result
+
+
+async def test_a_replica_that_holds_mail_stays_until_it_is_empty(running: RunningRelay) -> None:
+    running.scale(1)
+    await running.later(2, times=3)
+    assert running.replicas == 2
+    running.reports["one-1"] = EMPTY
+    await running.later(2, times=3)
+    assert running.replicas == 1
+
+
+@pytest.mark.parametrize("passes", [1, 4])
+async def test_a_statefulset_that_is_made_anew_keeps_the_replica_that_holds_mail(
+    running: RunningRelay, passes: int
+) -> None:
+    running.scale(1)
+    await running.later(2)
+    running.lose("StatefulSet", "one")
+    await running.later(2, times=passes)
+    assert running.replicas == 2
+
+
+async def test_a_restarted_operator_keeps_it_too_by_the_pods_that_were_left(running: RunningRelay) -> None:
+    running.scale(1)
+    await running.settle()
+    pods = running.world.cache.pods(next(iter(running.world.cache.resources("SmtpRelay"))))
+    del running.server.objects["StatefulSet", "smtp", "one"]
+    queue, running.world = (
+        running.wishes,
+        World(
+            running.server,  # type: ignore[arg-type]
+            Facts(image="relay:test"),
+            Who("operator-2"),
+            lambda: running.now,
+        ),
+    )
+    running.world.queue = queue
+    for one in copy.deepcopy([*running.server.objects.values(), *pods]):
+        if one["kind"] != "Secret":
+            running.world.put(one)
+    await running.all_again()
+    assert running.replicas == 2
+
+
+async def test_a_statefulset_that_somebody_scaled_down_is_scaled_back(running: RunningRelay) -> None:
+    running.scale(1)
+    await running.later(2)
+    workload = running.edited("StatefulSet", "one")
+    workload["spec"]["replicas"] = 1
+    running.see(workload)
+    await running.settle()
+    assert running.replicas == 2
+
+
+async def test_one_that_is_deleted_while_the_relay_shrinks_keeps_a_replica_whose_pod_is_away(
+    running: RunningRelay,
+) -> None:
+    for one in running.world.cache.heads("Pod"):
+        if one["metadata"]["name"] == "one-1":
+            running.world.remove(one)
+    running.world.gone(copy.deepcopy(running.server.objects.pop(("StatefulSet", "smtp", "one"))))
+    running.scale(1)
+    await running.settle()
+    assert running.replicas == 2
+
+
+async def test_what_a_deployment_had_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = secret("account", username="dXNlcg==", password="c2VjcmV0")
+    spec = {"replicas": 3, "queue": {"mode": "Ephemeral"}}
+    operator = RunningRelay(
+        WritableServer(provider("main", "account"), relay("one", "main", spec=spec), account), monkeypatch
+    )
+    await operator.settle()
+    await operator.later(5)
+    operator.scale(1)
+    await operator.later(5, times=2)
+    body = operator.edited("SmtpRelay", "one")
+    body["metadata"]["generation"] += 1
+    body["spec"]["queue"]["mode"] = "Persistent"
+    operator.see(body)
+    await operator.settle()
+    assert operator.replicas == 1
