@@ -33,6 +33,30 @@ def secret_password(provider: str) -> str:
     return f"provider.{provider}.password"
 
 
+CREDENTIAL_PARTS = ("username", "password", "clientId", "clientSecret", "refreshToken")
+"""What a provider's credential may consist of, by the last part of its key in the assembled Secret."""
+
+
+def secret_credential(provider: str, part: str) -> str:
+    """Key of one of `CREDENTIAL_PARTS` of a provider in the assembled Secret."""
+    return f"provider.{provider}.{part}"
+
+
+def secret_previous_credential(provider: str, part: str) -> str:
+    """Key of one of `CREDENTIAL_PARTS` as it was before the last change."""
+    return f"provider.{provider}.previous.{part}"
+
+
+def secret_client_certificate(provider: str) -> str:
+    """Key of the certificate chain (PEM) that is shown to a provider."""
+    return f"provider.{provider}.tls.crt"
+
+
+def secret_client_key(provider: str) -> str:
+    """Key of that certificate's private key (PEM)."""
+    return f"provider.{provider}.tls.key"
+
+
 def secret_certificate(listener: str) -> str:
     """Key of a listener's certificate chain (PEM) in the assembled Secret."""
     return f"tls.{listener}.crt"

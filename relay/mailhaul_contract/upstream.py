@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from mailhaul_contract.base import Bytes, Domain, Frozen, Mailbox, Name, ObjectName, Port, Seconds
+from mailhaul_contract.oauth import OAuth
 from mailhaul_contract.quotas import OnQuota, Quotas, Share
 
 
@@ -29,21 +30,27 @@ class TlsVerify(StrEnum):
 
 
 class UpstreamTls(Frozen):
-    """TLS towards an upstream. `ca` is PEM text of the own authorities; empty means the system's."""
+    """TLS towards an upstream. `ca` is PEM text of the own authorities; empty means the system's. With
+    `client_certificate` the one that lies in the secrets under the provider's name is shown.
+    """
 
     mode: TlsMode = TlsMode.START_TLS
     verify: TlsVerify = TlsVerify.REQUIRED
     server_name: Annotated[str, Field(max_length=253)] = ""
     ca: Annotated[str, Field(max_length=262_144)] = ""
+    client_certificate: bool = False
 
 
 class AuthMechanism(StrEnum):
-    """The SASL mechanism; `Auto` takes PLAIN, else LOGIN, as the upstream offers them."""
+    """The SASL mechanism; `Auto` takes PLAIN, else LOGIN, as the upstream offers them. `XOAuth2` logs in with an access
+    token, as Google and Microsoft have it.
+    """
 
     NONE = "None"
     AUTO = "Auto"
     PLAIN = "Plain"
     LOGIN = "Login"
+    XOAUTH2 = "XOAuth2"
 
 
 class ForeignFrom(StrEnum):
@@ -123,7 +130,8 @@ class UpstreamKind(StrEnum):
 class Upstream(Frozen):
     """One way out. `name` is the handle within this relay; a credential lies in the secrets under `provider`. Of those
     with the lowest `priority` each gets mail in proportion to its `weight`; 0 gets it only when the others cannot.
-    `probe_sender` is the address that a probe tries with MAIL FROM. `share` is this relay's replica's part of `quotas`.
+    `oauth` goes with the mechanism XOAuth2. `probe_sender` is the address that a probe tries with MAIL FROM. `share` is
+    this relay's replica's part of `quotas`.
     """
 
     name: Name
@@ -136,6 +144,7 @@ class Upstream(Frozen):
     port: Port = 587
     tls: UpstreamTls = UpstreamTls()
     auth: AuthMechanism = AuthMechanism.NONE
+    oauth: OAuth | None = None
     rate_limit: RateLimit | None = None
     connections: Connections = Connections()
     senders: UpstreamSenders = UpstreamSenders()
@@ -149,6 +158,12 @@ class Upstream(Frozen):
     def _an_smtp_upstream_has_a_host(self) -> "Upstream":
         if self.kind is UpstreamKind.SMTP and not self.host:
             raise ValueError("an upstream of kind Smtp needs a host; set spec.host of its UpstreamProvider")
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_come_from_somewhere(self) -> "Upstream":
+        if (self.auth is AuthMechanism.XOAUTH2) != (self.oauth is not None):
+            raise ValueError("oauth goes with auth XOAuth2, and only with it; set both or neither")
         return self
 
     @model_validator(mode="after")

@@ -71,6 +71,8 @@ class ScriptedServer:
         self.connections = 0
         self.messages: list[Received] = []
         self.commands: list[str] = []
+        self.tokens: list[str] = []
+        """The bearer tokens that were shown with XOAUTH2, in order."""
         self.log: Path | None = None
         self.at_message: Callable[[int], None] = lambda _number: None
         self._server: asyncio.Server | None = None

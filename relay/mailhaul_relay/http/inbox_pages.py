@@ -1,92 +1,168 @@
-"""The inbox's pages as HTML: plain, without scripts and without one request to anywhere. Everything is escaped."""
+"""The inbox's pages as HTML, from the templates beside it; and what every answer of the inbox is protected by.
 
+`inbox_routes` asks. The templates escape everything that they are given; the one script and the one style sheet are
+files of ours, and the policy lets a browser load nothing else. A mail's own HTML is a page of its own, for a frame that
+runs no script, under a policy that has no sources at all.
+"""
+
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
+from functools import cache
+from importlib.resources import files
+from typing import Self
+from urllib.parse import quote
 
-from mailhaul_relay.http.mail_text import Readable, decoded
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from mailhaul_relay.http.inbox_search import Asked
+from mailhaul_relay.http.inbox_views import message_view
+from mailhaul_relay.http.mail_text import Readable, readable, source_of
+from mailhaul_relay.http.mail_words import decoded
 from mailhaul_relay.http.messages import Response
-from mailhaul_relay.smtpout.inbox import Captured
+from mailhaul_relay.smtpout.inbox import Captured, Found
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_SECURITY = (
-    ("Content-Security-Policy", _POLICY),
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Frame-Options", "DENY"),
+TITLES = {"html": "HTML", "text": "Text", "headers": "Headers", "links": "Links", "source": "Source"}
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self';"
+    " img-src data:; base-uri 'none'; frame-ancestors 'none'"
+)
+# `sandbox` holds when somebody opens it in a window of its own, too.
+_MAIL_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'self'; sandbox"
+)
+_ALWAYS = (
+    # With `no-referrer` a browser would send our own forms with `Origin: null`.
+    ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("X-DNS-Prefetch-Control", "off"),
 )
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color-scheme:light dark}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .8rem .3rem 0;vertical-align:top;"
-    "border-bottom:1px solid #8884;overflow-wrap:anywhere}pre{white-space:pre-wrap;overflow-wrap:anywhere}"
+_MAIL_START = (
+    '<!doctype html><html><head><meta charset="utf-8"><title>Message</title><style>html{color-scheme:light;'
+    "background:#fff;color:#000;font:16px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}img{max-width:100%}</style>"
 )
+_ASSETS = {"page.js": "text/javascript; charset=utf-8", "page.css": "text/css; charset=utf-8"}
+_SHOWN_RECIPIENTS = 5
+_MAX_FILE_NAME = 100
 
 
-def list_page(messages: tuple[Captured, ...], following: int) -> Response:
-    """Give the list, the newest first; `following` is the key to go on below, 0 at the end."""
-    rows = "".join(_row(one) for one in messages)
-    table = f"<table><tr><th>Time<th>From<th>To<th>Subject<th>Size</tr>{rows}</table>"
-    more = f'<p><a href="/inbox?before={following}">Older</a>' if following else ""
-    empty = "<p>No mail yet. What an upstream of type capture takes is shown here."
-    return _page("Inbox", (table if messages else empty) + more)
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One message that is open, and the view of it, one of `content.views`. `words` are what the text views show."""
+
+    captured: Captured
+    content: Readable
+    view: str
+    words: str
+
+    @classmethod
+    def of(cls, captured: Captured, raw: bytes, view: str) -> Self:
+        """Read a message; an unknown view gives the best one."""
+        content = readable(raw)
+        chosen = view if view in content.views else content.views[0]
+        return cls(captured, content, chosen, source_of(raw) if chosen == "source" else content.text)
 
 
-def message_page(captured: Captured, content: Readable) -> Response:
-    """Give one message: envelope, headers, text, and the names of its other parts."""
-    envelope = [
-        ("Envelope from", captured.sender or "<>"),
-        ("Envelope to", ", ".join(captured.recipients)),
-        ("Captured", f"{_time(captured.time)} by {captured.upstream}, id {captured.id}, {captured.size} bytes"),
-    ]
-    parts = "".join(f"<li>{escape(part)}" for part in content.parts)
-    body = (
-        f'<p><a href="/inbox">Inbox</a> · <a href="/inbox/{captured.key}/raw">Raw</a>'
-        f"{_fields(envelope)}<h2>Headers</h2>{_fields(content.headers)}<h2>Text</h2><pre>{escape(content.text)}</pre>"
-        + ("<p>Shown in part; the raw form has all." if content.cut else "")
-        + (f"<h2>Other parts</h2><ul>{parts}</ul>" if parts else "")
+def page(found: Found, asked: Asked, version: str, opened: Opened | None = None) -> Response:
+    """Give the page: the list, and beside it the open message."""
+    html = (
+        _templates()
+        .get_template("page.html")
+        .render(
+            found=found,
+            query=asked.query,
+            version=version,
+            older=_older(found, asked),
+            clear=Asked(asked.query).address("/inbox/delete", upto=found.newest),
+            link=lambda key, view="": asked.address(f"/inbox/{key}", view=view),
+            to=_to,
+            subject=lambda one: decoded(one.subject) or "(no subject)",
+            **(_open(opened, asked) if opened else {"mail": None}),
+        )
     )
-    return _page(decoded(captured.subject) or "(no subject)", body)
+    headers = (("Content-Security-Policy", _PAGE_POLICY), ("X-Frame-Options", "DENY"), *_ALWAYS)
+    return Response(200, html.encode("utf-8", "replace"), "text/html; charset=utf-8", headers)
 
 
-def raw_response(captured: Captured, content: bytes) -> Response:
-    """Give the bytes as a download, so that no browser looks into them."""
-    name = (("Content-Disposition", f'attachment; filename="{captured.key}.eml"'),)
-    return Response(200, content, "message/rfc822", (*_SECURITY, *name))
+def mail_page(content: Readable) -> Response:
+    """Give a mail's HTML as `mail_html` wrote it anew."""
+    headers = (("Content-Security-Policy", _MAIL_POLICY), ("X-Frame-Options", "SAMEORIGIN"), *_ALWAYS)
+    body = (_MAIL_START + content.html).encode("utf-8", "replace")
+    return Response(200, body, "text/html; charset=utf-8", headers)
 
 
-def message_json(captured: Captured) -> dict[str, object]:
-    """Give one row for programs."""
+def asset(name: str) -> Response:
+    """Give the page's script or style sheet."""
+    return Response(200, _file(name).encode(), _ASSETS[name], _ALWAYS)
+
+
+def download(content: bytes, name: str, content_type: str = "application/octet-stream") -> Response:
+    """Give bytes to be saved, which no browser shows or runs. `name` may come from a stranger."""
+    headers = (("Content-Disposition", _disposition(name)), ("Content-Security-Policy", "sandbox"), *_ALWAYS)
+    return Response(200, content, content_type, headers)
+
+
+def _open(opened: Opened, asked: Asked) -> dict[str, object]:
+    captured = opened.captured
     return {
-        "key": captured.key,
-        "id": captured.id,
-        "time": captured.time,
-        "upstream": captured.upstream,
-        "sender": captured.sender,
-        "recipients": list(captured.recipients),
-        "subject": decoded(captured.subject),
-        "size": captured.size,
+        "mail": {
+            **message_view(captured),
+            "subject": decoded(captured.subject) or "(no subject)",
+            "recipients": ", ".join(captured.recipients),
+            "sender": captured.sender or "<>",
+        },
+        "content": opened.content,
+        "view": opened.view,
+        "titles": TITLES,
+        "words": opened.words,
+        "back": asked.address("/inbox"),
+        "delete": asked.address(f"/inbox/{captured.key}/delete"),
     }
 
 
-def _row(one: Captured) -> str:
-    recipients = ", ".join(one.recipients[:5]) + (" …" if len(one.recipients) > 5 else "")
-    subject = escape(decoded(one.subject) or "(no subject)")
-    return (
-        f"<tr><td>{_time(one.time)}<td>{escape(one.sender or '<>')}<td>{escape(recipients)}"
-        f'<td><a href="/inbox/{one.key}">{subject}</a><td>{one.size}</tr>'
+def _older(found: Found, asked: Asked) -> str:
+    """The address of the next page, "" on the last."""
+    if not found.has_more:
+        return ""
+    return Asked(asked.query, found.messages[-1].key).address("/inbox")
+
+
+def _to(one: Captured) -> str:
+    shown = ", ".join(one.recipients[:_SHOWN_RECIPIENTS])
+    return shown + (" …" if len(one.recipients) > _SHOWN_RECIPIENTS else "")
+
+
+def _disposition(name: str) -> str:
+    """`attachment` with a name that is only a name, in both forms (RFC 6266)."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    plain = (
+        "".join(one for one in last if one.isprintable() and one not in '"%;').strip(" .")[:_MAX_FILE_NAME] or "part"
     )
+    ascii_name = plain.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(plain.encode('utf-8', 'replace'), safe='')}"
 
 
-def _fields(fields: "list[tuple[str, str]] | tuple[tuple[str, str], ...]") -> str:
-    return "<table>" + "".join(f"<tr><th>{escape(name)}<td>{escape(value)}</tr>" for name, value in fields) + "</table>"
+@cache
+def _file(name: str) -> str:
+    return (files("mailhaul_relay.http") / "inbox" / name).read_text(encoding="utf-8")
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _page(title: str, body: str) -> Response:
-    html = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)} · Mailhaul</title>'
-        f"<style>{_STYLE}</style><h1>{escape(title)}</h1>{body}</html>\n"
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_file), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return Response(200, html.encode("utf-8", "replace"), "text/html; charset=utf-8", _SECURITY)
+    environment.globals.update(
+        iso=lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds"),
+        clock=lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        size=_size,
+    )
+    return environment
+
+
+def _size(octets: int) -> str:
+    for unit, factor in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if octets >= factor:
+            return f"{octets / factor:.1f} {unit}"
+    return f"{octets} bytes"

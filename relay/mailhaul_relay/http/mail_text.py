@@ -1,97 +1,126 @@
-"""A captured message made readable: chosen headers decoded, the first text part, and the names of the rest.
+"""A captured message made readable: headers, text, HTML that asks nobody for anything, links, and attachments.
 
-The bytes are whatever a client sent, so the standard parser runs on a bounded part and none of its exceptions escapes:
-what cannot be parsed is shown as it is. `inbox_pages` escapes everything. It may take a while: call it in a thread.
+`mime_parts` takes it apart, `mail_html` writes its HTML anew, `inbox_pages` shows it. The bytes are whatever a client
+sent: all is bounded and nothing escapes; what cannot be taken apart is shown as it is. It may take a second: call it
+in a thread.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from email import policy
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import BytesParser
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-MAX_PARSED = 524_288
-"""Bytes of a message that are looked at; the raw form has all."""
-MAX_TEXT = 262_144
-MAX_HEADERS = 200
-MAX_PARTS = 100
-MAX_NESTING = 20
-"""Multiparts and messages within messages; the standard parser's time grows with lines times depth."""
+from mailhaul_relay.http.mail_html import MAX_HTML, SafeHtml, image_type, safe_html
+from mailhaul_relay.http.mail_words import decoded, text_of
+from mailhaul_relay.http.mime_parts import MAX_PARSED, Part, bytes_of, headers_of, parts_of
+
+MAX_TEXT = 524_288
+"""Characters of text that are shown."""
+MAX_IMAGES = 12 * 1024 * 1024
+"""Characters of a message's own images, in base64, that are shown inside its HTML, all together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A part that is not the text itself. `size` is in bytes without the transfer encoding."""
+
+    number: int
+    content_type: str
+    name: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """What a reader wants to see. `parts` are the content types and names of all parts but the shown one."""
+    """What a reader wants to see. `html` is "" when there is none; `cut` tells that something was left out."""
 
-    headers: tuple[tuple[str, str], ...]
-    text: str
-    parts: tuple[str, ...]
-    cut: bool
+    headers: tuple[tuple[str, str], ...] = ()
+    text: str = ""
+    html: str = ""
+    links: tuple[str, ...] = ()
+    remote: int = 0
+    attachments: tuple[Attachment, ...] = ()
+    cut: bool = False
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """The ways to look at it, the best first."""
+        shown = {"html": self.html, "text": self.text, "headers": True, "links": self.links, "source": True}
+        return tuple(name for name, there in shown.items() if there)
 
 
 def readable(content: bytes) -> Readable:
     """Give a message in readable form; it never fails."""
-    cut = len(content) > MAX_PARSED
-    bounded = content[:MAX_PARSED]
-    if _is_labyrinth(bounded):
-        return _as_it_is(bounded, cut=cut)
     try:
-        return _parsed(bounded, cut=cut)
-    except Exception:  # noqa: BLE001 - the standard parser raises many kinds of errors on hostile input
-        return _as_it_is(bounded, cut=cut)
+        return _read(content)
+    except Exception:  # noqa: BLE001 - the standard library's parts of it raise many kinds of errors on hostile input
+        return Readable(text=source_of(content), cut=True)
 
 
-def _is_labyrinth(content: bytes) -> bool:
-    lower = content.lower()
-    return lower.count(b"boundary") + lower.count(b"message/") > MAX_NESTING
+def source_of(content: bytes) -> str:
+    """Give the beginning of a message as it stands, to be looked at."""
+    return text_of(content[:MAX_TEXT], "utf-8")
 
 
-def _as_it_is(content: bytes, *, cut: bool) -> Readable:
-    return Readable((), content[:MAX_TEXT].decode("utf-8", "replace"), (), cut or len(content) > MAX_TEXT)
-
-
-def decoded(value: str) -> str:
-    """Give a header's value with its encoded words (RFC 2047) decoded; the value itself where that fails."""
-    plain = " ".join(value.split())
+def attachment_of(content: bytes, number: int) -> tuple[Part, bytes] | None:
+    """Give a part with its bytes, None when there is no such part; it never fails."""
     try:
-        return str(make_header(decode_header(plain)))
-    except Exception:  # noqa: BLE001 - unknown charsets, broken base64 and more
-        return plain
+        part = next((one for one in parts_of(content) if one.number == number), None)
+        return (part, bytes_of(content, part)) if part else None
+    except Exception:  # noqa: BLE001 - as above
+        return None
 
 
-def _parsed(content: bytes, *, cut: bool) -> Readable:
-    message = BytesParser(policy=policy.compat32).parsebytes(content)
-    headers = tuple((name, decoded(str(value))) for name, value in message.items()[:MAX_HEADERS])
-    text, parts = "", []
-    for part in _leaves(message):
-        if not text and part.get_content_type() == "text/plain" and not part.get_filename():
-            text = _text(part)
-        else:
-            parts.append(" ".join(filter(None, (part.get_content_type(), decoded(part.get_filename() or "")))))
-    if not text and len(parts) == 1:
-        text = _text(next(_leaves(message)))
-    return Readable(headers, text[:MAX_TEXT], tuple(parts), cut or len(text) > MAX_TEXT)
+def _read(content: bytes) -> Readable:
+    headers = tuple((name, decoded(value)) for name, value in headers_of(content))
+    parts = parts_of(content)
+    text, html = _shown(parts, "text/plain"), _shown(parts, "text/html")
+    rest = tuple(_attachment(content, one) for one in parts if one not in (text, html))
+    words = _words(content, text)
+    read = Readable(headers, words[:MAX_TEXT], attachments=rest, cut=_is_cut(content, words))
+    return _with_html(read, safe_html(_words(content, html), _Images(content, parts))) if html else read
 
 
-def _leaves(message: "Message") -> "Iterator[Message]":
-    """The parts without parts of their own, in order, from a bounded stack and not by recursion."""
-    stack, seen = [message], 0
-    while stack and seen < MAX_PARTS:
-        part = stack.pop()
-        seen += 1
-        inner = part.get_payload()
-        if isinstance(inner, list):
-            stack.extend(one for one in reversed(inner) if isinstance(one, Message))
-        else:
-            yield part
+def _with_html(read: Readable, safe: SafeHtml) -> Readable:
+    return replace(read, html=safe.html, links=safe.links, remote=safe.remote, cut=read.cut or safe.cut)
 
 
-def _text(part: "Message") -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return ""
-    try:
-        return payload.decode(part.get_content_charset("utf-8"), "replace")
-    except LookupError:
-        return payload.decode("utf-8", "replace")
+def _is_cut(content: bytes, words: str) -> bool:
+    return len(content) > MAX_PARSED or len(words) > MAX_TEXT
+
+
+def _shown(parts: Iterable[Part], content_type: str) -> Part | None:
+    """The first part of a type that is meant to be read; other programs show the same one."""
+    return next((one for one in parts if one.content_type == content_type and not one.is_attachment), None)
+
+
+def _words(content: bytes, part: Part | None) -> str:
+    # No charset has more than four bytes for a character of importance here, and no text view needs more.
+    return text_of(bytes_of(content, part)[: 4 * MAX_HTML], part.charset) if part else ""
+
+
+def _attachment(content: bytes, part: Part) -> Attachment:
+    return Attachment(part.number, part.content_type, part.name, len(bytes_of(content, part)))
+
+
+class _Images:
+    """`data:` addresses of a message's own images by content id, made when the HTML asks for them, within a bound."""
+
+    def __init__(self, content: bytes, parts: Iterable[Part]) -> None:
+        self._content = content
+        self._parts = {one.content_id: one for one in parts if one.content_id and image_type(one.content_type)}
+        self._made: dict[str, str] = {}
+        self._left = MAX_IMAGES
+
+    def __call__(self, content_id: str) -> str:
+        """Give the address, "" for an image that is not there or beyond the bound; each time it is shown counts."""
+        part = self._parts.get(content_id)
+        if part is None:
+            return ""
+        if content_id not in self._made:
+            image = base64.b64encode(bytes_of(self._content, part)).decode()
+            self._made[content_id] = f"data:{image_type(part.content_type)};base64,{image}"
+        address = self._made[content_id]
+        if len(address) > self._left:
+            return ""
+        self._left -= len(address)
+        return address

@@ -34,11 +34,13 @@ class Verdict(StrEnum):
 
 
 class Fault(StrEnum):
-    """What was wrong. The first five concern the whole upstream and move its breaker."""
+    """What was wrong. The first six concern the whole upstream and move its breaker."""
 
     CONNECTION = "connection"
     TLS = "tls"
     AUTH = "auth"
+    TOKEN = "token"  # noqa: S105 - a word
+    """No access token could be had, so that no login was tried (XOAUTH2)."""
     QUOTA = "quota"
     THROTTLE = "throttle"
     SENDER = "sender"
@@ -57,7 +59,10 @@ class Fault(StrEnum):
     @property
     def is_of_upstream(self) -> bool:
         """Whether it concerns every message that this upstream would get."""
-        return self in {Fault.CONNECTION, Fault.TLS, Fault.AUTH, Fault.QUOTA, Fault.THROTTLE}
+        return self in _OF_UPSTREAM
+
+
+_OF_UPSTREAM = frozenset({Fault.CONNECTION, Fault.TLS, Fault.AUTH, Fault.TOKEN, Fault.QUOTA, Fault.THROTTLE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@
 its JSON over restarts. It lets one message through as a trial once `next_attempt` has come; who is on trial is the
 queue's knowledge. Only faults of the whole upstream move it; a refused From is in `refusals`.
 
-- Connection and TLS: open at once when no session came about; when a session breaks later, at the third in a row,
-  since it may be that one message. Trials after 10, 30, 60, 120 and then every 300 s.
+- Connection, TLS and token: open at once when no session came about; when a session breaks later, at the third in a
+  row, since it may be that one message. Trials after 10, 30, 60, 120 and then every 300 s.
 - Auth: open at once; trials after 5, 15, then every 60 minutes (more often is abuse to a provider).
 - Quota: open at once; a trial every 60 minutes. Throttle: 30, 60, 120, 300, 600 s.
 Jitter only lengthens, by up to a fifth. Failures: a stored form that cannot be read is a closed breaker.
@@ -27,12 +27,13 @@ SOFT_FAILURES = 3
 _DELAYS: Mapping[Fault, tuple[float, ...]] = {
     Fault.CONNECTION: (10, 30, 60, 120, 300),
     Fault.TLS: (10, 30, 60, 120, 300),
+    Fault.TOKEN: (10, 30, 60, 120, 300),
     Fault.AUTH: (300, 900, 3600),
     Fault.QUOTA: (3600,),
     Fault.THROTTLE: (30, 60, 120, 300, 600),
 }
 _IN_SESSION = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.END_OF_DATA})
-_MENDED_BY_SESSION = frozenset({Fault.CONNECTION, Fault.TLS, Fault.AUTH})
+_MENDED_BY_SESSION = frozenset({Fault.CONNECTION, Fault.TLS, Fault.TOKEN, Fault.AUTH})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, Self
 from mailhaul_contract.report import CredentialState
 from mailhaul_contract.upstream import AuthMechanism, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
-from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.model.secrets import Certificate, Credential
 from mailhaul_relay.policy.breaker import pause
 from mailhaul_relay.policy.running import Running
 
@@ -112,6 +112,11 @@ def credentials_of(running: Running, upstream: Upstream) -> tuple[Credential | N
     known, provider = running.secrets, upstream.provider
     taken = any(one.provider == f"{provider}.previous" for one in running.config.upstreams)
     return known.credentials.get(provider), None if taken else known.previous.get(provider)
+
+
+def identity_of(running: Running, upstream: Upstream) -> Certificate | None:
+    """Give the certificate that the relay shows to an upstream; None where it shows none, or has none to show."""
+    return running.secrets.identities.get(upstream.provider) if upstream.tls.client_certificate else None
 
 
 def _without(standing: Standing) -> Standing:

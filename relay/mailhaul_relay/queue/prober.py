@@ -91,7 +91,7 @@ class Prober:
         # A breaker that waits for a login lets one try at a time: this probe, or a mail.
         on_trial = barred is None and way.current.fault is Fault.AUTH
         way.on_trial = way.on_trial or on_trial
-        login = Login(way.logins.current, barred[0] if barred else None)
+        login = Login(way.logins.current, barred[0] if barred else None, way.logins.access)
         try:
             findings = await self._run(way.upstream, way.hostname, login)
             previous = await self._by_previous(way, findings)
@@ -121,7 +121,7 @@ class Prober:
         """What it finds with the previous credential, when the current one is refused; None if none may be used."""
         if findings.outcome is None or not is_refusal(findings.outcome) or not way.logins.may_use_previous:
             return None
-        return await self._run(way.upstream, way.hostname, Login(way.logins.previous))
+        return await self._run(way.upstream, way.hostname, Login(way.logins.previous, access=way.logins.access))
 
     def _barred(self, way: Way) -> tuple[Outcome, float] | None:
         """The refusal, and when it came, because of which no AUTH may be tried now."""

@@ -9,7 +9,7 @@ from mailhaul_contract.quotas import Share
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, QuotaReport, ReplyReport
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault
-from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.model.secrets import Certificate, Credential
 from mailhaul_relay.policy.breaker import Breaker
 from mailhaul_relay.policy.refusals import SenderRefusals
 from mailhaul_relay.policy.routing import Spent, UpstreamView
@@ -48,14 +48,16 @@ class Way:
         self.last_accepted = 0.0
         """When it last took a message; a changed upstream is another way, so with the present settings."""
 
-    def serves(self, upstream: Upstream, credential: Credential | None, hostname: str) -> bool:
-        """Whether it is made of this, with this current credential; else a new one is needed. Quotas, which change
-        with the number of replicas, and its place among the others do not count: `adopt` takes them.
+    def serves(
+        self, upstream: Upstream, credential: Credential | None, identity: Certificate | None, hostname: str
+    ) -> bool:
+        """Whether it is made of this, with this current credential and client certificate; else a new one is needed.
+        Quotas, which change with the number of replicas, and its place among the others do not count: `adopt` takes
+        them.
         """
-        mine = (self.upstream, self.logins.current, self.hostname)
-        return mine == (upstream, credential, hostname) or (
-            (_connected(self.upstream), *mine[1:]) == (_connected(upstream), credential, hostname)
-        )
+        if (self.logins.current, self.logins.access.identity, self.hostname) != (credential, identity, hostname):
+            return False
+        return self.upstream == upstream or _connected(self.upstream) == _connected(upstream)
 
     def adopt(self, upstream: Upstream, ledger: Ledger | None) -> bool:
         """Go on with other quotas, or another place among the upstreams; True when they are others."""

@@ -2,10 +2,10 @@
 
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
 unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
-a changed one, or a changed credential, starts afresh, so that a mended Secret is tried at once. Breakers are remembered
-in the spool: a restart is no reason to try a refused password again. An upstream that asks for less gets less, and a
-pause only when it asks again at one connection. Failures: a store that cannot remember is logged; the breaker in memory
-holds all the same.
+a changed one, or a changed credential or client certificate, starts afresh, so that a mended Secret is tried at once.
+Breakers are remembered in the spool: a restart is no reason to try a refused password again. An upstream that asks for
+less gets less, and a pause only when it asks again at one connection. Failures: a store that cannot remember is logged;
+the breaker in memory holds all the same.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.policy.breaker import after, after_session, no_later
-from mailhaul_relay.policy.credentials import Standing, credentials_of
+from mailhaul_relay.policy.credentials import Standing, credentials_of, identity_of
 from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.tempo import asks_for_less
@@ -27,8 +27,10 @@ from mailhaul_relay.queue.crowd import Share
 from mailhaul_relay.queue.ledger import first_of, with_rest
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.way import Way
+from mailhaul_relay.smtpout.access import Access
 from mailhaul_relay.smtpout.interface import TransportFactory
 from mailhaul_relay.smtpout.logins import Logins
+from mailhaul_relay.smtpout.tokens import Tokens
 from mailhaul_relay.telemetry.log import Log
 
 CLOSE_TIME = 2.0
@@ -55,12 +57,15 @@ class Ways:
         for upstream in running.candidates:
             current, previous = credentials_of(running, upstream)
             known = before.get(upstream.name)
-            if known and known.serves(upstream, current, running.config.hostname):
+            identity = identity_of(running, upstream)
+            if known and known.serves(upstream, current, identity, running.config.hostname):
                 now_open[upstream.name] = before.pop(upstream.name)
                 known.logins.replace_previous(previous)
                 others |= known.adopt(upstream, self._memory.ledgers.of(upstream, self._clock))
             else:
-                now_open[upstream.name] = self._open(upstream, Logins(current, previous, self._clock), running)
+                access = Access(identity, Tokens(upstream.oauth, self._clock) if upstream.oauth else None)
+                logins = Logins(current, previous, self._clock, access)
+                now_open[upstream.name] = self._open(upstream, logins, running)
                 opened.append(now_open[upstream.name])
         is_start = not self._ways
         self._ways, self._revision = now_open, running.secrets.revision

@@ -18,11 +18,12 @@ from mailhaul_contract.accounts import Password, parse_accounts
 from mailhaul_contract.config import CONTRACT_VERSION, RelayConfig
 from mailhaul_contract.digest import digest
 from mailhaul_contract.refusals import refusals
-from mailhaul_relay.model.secrets import Certificate, Credential, Secrets
+from mailhaul_relay.model.secrets import Certificate, Credential, OAuthClient, Secrets
 
 MAX_CONFIG = 16 * 1024 * 1024
 MAX_SECRET = 1024 * 1024
 _Key = Callable[[str], str]
+_PartKey = Callable[[str, str], str]
 
 
 class UnreadableError(Exception):
@@ -66,9 +67,10 @@ def read_secrets(directory: Path) -> Secrets:
     text = {name: content.decode("utf-8", "replace").strip("\r\n") for name, content in files.items()}
     return Secrets(
         revision=text.get(names.SECRET_REVISION, ""),
-        credentials=_credentials(text, "", names.secret_username, names.secret_password),
-        previous=_credentials(text, ".previous", names.secret_previous_username, names.secret_previous_password),
-        certificates=_certificates(files),
+        credentials=_credentials(text, "", names.secret_credential),
+        previous=_credentials(text, ".previous", names.secret_previous_credential),
+        certificates=_certificates(files, "tls.", names.secret_certificate, names.secret_private_key),
+        identities=_certificates(files, "provider.", names.secret_client_certificate, names.secret_client_key),
         accounts=_accounts(files.get(names.SECRET_ACCOUNTS, b"")),
         srs=tuple(line.encode() for line in text.get(names.SECRET_SRS, "").splitlines() if line),
         api_token=text.get(names.SECRET_API_TOKEN, ""),
@@ -127,21 +129,26 @@ def _pairs(keys: list[str], prefix: str, first: str) -> list[str]:
     return [key[len(prefix) : -len(first)] for key in keys if key.startswith(prefix) and key.endswith(first)]
 
 
-def _credentials(text: dict[str, str], kind: str, username: _Key, password: _Key) -> dict[str, Credential]:
+def _credentials(text: dict[str, str], kind: str, key: _PartKey) -> dict[str, Credential]:
     """Credentials by provider, the current ones or those before (`kind` is the part of the key that tells them apart).
 
     Among the current ones there is then one of a provider `p.previous`, which no configuration names.
     """
     providers = _pairs(list(text), "provider.", f"{kind}.username")
-    return {one: Credential(text[username(one)], text.get(password(one), "")) for one in providers}
+    return {one: _credential([text.get(key(one, part), "") for part in names.CREDENTIAL_PARTS]) for one in providers}
 
 
-def _certificates(files: dict[str, bytes]) -> dict[str, Certificate]:
-    listeners = _pairs(list(files), "tls.", ".crt")
-    return {
-        one: Certificate(files[names.secret_certificate(one)], files.get(names.secret_private_key(one), b""))
-        for one in listeners
-    }
+def _credential(parts: list[str]) -> Credential:
+    username, password, client_id, client_secret, refresh_token = parts
+    client = OAuthClient(client_id, client_secret, refresh_token) if client_id else None
+    return Credential(username, password, client)
+
+
+def _certificates(files: dict[str, bytes], prefix: str, chain: _Key, key: _Key) -> dict[str, Certificate]:
+    """Certificates by listener or provider. A chain without its key is one that cannot be used, and is told as such."""
+    suffix = chain("").removeprefix(prefix)
+    owners = _pairs(list(files), prefix, suffix)
+    return {one: Certificate(files[chain(one)], files.get(key(one), b"")) for one in owners}
 
 
 def _accounts(content: bytes) -> Mapping[str, Password]:

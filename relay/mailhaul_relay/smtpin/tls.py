@@ -5,12 +5,12 @@ handshake that fails or takes too long ends the connection and is told to the se
 """
 
 import asyncio
-import os
 import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
 
 from mailhaul_relay.model.secrets import Certificate
+from mailhaul_relay.ports.certificates import load_certificate
 from mailhaul_relay.smtpin.limits import TLS_HANDSHAKE
 
 
@@ -30,7 +30,7 @@ def server_context(certificate: Certificate) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     try:
-        _load(context, certificate)
+        load_certificate(context, certificate)
     except (ssl.SSLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or type(error).__name__
         raise CertificateError(
@@ -56,18 +56,3 @@ def begin(
 def _untraced(error: BaseException | None) -> BaseException | None:
     """Free what its traceback holds, the layer and its buffers: it is a cycle, which waits long for the collector."""
     return error and error.with_traceback(None)
-
-
-def _load(context: ssl.SSLContext, certificate: Certificate) -> None:
-    """`load_cert_chain` takes files only: they lie in memory for that moment, never on a disk."""
-    chain, key = os.memfd_create("chain"), -1
-    try:
-        key = os.memfd_create("key")
-        os.write(chain, certificate.chain)
-        os.write(key, certificate.key)
-        # A key with a passphrase must not make OpenSSL ask the terminal.
-        context.load_cert_chain(f"/proc/self/fd/{chain}", f"/proc/self/fd/{key}", password=lambda: "")
-    finally:
-        os.close(chain)
-        if key >= 0:
-            os.close(key)

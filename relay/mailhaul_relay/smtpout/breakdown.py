@@ -42,8 +42,10 @@ def _explain(stage: Stage, error: Exception) -> tuple[Fault, str, str]:
     match error:
         case ssl.SSLCertVerificationError():
             return Fault.TLS, f"certificate refused: {_reason(error, 'verify_message')}", _CERTIFICATE
+        case ssl.SSLError() | LostError() if _refuses_identity(error):
+            return Fault.TLS, f"the upstream refused our certificate at {stage.value}: {_reason(error)}", _IDENTITY
         case ssl.SSLError():
-            return Fault.TLS, f"TLS failed: {_reason(error, 'reason')}", _TLS
+            return Fault.TLS, f"TLS failed: {_reason(error)}", _TLS
         case GarbageError():
             return Fault.PROTOCOL, f"the upstream does not speak SMTP here: {error}", _PORT
         case TimeoutError():
@@ -61,14 +63,31 @@ def _explain(stage: Stage, error: Exception) -> tuple[Fault, str, str]:
             return Fault.TRANSIENT, f"unexpected {type(error).__name__} at {stage.value}", "Report this to Mailhaul."
 
 
-def _reason(error: ssl.SSLError, attribute: str) -> str:
+def _refuses_identity(error: Exception) -> bool:
+    """Whether the alert is one about our certificate. With TLS 1.3 it comes after the handshake, and ends the wire."""
+    return any(alert in str(error) for alert in _ALERTS)
+
+
+def _reason(error: Exception, attribute: str = "reason") -> str:
     """OpenSSL's words; an error that Python itself raised has none."""
     return str(getattr(error, attribute, None) or error)
 
 
+_ALERTS = (
+    *("ALERT_CERTIFICATE_REQUIRED", "ALERT_BAD_CERTIFICATE", "ALERT_UNSUPPORTED_CERTIFICATE", "ALERT_UNKNOWN_CA"),
+    *("ALERT_CERTIFICATE_REVOKED", "ALERT_CERTIFICATE_EXPIRED", "ALERT_CERTIFICATE_UNKNOWN", "ALERT_ACCESS_DENIED"),
+)
+"""OpenSSL's names of the alerts by which a server refuses a client's certificate, or that there is none."""
+_IDENTITY = (
+    "Set spec.tls.clientCertificateRef of the UpstreamProvider to a certificate that the upstream knows and that is"
+    " valid now."
+)
 _SPOOL = "Check the relay's volume: the message's own file cannot be read."
 _REACH = "Check the provider's host and port, and that the network (NetworkPolicy, cloud firewall) lets it through."
 _NAME = "Check spec.host of the UpstreamProvider and the cluster's DNS."
 _PORT = "Check spec.port and spec.tls.mode: port 465 needs Implicit, 587 and 2525 StartTLS."
-_TLS = "Check spec.tls.mode and spec.port, and that the upstream speaks TLS 1.2 or later."
+_TLS = (
+    "Check spec.tls.mode and spec.port, that the upstream speaks TLS 1.2 or later, and whether it wants a certificate"
+    " of ours (spec.tls.clientCertificateRef)."
+)
 _CERTIFICATE = "Set spec.tls.caRef to the authority that signed it, or spec.tls.serverName to the name that it is for."

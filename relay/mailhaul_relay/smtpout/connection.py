@@ -10,17 +10,20 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from mailhaul_contract.upstream import AddressFamily, AuthMechanism, TlsMode, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.ports.outbox import Outbox
+from mailhaul_relay.smtpout import token_login
+from mailhaul_relay.smtpout.access import PLAIN_ACCESS, Access
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.capabilities import Capabilities
 from mailhaul_relay.smtpout.classify import Context, classify
 from mailhaul_relay.smtpout.login import choose_mechanism, log_in
 from mailhaul_relay.smtpout.replies import Answer
-from mailhaul_relay.smtpout.security import client_context
+from mailhaul_relay.smtpout.security import IdentityError, client_context
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.wire import Wire
 
@@ -53,8 +56,16 @@ WireFactory = Callable[[asyncio.AbstractEventLoop, Outbox], Wire]
 class Dialer:
     """Opens connections to one upstream, over wires that `make_wire` makes."""
 
-    def __init__(self, upstream: Upstream, hostname: str, timeouts: Timeouts, make_wire: WireFactory = Wire) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        hostname: str,
+        timeouts: Timeouts,
+        make_wire: WireFactory = Wire,
+        access: Access = PLAIN_ACCESS,
+    ) -> None:
         self.make_wire = make_wire
+        self.access = access
         self.upstream = upstream
         self.hostname = hostname
         self.timeouts = timeouts
@@ -93,6 +104,7 @@ class Opening:
         self._hostname = dialer.hostname
         self._timeouts = dialer.timeouts
         self._outbox = dialer.outbox
+        self._access = dialer.access
         self._make_wire = dialer.make_wire
 
     async def greet(self) -> tuple[Wire, Capabilities]:
@@ -132,13 +144,25 @@ class Opening:
     async def _secure(self, wire: Wire) -> None:
         self.stage = Stage.TLS
         tls = self._upstream.tls
+        context = self._context()
+        await wire.start_tls(context, tls.server_name or self._upstream.host, self._timeouts.tls)
+        self.passed.add(Stage.TLS)
+
+    def _context(self) -> ssl.SSLContext:
+        tls, identity = self._upstream.tls, self._access.identity
+        if tls.client_certificate and identity is None:
+            remedy = "Check that the Secret of spec.tls.clientCertificateRef has tls.crt and tls.key."
+            raise _held(Stage.TLS, Fault.TLS, "the client certificate of this provider is missing", remedy)
         try:
-            context = client_context(tls)
+            return client_context(tls, identity if tls.client_certificate else None)
+        except IdentityError as error:
+            remedy = (
+                "Give the Secret of spec.tls.clientCertificateRef a PEM chain, leaf first, and its unencrypted key."
+            )
+            raise _held(Stage.TLS, Fault.TLS, f"the client certificate cannot be used ({error})", remedy) from None
         except (ssl.SSLError, ValueError):
             remedy = "Put certificates in PEM form into what spec.tls.caRef names."
             raise _held(Stage.TLS, Fault.TLS, "tls.ca holds no usable PEM certificate", remedy) from None
-        await wire.start_tls(context, tls.server_name or self._upstream.host, self._timeouts.tls)
-        self.passed.add(Stage.TLS)
 
     async def _greet(self, wire: Wire) -> Capabilities:
         self.stage = Stage.EHLO
@@ -171,8 +195,26 @@ class Opening:
             remedy = "Set spec.auth.secretRef of the UpstreamProvider and check that the Secret has both keys."
             raise _held(Stage.AUTH, Fault.AUTH, "the credential of this provider is missing", remedy)
         mechanism = choose_mechanism(self._upstream.auth, self.capabilities)
-        self._expect(await log_in(self.wire, mechanism, credential, self._timeouts.auth), 235)
+        if mechanism is AuthMechanism.XOAUTH2:
+            await self._log_in_by_token(self.wire, credential)
+        else:
+            self._expect(await log_in(self.wire, mechanism, credential, self._timeouts.auth), 235)
         self.passed.add(Stage.AUTH)
+
+    async def _log_in_by_token(self, wire: Wire, credential: Credential) -> None:
+        tokens, client = self._access.tokens, credential.client
+        if tokens is None or client is None or not tokens.is_complete(client):
+            remedy = (
+                "Check that the Secret of spec.auth has clientId and what the grant needs: clientSecret, refreshToken."
+            )
+            raise _held(Stage.AUTH, Fault.AUTH, "the credential of this provider is not complete", remedy)
+        answer = await token_login.log_in_by_token(wire, credential.username, client, tokens, self._timeouts.auth)
+        if answer.code == 235:
+            return
+        outcome = classify(self._upstream.profile, self.stage, answer.reply(), Context())
+        if outcome.fault is Fault.AUTH and outcome.rule in token_login.GENERAL_RULES:
+            outcome = replace(outcome, remedy=token_login.REMEDY)
+        raise UnusableError(outcome)
 
     async def _ask(self, wire: Wire, command: str, limit: float) -> Answer:
         wire.write(command.encode() + b"\r\n", owed=1)

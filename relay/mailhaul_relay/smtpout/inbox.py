@@ -9,9 +9,11 @@ stored.
 import asyncio
 import json
 import os
+import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -48,6 +50,21 @@ class Captured:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of what was looked for, the newest first; `matching` of `total` messages fit, on all pages together.
+
+    `has_more` tells whether older ones fit too. `newest` is the largest key that the inbox had then, 0 when it was
+    empty: what comes later has a larger one.
+    """
+
+    messages: tuple[Captured, ...]
+    has_more: bool
+    matching: int
+    total: int
+    newest: int
+
+
 class Inbox:
     """The store. Every method may be called from the event loop; the work is done in the inbox's own thread."""
 
@@ -56,6 +73,12 @@ class Inbox:
         self._messages, self._octets = messages, octets
         self._thread = ThreadPoolExecutor(1, "inbox")
         self._connection: sqlite3.Connection | None = None
+        self._life, self._changes = secrets.token_hex(4), 0
+
+    @property
+    def version(self) -> str:
+        """A word that is another one after each change, for pages that show what is there; it costs nothing."""
+        return f"{self._life}-{self._changes}"
 
     async def store(self, captured: Captured, content: Callable[[], bytes]) -> None:
         """Store a message durably (its `key` and `size` are given here); `content` is read in the thread."""
@@ -66,6 +89,20 @@ class Inbox:
         bound = before or 2**62
         query = f"SELECT {_COLUMNS} FROM captured WHERE key < ? ORDER BY key DESC LIMIT ?"  # noqa: S608 - a constant
         return tuple(map(_captured, await self._run(lambda: self._open().execute(query, (bound, limit)).fetchall())))
+
+    async def find(self, fits: Callable[[Captured], bool], limit: int, before: int = 0) -> Found:
+        """Give the newest for which `fits` is true, asked in the thread; `before` as in `list`."""
+        return await self._run(lambda: self._find(fits, limit, before or 2**62))
+
+    async def delete(self, key: int) -> bool:
+        """Delete one message; whether it was there."""
+        return bool(await self._run(lambda: self._delete((key,))))
+
+    async def clear(self, fits: Callable[[Captured], bool], up_to: int) -> int:
+        """Delete all for which `fits` is true and whose key is at most `up_to`; gives how many there were."""
+        return await self._run(
+            lambda: self._delete(tuple(one.key for one in self._rows() if one.key <= up_to and fits(one)))
+        )
 
     async def load(self, key: int) -> tuple[Captured, bytes] | None:
         """Give one message with its bytes, None when it is not there (any more)."""
@@ -99,6 +136,24 @@ class Inbox:
             self._connection.close()
             self._connection = None
 
+    def _rows(self) -> tuple[Captured, ...]:
+        query = f"SELECT {_COLUMNS} FROM captured ORDER BY key DESC"  # noqa: S608 - a constant
+        return tuple(map(_captured, self._open().execute(query).fetchall()))
+
+    def _find(self, fits: Callable[[Captured], bool], limit: int, before: int) -> Found:
+        rows = self._rows()
+        fitting = [one for one in rows if fits(one)]
+        older = [one for one in fitting if one.key < before]
+        newest = rows[0].key if rows else 0
+        return Found(tuple(older[:limit]), len(older) > limit, len(fitting), len(rows), newest)
+
+    def _delete(self, keys: tuple[int, ...]) -> int:
+        connection = self._open()
+        with _transaction(connection):
+            count = sum(connection.execute("DELETE FROM captured WHERE key = ?", (key,)).rowcount for key in keys)
+        self._changes += bool(count)
+        return count
+
     def _store(self, one: Captured, content: bytes) -> None:
         row = (
             one.id,
@@ -111,19 +166,14 @@ class Inbox:
             content,
         )
         connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection):
             connection.execute(
                 "INSERT INTO captured (id, time, upstream, sender, recipients, subject, size, content)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 row,
             )
             self._trim(connection)
-            connection.execute("COMMIT")
-        except sqlite3.Error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+        self._changes += 1
 
     def _trim(self, connection: sqlite3.Connection) -> None:
         """Drop the oldest beyond either bound, never the newest."""
@@ -133,6 +183,18 @@ class Inbox:
             " WINDOW newest AS (ORDER BY key DESC)) WHERE place > 1 AND (place > ? OR octets > ?))",
             (self._messages, self._octets),
         )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _captured(row: tuple[int, str, float, str, str, str, str, int]) -> Captured:

@@ -20,6 +20,7 @@ from mailhaul_relay.policy.credentials import (
     refused,
 )
 from mailhaul_relay.ports.clock import Clock, wall_clock
+from mailhaul_relay.smtpout.access import PLAIN_ACCESS, Access
 from mailhaul_relay.smtpout.breakdown import UnusableError
 from mailhaul_relay.smtpout.connection import Connection
 
@@ -28,14 +29,19 @@ Dial = Callable[[Credential | None], Awaitable[Connection]]
 
 
 class Logins:
-    """`current` None is an upstream without credentials, of which nothing is to be known. `on_change` is told of each
-    change: what was known, and what is known now.
+    """`current` None is an upstream without credentials, of which nothing is to be known; `access` is what its
+    connections have beside it. `on_change` is told of each change: what was known, and what is known now.
     """
 
     def __init__(
-        self, current: Credential | None, previous: Credential | None = None, clock: Clock = wall_clock
+        self,
+        current: Credential | None,
+        previous: Credential | None = None,
+        clock: Clock = wall_clock,
+        access: Access = PLAIN_ACCESS,
     ) -> None:
         self.current = current
+        self.access = access
         self.previous = previous if current else None
         self.standing = Standing()
         self.on_change: Callable[[Standing, Standing], None] = lambda _, __: None

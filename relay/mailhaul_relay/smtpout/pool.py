@@ -44,7 +44,7 @@ class SmtpTransport:
     ) -> None:
         timeouts = timeouts or Timeouts.within(upstream.connections.reply_timeout)
         self._upstream = upstream
-        self._dialer = Dialer(upstream, hostname, timeouts)
+        self._dialer = Dialer(upstream, hostname, timeouts, access=logins.access)
         self._logins = logins
         self._timeouts = timeouts
         self._log = log

@@ -11,6 +11,7 @@ from mailhaul_contract.report import ProbeStage
 from mailhaul_contract.upstream import AuthMechanism, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.smtpout.access import PLAIN_ACCESS, Access
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.classify import Context, classify
 from mailhaul_relay.smtpout.connection import Dialer, Opening
@@ -35,6 +36,7 @@ class Login:
 
     credential: Credential | None
     barred: Outcome | None = None
+    access: Access = PLAIN_ACCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Findings:
 async def probe(upstream: Upstream, hostname: str, login: Login, *, limit: float = LIMIT) -> Findings:
     """Go through the stages until one fails. The banner belongs to EHLO: Connect is the TCP connection alone."""
     timeouts = Timeouts.within(upstream.connections.reply_timeout)
-    opening = Opening(Dialer(upstream, hostname, timeouts))
+    opening = Opening(Dialer(upstream, hostname, timeouts, access=login.access))
     outcome = None
     try:
         async with asyncio.timeout(limit):

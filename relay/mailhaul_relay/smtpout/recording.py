@@ -21,6 +21,7 @@ from mailhaul_relay.telemetry.transcript import Side, Transcript
 KEPT = 16
 """Marked messages; the oldest makes room."""
 HIDDEN = "AUTH ..."
+BEARER = b"\x01auth=Bearer "
 
 
 class Recording(Transcript):
@@ -63,6 +64,7 @@ def recorded(dialer: Dialer, recording: Recording) -> Dialer:
         dialer.hostname,
         dialer.timeouts,
         lambda loop, outbox: RecordingWire(loop, outbox, recording),
+        dialer.access,
     )
 
 
@@ -133,6 +135,8 @@ class RecordingWire(Wire):
             said = base64.b64decode(sent, validate=True)
         except binascii.Error:
             said = b""
+        bearer = said.rpartition(BEARER)[2].rstrip(b"\x01") if BEARER in said else b""
+        self._recording.conceal(*((sent, bearer) if bearer else ()))
         password = said.rpartition(b"\0")[2]
         if line[:5].upper() != b"AUTH " or b"\0" in said:
             self._recording.conceal(sent, base64.b64encode(password), password)

@@ -129,3 +129,46 @@ async def test_a_failing_file_is_an_error_and_recovers(tmp_path: Path) -> None:
     await inbox.store(_captured(1), lambda: b"x")
     assert len(await inbox.list()) == 1
     await inbox.close()
+
+
+async def test_what_fits_is_found_page_by_page_and_counted(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    await _filled(inbox, 5)
+    first = await inbox.find(lambda one: one.id != "id3", limit=2)
+    assert [one.id for one in first.messages] == ["id4", "id2"]
+    assert (first.has_more, first.matching, first.total, first.newest) == (True, 4, 5, 5)
+    second = await inbox.find(lambda one: one.id != "id3", limit=2, before=first.messages[-1].key)
+    assert [one.id for one in second.messages] == ["id1", "id0"]
+    assert not second.has_more
+    await inbox.close()
+
+
+async def test_one_message_is_deleted_once(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    await _filled(inbox, 2)
+    assert await inbox.delete(1)
+    assert not await inbox.delete(1)
+    assert [one.id for one in await inbox.list()] == ["id1"]
+    await inbox.close()
+
+
+async def test_only_what_fits_and_is_not_newer_is_cleared(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    await _filled(inbox, 5)
+    assert await inbox.clear(lambda one: one.id != "id1", up_to=4) == 3
+    assert [one.id for one in await inbox.list()] == ["id4", "id1"]
+    await inbox.close()
+
+
+async def test_the_version_changes_with_what_is_there_and_from_life_to_life(tmp_path: Path) -> None:
+    first = Inbox(tmp_path)
+    seen = [first.version]
+    await _filled(first, 1)
+    seen.append(first.version)
+    await first.list()
+    assert first.version == seen[-1]
+    await first.delete(1)
+    seen.append(first.version)
+    await first.close()
+    seen.append(Inbox(tmp_path).version)
+    assert len(set(seen)) == 4

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mailhaul_contract.digest import digest
-from mailhaul_relay.model.secrets import Credential
+from mailhaul_relay.model.secrets import Certificate, Credential, OAuthClient
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.reload import files
@@ -221,3 +221,25 @@ async def test_what_could_not_be_run_is_tried_again_without_an_edit(mounts: Moun
         await watcher.look()
         clock.advance(1)
     assert len(seen) == 3
+
+
+def test_clients_of_token_servers_and_client_certificates_are_read_by_provider(tmp_path: Path) -> None:
+    given = {
+        "provider.ms.username": "user",
+        "provider.ms.clientId": "id",
+        "provider.ms.clientSecret": "secret",
+        "provider.ms.previous.username": "user",
+        "provider.ms.previous.clientId": "id",
+        "provider.ms.previous.refreshToken": "old",
+        "provider.ms.tls.crt": "chain\n",
+        "provider.ms.tls.key": "key\n",
+        "provider.half.tls.crt": "chain",
+    }
+    for name, value in given.items():
+        (tmp_path / name).write_text(value)
+    read = files.read_secrets(tmp_path)
+    assert read.credentials["ms"] == Credential("user", client=OAuthClient("id", "secret"))
+    assert read.previous == {"ms": Credential("user", client=OAuthClient("id", refresh_token="old"))}
+    assert read.identities == {"ms": Certificate(b"chain\n", b"key\n"), "half": Certificate(b"chain", b"")}
+    assert read.certificates == {}
+    assert not any(value in repr(read) for value in ("secret'", "old'", "key\\n"))
