@@ -85,7 +85,7 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
 
 
 def _within_reach(running: Running, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...] | Reply:
-    return recipients if running.reach is None else running.reach.within(recipients)
+    return (running.reach and running.reach.refuse(recipients)) or recipients
 
 
 def _own_recipients(running: Running, recipient: Address, now: float) -> tuple[Recipient, ...]:

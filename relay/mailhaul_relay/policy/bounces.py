@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.config import BounceMode
 from mailhaul_relay.model.message import Body, Envelope, Message, Origin, Recipient
-from mailhaul_relay.model.outcome import Outcome, Reply
+from mailhaul_relay.model.outcome import Outcome
 from mailhaul_relay.policy.aliases import AliasLoopError
 from mailhaul_relay.policy.alignment import relay_address
 from mailhaul_relay.policy.dates import header_date
@@ -61,8 +61,9 @@ def _recipients(running: Running, envelope: Envelope) -> tuple[Recipient, ...]:
     except (AddressError, AliasLoopError):
         return ()
     found = tuple(Recipient(one.address, one.final, one.alias) for one in matches) or (Recipient(target, target),)
-    reached = found if running.reach is None else running.reach.within(found)
-    return () if isinstance(reached, Reply) else reached
+    if running.reach is None:
+        return found
+    return () if running.reach.refuse(found) else running.reach.redirected(found)
 
 
 def _head(running: Running, sender: str, to: str, id: str, now: float) -> bytes:  # noqa: A002

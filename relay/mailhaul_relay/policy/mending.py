@@ -77,9 +77,14 @@ def written_from(policy: SenderPolicy, incoming: Incoming, fields: tuple[Field, 
 def spooled(running: Running, judged: Judged) -> Admitted:
     """Give a message that was judged as it is spooled."""
     incoming = judged.incoming
-    if running.senders.archive and judged.origin is Origin.SUBMISSION:
-        incoming = replace(incoming, recipients=incoming.recipients + running.senders.archive)
     head = _mended(running, incoming, judged.fields, judged.origin)
+    recipients = incoming.recipients
+    if running.reach is not None:
+        recipients = running.reach.redirected(recipients)
+    if running.senders.archive and judged.origin is Origin.SUBMISSION:
+        recipients += running.senders.archive
+    if recipients is not incoming.recipients:
+        incoming = replace(incoming, recipients=recipients)
     envelope = _envelope(incoming, head, judged.origin, judged.from_domain)
     return Admitted(envelope, head, judged.breaks_signature)
 

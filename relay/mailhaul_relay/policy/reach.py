@@ -1,7 +1,7 @@
 """Whom mail may reach: the allowlist and the redirection of a staging relay.
 
-`admission` asks for each recipient that RCPT led to, and `bounces` for the relay's own reports. What is not allowed is
-redirected when there is somewhere to redirect it, else refused before the 250. Cannot fail.
+`admission` asks for each recipient that RCPT led to, `mending` redirects when the message is spooled, and `bounces` asks
+for the relay's own reports. What is not allowed is refused unless something stands in for it. Cannot fail.
 """
 
 from dataclasses import dataclass, replace
@@ -41,16 +41,17 @@ class Reach:
             return False
         return address.domain in self.domains or address.key in self.addresses
 
-    def within(self, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...] | Reply:
-        """Give where these recipients go; a refusal when one may not be reached and nothing stands in for it."""
-        if all(self.covers(one.final) for one in recipients):
-            return recipients
-        if not self.redirect_to:
-            return Reply(550, "5.7.1", "this relay may not send to this recipient; add it to spec.recipients.allowed")
+    def refuse(self, recipients: tuple[Recipient, ...]) -> Reply | None:
+        """Refuse recipients of which one may not be reached, when nothing stands in for it."""
+        if self.redirect_to or all(self.covers(one.final) for one in recipients):
+            return None
+        return Reply(550, "5.7.1", "this relay may not send to this recipient; add it to spec.recipients.allowed")
+
+    def redirected(self, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
+        """Give where recipients that were not refused go. Whoever stands in for several is named for each."""
         return tuple(one if self.covers(one.final) else replace(one, final=self.redirect_to) for one in recipients)
 
     def original_to(self, recipients: tuple[Recipient, ...]) -> bytes:
-        """Give the header fields that name whom a redirected message was for; empty when nobody was redirected."""
-        redirected = [one for one in recipients if self.redirect_to and one.final == self.redirect_to != one.original]
-        named = dict.fromkeys(one.original for one in redirected[:MAX_TOLD] if one.original)
-        return b"".join(f"X-Original-To: {one}\r\n".encode() for one in named)
+        """Give the header fields that name whom a message was for that is redirected; empty when nobody is."""
+        missed = dict.fromkeys(one.original for one in recipients if one.original and not self.covers(one.final))
+        return b"".join(f"X-Original-To: {one}\r\n".encode() for one in list(missed)[:MAX_TOLD])
