@@ -1,7 +1,7 @@
 """Whom mail may reach: the allowlist and the redirection of a staging relay.
 
-`admission` asks for each recipient that RCPT led to, `mending` redirects when the message is spooled, and `bounces` asks
-for the relay's own reports. What is not allowed is refused unless something stands in for it. Cannot fail.
+`admission` asks for each recipient that RCPT led to, `mending` redirects when the message is spooled, and `bounces`
+asks for the relay's own reports. What is not allowed is refused unless something stands in for it. Cannot fail.
 """
 
 from dataclasses import dataclass, replace
