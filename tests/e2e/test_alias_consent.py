@@ -72,5 +72,6 @@ def _consent(stage: Stage, namespaces: dict[str, Any]) -> None:
 
 
 def _answer(stage: Stage, subject: str) -> int:
+    stage.wait_door()
     ((_, code, _),) = stage.send(Mail(subject, recipients=(ADDRESS,))).answers
     return code

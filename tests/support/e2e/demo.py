@@ -78,6 +78,7 @@ def _mail(stage: Stage) -> None:
         Mail("An order", recipients=("carol@example.net",)),
         Mail("To sales", recipients=("sales@example.com",)),
     ):
+        stage.wait_door("smtp-relay")
         for subject, code, words in stage.send(mail, relay="smtp-relay").answers:
             _say(f"   {subject!r} to {', '.join(mail.recipients)}: {code} {words}")
     _say("5. $ mailhaul send-test -n smtp --relay smtp-relay --to user@example.net")

@@ -64,6 +64,7 @@ class Load:
 @contextmanager
 def load(stage: Stage, name: str, *, relay: str = "relay", app: str = "app", pause: float = 0.02) -> Iterator[Load]:
     """Send mails with subjects `name N` through a relay, `pause` seconds after each."""
+    stage.wait_door(relay, app)
     kubectl = shutil.which("kubectl", path=stage.cluster.environment["PATH"]) or "kubectl"
     host = f"{relay}.{stage.namespace}.svc.cluster.local"
     said = ["exec", "-i", app, "--", PYTHON, "-c", PROGRAM, host, name, str(pause)]

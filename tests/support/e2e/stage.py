@@ -181,16 +181,17 @@ class Stage:
         return Sent(tuple((subject, code, words) for subject, code, words in json.loads(said)))
 
     def accepted(self, mail: Mail, relay: str = "relay") -> list[str]:
-        """Send mails that must all be answered 250; gives their subjects.
-
-        The door is waited for: a status speaks of a pod up to two seconds before its Service leads to it.
-        """
-        host = f"{relay}.{self.namespace}.svc.cluster.local"
-        knock = ("exec", "app", "--", PYTHON, "-c", DOOR, host)
-        self.until(lambda: self.kubectl(*knock).code == 0, 30, lambda: self.kubectl(*knock).err)
+        """Send mails that must all be answered 250; gives their subjects."""
+        self.wait_door(relay)
         sent = self.send(mail, relay)
         assert len(sent.accepted) == mail.count, sent.answers
         return list(sent.accepted)
+
+    def wait_door(self, relay: str = "relay", app: str = "app") -> None:
+        """Wait until the relay's Service answers: a status speaks of a pod up to two seconds before it leads there."""
+        host = f"{relay}.{self.namespace}.svc.cluster.local"
+        knock = ("exec", app, "--", PYTHON, "-c", DOOR, host)
+        self.until(lambda: self.kubectl(*knock).code == 0, 30, lambda: self.kubectl(*knock).err)
 
     def _pod(self, name: str, arguments: list[str], *volumes: dict[str, Any]) -> str:
         mounts = [{"name": one["name"], "mountPath": f"/{one['name']}"} for one in volumes]
