@@ -101,8 +101,9 @@ def test_nothing_that_could_ask_somebody_is_written(html: str) -> None:
 
 
 PIECES = [
-    "<", ">", "</", "/>", "<!--", "-->", "<style>", "</style", "<svg>", "<link ", "<iframe ", "rel=preconnect", "<a", "a",
-    " href=//evil.example", '"', "'", "=", " ", "\n", "\x00", "&lt;", "&#60;", "<![CDATA[", "]]>", "<title>", "</title",
+    "<", ">", "</", "/>", "<!--", "-->", "<style>", "</style", "<svg>", "<link ", "<iframe ", "rel=preconnect", "<a",
+    "a", " href=//evil.example", '"', "'", "=", " ", "\n", "\x00", "&lt;", "&#60;", "<![CDATA[", "]]>", "<title>",
+    "</title",
 ]  # fmt: skip
 
 

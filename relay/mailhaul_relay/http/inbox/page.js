@@ -71,7 +71,7 @@ async function answer(address, method) {
   try {
     const response = await fetch(address, { method });
     if (response.ok) return response;
-    say(response.status === 404 ? "This message is not there any more" : `The relay answers ${response.status}; reload the page`);
+    say(response.status === 404 ? "This message is not there any more" : `The relay answers ${response.status}`);
   } catch {
     say("The relay does not answer");
   }
@@ -163,7 +163,8 @@ by("search").elements.q.addEventListener("input", () => {
 
 function move(step) {
   const all = rows();
-  const at = all.indexOf(document.activeElement.closest("#list a") ?? row(document.body.dataset.open));
+  const focused = document.activeElement;
+  const at = all.indexOf(focused.closest("#list a") ?? (focused.matches("input") ? null : row(document.body.dataset.open)));
   if (step < 0 && at === 0) by("search").elements.q.focus();
   else all[Math.min(at + step, all.length - 1)]?.focus();
 }
