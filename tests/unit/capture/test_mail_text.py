@@ -37,6 +37,7 @@ def test_headers_are_decoded_and_text_is_shown() -> None:
         ("=?utf-8*de?q?x?=", "x"),
         ("=?iso-2022-jp?b?GyRCRnxLXBsoQg==?=", "日本"),
         ("=?x-unknown?q?=E9?=", "é"),
+        ("=?us-ascii?q?=C3=BC?=", "ü"),
         ("=?utf-8?q?unfinished", "=?utf-8?q?unfinished"),
         ("=?utf-8?x?y?=", "=?utf-8?x?y?="),
         ("=?utf-8?q?two=0D=0Alines?=", "two lines"),
