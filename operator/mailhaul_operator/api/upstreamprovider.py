@@ -123,7 +123,7 @@ class ProviderBehavior(Part):
 
 def _has_token_server(spec: Any) -> bool:  # noqa: ANN401 - an UpstreamProviderSpec, defined below
     oauth = spec.auth.oauth
-    return not oauth or oauth.token_url != "" or spec.type in {*GOOGLE, ProviderType.MICROSOFT365}
+    return not oauth or bool(oauth.token_url) or spec.type in {*GOOGLE, ProviderType.MICROSOFT365}
 
 
 def _names_tenant_where_due(spec: Any) -> bool:  # noqa: ANN401 - as above
@@ -138,7 +138,7 @@ def _uses_tenant(spec: Any) -> bool:  # noqa: ANN401 - as above
 
 def _google_takes_grant(spec: Any) -> bool:  # noqa: ANN401 - as above
     oauth = spec.auth.oauth
-    return not oauth or spec.type not in GOOGLE or oauth.token_url != "" or oauth.grant is Grant.REFRESH_TOKEN
+    return not oauth or spec.type not in GOOGLE or bool(oauth.token_url) or oauth.grant is Grant.REFRESH_TOKEN
 
 
 def _connects_or_has_no_means_to(spec: Any) -> bool:  # noqa: ANN401 - an UpstreamProviderSpec, defined below
