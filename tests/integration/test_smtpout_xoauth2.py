@@ -203,6 +203,7 @@ async def test_the_token_servers_refusal_is_told_in_its_words_without_the_secret
             "401 token server 127.0.0.1: invalid_client: AADSTS7000215: Invalid client secret provided: ***"
         )
         assert "clientSecret" in outcome.remedy
+        assert it.out.tally.unmatched_replies == 0
         assert (it.server.tokens, it.out.logins.standing.state) == ([], CredentialState.REFUSED)
         assert "wrong-secret" not in it.seen
 
