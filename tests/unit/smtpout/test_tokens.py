@@ -89,17 +89,19 @@ async def test_a_clock_that_was_set_back_keeps_no_token_for_ever() -> None:
     assert (await tokens.lend(CLIENT)).is_new
 
 
-async def test_who_asks_meanwhile_gets_the_same_token_or_the_same_failure() -> None:
-    for answers, fetched in (((), 1), ((UnansweredError("away", "wait"),), 1), ((REFUSED,), 1)):
-        issuer = Issuer(*answers)
-        issuer.gate = asyncio.Event()
-        tokens = Tokens(oauth(), VirtualClock(), issuer)
-        asking = [asyncio.ensure_future(tokens.lend(CLIENT)) for _ in range(5)]
-        await asyncio.sleep(0)
-        issuer.gate.set()
-        said = await asyncio.gather(*asking, return_exceptions=True)
-        assert len(issuer.asked) == fetched
-        assert len({str(one) if isinstance(one, Exception) else one.value for one in said}) == 1  # type: ignore[union-attr]
+@pytest.mark.parametrize("answers", [(), (UnansweredError("away", "wait"),), (REFUSED,)])
+async def test_who_asks_meanwhile_gets_the_same_token_or_the_same_failure(
+    answers: tuple[TokenAnswer | Exception, ...],
+) -> None:
+    issuer = Issuer(*answers)
+    issuer.gate = asyncio.Event()
+    tokens = Tokens(oauth(), VirtualClock(), issuer)
+    asking = [asyncio.ensure_future(tokens.lend(CLIENT)) for _ in range(5)]
+    await asyncio.sleep(0)
+    issuer.gate.set()
+    said = await asyncio.gather(*asking, return_exceptions=True)
+    assert len(issuer.asked) == 1
+    assert len({str(one) if isinstance(one, BaseException) else one.value for one in said}) == 1
 
 
 async def test_a_failure_is_for_who_waited_and_the_next_one_asks_again() -> None:
