@@ -120,7 +120,9 @@ class TokenProvider(Provider):
 
     async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:
         said = base64.b64decode(args[1]) if len(args) > 1 else await server.challenge_auth("")
-        user, _, bearer = bytes(said).rstrip(b"\x01").partition(b"\x01auth=Bearer ")
+        if not isinstance(said, bytes):
+            return AuthResult(success=False)
+        user, _, bearer = said.rstrip(b"\x01").partition(b"\x01auth=Bearer ")
         login = user.removeprefix(b"user=")
         with STATE.lock:
             good = login == self.user.encode() and bearer.decode() in STATE.tokens
