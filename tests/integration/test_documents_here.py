@@ -10,7 +10,7 @@ from tests.support.repository import REPOSITORY
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("document", ["routes.md", "listeners.md", "quotas.md"])
+@pytest.mark.parametrize("document", ["routes.md", "listeners.md", "quotas.md", "inbox.md", "upstream-auth.md"])
 def test_a_document_runs(document: str, tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     try:

@@ -44,7 +44,7 @@ def script(token: str = "token-canary-1", **fields: Any) -> dict[str, Any]:  # n
 
 
 @dataclass
-class Stage3:
+class Trio:
     """Mail provider, token server, and a relay's transport to them."""
 
     server: ScriptedServer
@@ -75,7 +75,7 @@ async def stage(
     grant: str = "RefreshToken",
     credential: Credential = CREDENTIAL,
     **fields: Any,  # noqa: ANN401
-) -> AsyncIterator[Stage3]:
+) -> AsyncIterator[Trio]:
     clock = VirtualClock()
     async with ScriptedServer(script(), pair.context()) as server, TokenServer(pair.context()) as issuer:
         given = {"grant": grant, "tokenUrl": issuer.url, "ca": authority.pem, **fields}
@@ -85,7 +85,7 @@ async def stage(
         logins = Logins(credential, None, clock, Access(tokens=Tokens(up.oauth, clock)))
         out = Outgoing(up, logins, USUAL)
         try:
-            yield Stage3(server, issuer, out, clock)
+            yield Trio(server, issuer, out, clock)
         finally:
             await out.transport.close()
         seen = f"{out.lines!r} {logins.standing!r}"
@@ -203,6 +203,7 @@ async def test_the_token_servers_refusal_is_told_in_its_words_without_the_secret
             "401 token server 127.0.0.1: invalid_client: AADSTS7000215: Invalid client secret provided: ***"
         )
         assert "clientSecret" in outcome.remedy
+        assert it.out.tally.unmatched_replies == 0
         assert (it.server.tokens, it.out.logins.standing.state) == ([], CredentialState.REFUSED)
         assert "wrong-secret" not in it.seen
 

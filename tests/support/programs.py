@@ -47,6 +47,8 @@ PROGRAMS = {
         Program("curl", "curl"),
         Program("buildah", "buildah"),
         Program("unshare", "util-linux"),
+        Program("chromium", "chromium"),
+        Program("chromium-headless-shell", "chromium-headless-shell"),
     )
 }
 

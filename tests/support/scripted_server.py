@@ -71,6 +71,8 @@ class ScriptedServer:
         self.connections = 0
         self.messages: list[Received] = []
         self.commands: list[str] = []
+        self.peers: list[str] = []
+        """Common names of the certificates that clients showed in their handshakes, "" for none."""
         self.tokens: list[str] = []
         """The bearer tokens that were shown with XOAUTH2, in order."""
         self.log: Path | None = None

@@ -108,6 +108,8 @@ class Session:
             raise SessionOverError
         await self._writer.start_tls(self.server.context)
         self.secured = True
+        shown = self._writer.get_extra_info("peercert") or {}
+        self.server.peers.append(dict(pair[0] for pair in shown.get("subject", ())).get("commonName", ""))
 
     async def _on_ehlo(self, line: str) -> None:
         self.helo = line[5:]

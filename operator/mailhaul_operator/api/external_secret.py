@@ -5,7 +5,7 @@ The operator makes an ExternalSecret of it (`plan/naming.external_secret`) and r
 """
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -13,7 +13,6 @@ from mailhaul_contract.base import ObjectName
 from mailhaul_operator.api.amounts import Duration
 from mailhaul_operator.api.lists import MapBy
 from mailhaul_operator.api.part import Part
-from mailhaul_operator.api.rules import Rule
 
 
 class SecretStoreKind(StrEnum):
@@ -33,10 +32,13 @@ class SecretStoreRef(Part):
 
 
 class CredentialKey(StrEnum):
-    """The two parts of a credential."""
+    """The parts of a credential: user name and password, or user name and what a token server wants."""
 
     USERNAME = "username"
     PASSWORD = "password"  # noqa: S105 - the name of a key
+    CLIENT_ID = "clientId"
+    CLIENT_SECRET = "clientSecret"  # noqa: S105 - the name of a key
+    REFRESH_TOKEN = "refreshToken"  # noqa: S105 - the name of a key
 
 
 class RemoteRef(Part):
@@ -52,7 +54,7 @@ class ExternalSecretData(Part):
     """One part of the credential."""
 
     secret_key: CredentialKey
-    """`username` or `password`."""
+    """`username`, `password`; or, with XOAuth2, `clientId`, `clientSecret`, `refreshToken`."""
     remote_ref: RemoteRef
     """Where it lies in the store."""
 
@@ -60,18 +62,9 @@ class ExternalSecretData(Part):
 class ExternalCredential(Part):
     """A credential in a store that External Secrets reads."""
 
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "there is no password; add an item with secretKey password",
-            "self.data.exists(item, item.secretKey == 'password')",
-            lambda one: any(item.secret_key is CredentialKey.PASSWORD for item in one.data),
-            field="data",
-        ),
-    )
-
     secret_store_ref: SecretStoreRef
     """The store."""
     refresh_interval: Annotated[int, Duration("5s", "720h")] = 3600
     """How often the store is asked for changes."""
-    data: Annotated[tuple[ExternalSecretData, ...], Field(min_length=1, max_length=2), MapBy(("secretKey",))]
+    data: Annotated[tuple[ExternalSecretData, ...], Field(min_length=1, max_length=5), MapBy(("secretKey",))]
     """The parts of the credential. The user name may be absent where the profile knows it."""

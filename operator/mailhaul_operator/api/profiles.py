@@ -35,6 +35,16 @@ class Login(Part):
     password: str = ""
 
 
+class TokenEndpoint(Part):
+    """Where access tokens come from, with `{tenant}` where the account's own has to stand, and the scopes to ask for
+    with either grant; "" asks for what the refresh token is for.
+    """
+
+    token_url: str
+    client_scope: str = ""
+    refresh_scope: str = ""
+
+
 class FreeQuota(Part):
     """What an account without payment may send; for people to read, for a paid account must not stop at it.
     `trial_days` 0 means that it has no end.
@@ -70,6 +80,7 @@ class Profile(Part):
     tls: TlsMode = TlsMode.START_TLS
     alternates: tuple[Endpoint, ...] = ()
     login: Login = Login()
+    oauth: TokenEndpoint | None = None
     quotas: tuple[FreeQuota, ...] = ()
     treatment: Annotated[ProfileBehavior, Field(alias="behavior")]
     notes: tuple[str, ...] = ()

@@ -45,6 +45,8 @@ def _section(one: Profile) -> Iterator[str]:
         fixed = ", the same for every account, so that the Secret may leave it out" if one.login.fixed else ""
         yield f"- user name: {one.login.username}{fixed}"
         yield f"- password: {one.login.password}"
+    if one.oauth:
+        yield f"- access tokens (`auth.mechanism: XOAuth2`) from `{one.oauth.token_url}`"
     yield from (f"- without payment {_quota(quota)}" for quota in one.quotas)
     if one.treatment.unique_headers:
         yield "- headers that may appear once: " + ", ".join(one.treatment.unique_headers)

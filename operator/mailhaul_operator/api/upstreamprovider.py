@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from mailhaul_contract.base import ObjectName, Port
+from mailhaul_contract.base import Port
+from mailhaul_contract.oauth import Grant
 from mailhaul_contract.quotas import OnQuota
 from mailhaul_contract.upstream import (
     AddressFamily,
@@ -17,17 +18,17 @@ from mailhaul_contract.upstream import (
     ForeignFrom,
     NullSender,
     TlsMode,
-    TlsVerify,
 )
 from mailhaul_operator.api.amounts import Duration, Quantity
-from mailhaul_operator.api.external_secret import ExternalCredential
 from mailhaul_operator.api.lists import MapBy, SetOf
 from mailhaul_operator.api.metadata import ObjectMeta
 from mailhaul_operator.api.part import Part
+from mailhaul_operator.api.provider_auth import ProviderAuth
 from mailhaul_operator.api.provider_quotas import ProviderQuota
 from mailhaul_operator.api.provider_status import UpstreamProviderStatus
+from mailhaul_operator.api.provider_tls import ProviderTls
 from mailhaul_operator.api.rules import Rule, Transition
-from mailhaul_operator.api.text import DomainName, HostName, KeyName, OptionalMailAddress
+from mailhaul_operator.api.text import DomainName, HostName, OptionalMailAddress
 
 
 class ProviderType(StrEnum):
@@ -50,100 +51,7 @@ class ProviderType(StrEnum):
 
 TYPES_WITHOUT_HOST = (ProviderType.SMTP, ProviderType.SES)
 """Types whose profile cannot know the host."""
-
-
-class CaKind(StrEnum):
-    """Where certificates of authorities lie."""
-
-    CONFIG_MAP = "ConfigMap"
-    SECRET = "Secret"  # noqa: S105 - a kind
-
-
-class CaRef(Part):
-    """A PEM bundle of authorities in the namespace of this resource."""
-
-    kind: CaKind = CaKind.CONFIG_MAP
-    """ConfigMap or Secret."""
-    name: ObjectName
-    """Name of the object."""
-    key: KeyName = "ca.crt"
-    """Key within it that holds the PEM text."""
-
-
-class ProviderTls(Part):
-    """TLS towards the provider. StartTLS and Implicit never fall back to plain text."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "caRef has no effect when nothing is verified; remove it, or set verify to Required and mode to StartTLS",
-            "!has(self.caRef) || (self.verify != 'None' && !(has(self.mode) && self.mode == 'None'))",
-            lambda tls: not tls.ca_ref or (tls.verify is not TlsVerify.NONE and tls.mode is not TlsMode.NONE),
-            field="caRef",
-        ),
-        Rule(
-            "serverName has no effect without TLS; remove it, or set mode to StartTLS",
-            "!(has(self.serverName) && self.serverName != '') || !(has(self.mode) && self.mode == 'None')",
-            lambda tls: not tls.server_name or tls.mode is not TlsMode.NONE,
-            field="serverName",
-        ),
-    )
-
-    mode: TlsMode | None = None
-    """None, StartTLS or Implicit. The default is the profile's; StartTLS for type smtp."""
-    verify: TlsVerify = TlsVerify.REQUIRED
-    """Whether the certificate must be valid for the host. None is for tests only."""
-    server_name: HostName = ""
-    """The name that the certificate must have, when it is not the host's."""
-    ca_ref: CaRef | None = None
-    """The authorities to trust in place of the system's."""
-
-
-class CredentialRef(Part):
-    """A Secret in the namespace of this resource with a user name and a password."""
-
-    name: ObjectName
-    """Name of the Secret."""
-    username_key: KeyName = "username"
-    """Key of the user name. It may be absent where the profile knows the user name."""
-    password_key: KeyName = "password"  # noqa: S105 - the name of a key
-    """Key of the password, which many providers call token or API key."""
-
-
-class ProviderAuth(Part):
-    """How to authenticate."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            "mechanism None uses no credential; remove secretRef, or set mechanism to Auto",
-            "self.mechanism != 'None' || !has(self.secretRef)",
-            lambda auth: auth.mechanism is not AuthMechanism.NONE or not auth.secret_ref,
-            field="secretRef",
-        ),
-        Rule(
-            "mechanism None uses no credential; remove externalSecret, or set mechanism to Auto",
-            "self.mechanism != 'None' || !has(self.externalSecret)",
-            lambda auth: auth.mechanism is not AuthMechanism.NONE or not auth.external_secret,
-            field="externalSecret",
-        ),
-        Rule(
-            "there are two credentials, secretRef and externalSecret; keep one and remove the other",
-            "!has(self.secretRef) || !has(self.externalSecret)",
-            lambda auth: not auth.secret_ref or not auth.external_secret,
-            field="externalSecret",
-        ),
-    )
-
-    mechanism: AuthMechanism = AuthMechanism.AUTO
-    """Auto takes PLAIN, else LOGIN, as the provider offers them. None is for servers that know us by address."""
-    secret_ref: CredentialRef | None = None
-    """A Secret with the credential. It or externalSecret is needed unless mechanism is None or type is capture."""
-    external_secret: ExternalCredential | None = None
-    """The credential in a store that External Secrets reads, in place of secretRef."""
-
-    @property
-    def has_credential(self) -> bool:
-        """Whether one is named, in either way."""
-        return self.secret_ref is not None or self.external_secret is not None
+GOOGLE = (ProviderType.GMAIL, ProviderType.GOOGLE_WORKSPACE)
 
 
 class ProviderProbe(Part):
@@ -213,6 +121,26 @@ class ProviderBehavior(Part):
     """The most recipients of one message that it takes; more are split."""
 
 
+def _has_token_server(spec: Any) -> bool:  # noqa: ANN401 - an UpstreamProviderSpec, defined below
+    oauth = spec.auth.oauth
+    return not oauth or bool(oauth.token_url) or spec.type in {*GOOGLE, ProviderType.MICROSOFT365}
+
+
+def _names_tenant_where_due(spec: Any) -> bool:  # noqa: ANN401 - as above
+    oauth = spec.auth.oauth
+    return spec.type is not ProviderType.MICROSOFT365 or not oauth or bool(oauth.token_url or oauth.tenant)
+
+
+def _uses_tenant(spec: Any) -> bool:  # noqa: ANN401 - as above
+    oauth = spec.auth.oauth
+    return not oauth or not oauth.tenant or (spec.type is ProviderType.MICROSOFT365 and not oauth.token_url)
+
+
+def _google_takes_grant(spec: Any) -> bool:  # noqa: ANN401 - as above
+    oauth = spec.auth.oauth
+    return not oauth or spec.type not in GOOGLE or bool(oauth.token_url) or oauth.grant is Grant.REFRESH_TOKEN
+
+
 def _connects_or_has_no_means_to(spec: Any) -> bool:  # noqa: ANN401 - an UpstreamProviderSpec, defined below
     if spec.type is not ProviderType.CAPTURE:
         return True
@@ -220,6 +148,11 @@ def _connects_or_has_no_means_to(spec: Any) -> bool:  # noqa: ANN401 - an Upstre
     no_auth = not spec.auth.has_credential and spec.auth.mechanism in {AuthMechanism.NONE, AuthMechanism.AUTO}
     means = (spec.tls, spec.connections, spec.probe)
     return not spec.host and not spec.port and no_auth and means == (ProviderTls(), unconnected, ProviderProbe())
+
+
+_NO_OAUTH = "!has(self.auth.oauth)"
+_TOKEN_URL_SET = "(has(self.auth.oauth.tokenUrl) && self.auth.oauth.tokenUrl != '')"  # noqa: S105 - an expression
+_TENANT_SET = "(has(self.auth.oauth.tenant) && self.auth.oauth.tenant != '')"
 
 
 class UpstreamProviderSpec(Part):
@@ -248,7 +181,8 @@ class UpstreamProviderSpec(Part):
             "type capture keeps mail in the relay's own inbox and connects to nothing; remove host, port, tls, auth,"
             " probe, and all of connections but max",
             "self.type != 'capture' || (!(has(self.host) && self.host != '') && !has(self.port)"
-            " && !has(self.tls.mode) && !has(self.tls.caRef) && self.tls.verify == 'Required'"
+            " && !has(self.tls.mode) && !has(self.tls.caRef) && !has(self.tls.clientCertificateRef)"
+            " && self.tls.verify == 'Required'"
             " && !(has(self.tls.serverName) && self.tls.serverName != '')"
             " && !has(self.auth.secretRef) && !has(self.auth.externalSecret) && self.auth.mechanism in ['None', 'Auto']"
             " && duration(self.probe.interval) == duration('15m')"
@@ -257,6 +191,37 @@ class UpstreamProviderSpec(Part):
             " && duration(self.connections.idleTimeout) == duration('30s')"
             " && duration(self.connections.replyTimeout) == duration('2m'))",
             _connects_or_has_no_means_to,
+        ),
+        Rule(
+            "this type has no token server of its own; set auth.oauth.tokenUrl",
+            f"{_NO_OAUTH} || {_TOKEN_URL_SET} || self.type in ['gmail', 'google-workspace', 'microsoft365']",
+            _has_token_server,
+            field="auth.oauth.tokenUrl",
+        ),
+        Rule(
+            "Microsoft's token server is that of a tenant; set auth.oauth.tenant to its id or domain",
+            f"self.type != 'microsoft365' || {_NO_OAUTH} || {_TOKEN_URL_SET} || {_TENANT_SET}",
+            _names_tenant_where_due,
+            field="auth.oauth.tenant",
+        ),
+        Rule(
+            "tenant goes with type microsoft365 and its own token server; remove it, or remove tokenUrl",
+            f"{_NO_OAUTH} || !{_TENANT_SET} || (self.type == 'microsoft365' && !{_TOKEN_URL_SET})",
+            _uses_tenant,
+            field="auth.oauth.tenant",
+        ),
+        Rule(
+            "Google gives tokens for mail for a refresh token only; set auth.oauth.grant to RefreshToken",
+            f"!(self.type in ['gmail', 'google-workspace']) || {_NO_OAUTH} || {_TOKEN_URL_SET}"
+            " || self.auth.oauth.grant == 'RefreshToken'",
+            _google_takes_grant,
+            field="auth.oauth.grant",
+        ),
+        Rule(
+            "an access token leaves over TLS only; set tls.mode to StartTLS or Implicit",
+            "self.auth.mechanism != 'XOAuth2' || !(has(self.tls.mode) && self.tls.mode == 'None')",
+            lambda spec: spec.auth.mechanism is not AuthMechanism.XOAUTH2 or spec.tls.mode is not TlsMode.NONE,
+            field="tls.mode",
         ),
     )
     TRANSITIONS: ClassVar[tuple[Transition, ...]] = (

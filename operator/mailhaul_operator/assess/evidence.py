@@ -15,19 +15,24 @@ from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage, 
 from mailhaul_operator.assess.ways import breaker_reply, is_fault
 
 REACHED, VERIFIED, LOGGED_IN, SENDER = ProbeStage.CONNECT, ProbeStage.TLS, ProbeStage.AUTH, ProbeStage.SENDER
-_FAULTS: Final = {"connection": REACHED, "tls": VERIFIED, "auth": LOGGED_IN, "sender": SENDER}
+TOKEN: Final = "token"  # noqa: S105 - a word
+"""The fault of a login that was not tried, for no access token could be had."""
+_FAULTS: Final = {"connection": REACHED, "tls": VERIFIED, "auth": LOGGED_IN, TOKEN: LOGGED_IN, "sender": SENDER}
 _ORDER: Final = (REACHED, VERIFIED, LOGGED_IN, SENDER)
 _BEYOND_LOGIN: Final = frozenset({"mail", "rcpt", "data", "end-of-data"})
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A stage passed or failed at a time; a failed one has the provider's words if they are known."""
+    """A stage passed or failed at a time; a failed one has the provider's words if they are known. `for_token` tells
+    that the login was not tried for want of an access token.
+    """
 
     stage: ProbeStage
     time: float
     passed: bool
     reply: ReplyReport | None = None
+    for_token: bool = False
 
 
 def newest(stage: ProbeStage, reports: Iterable[UpstreamReport], since: float | None) -> Sighting | None:
@@ -52,7 +57,7 @@ def _probed(report: UpstreamReport, since: float) -> Iterator[Sighting]:
     for one in report.probe.stages:
         stage = REACHED if one.stage is ProbeStage.EHLO else one.stage
         if not (stage is SENDER and one.passed):
-            yield Sighting(stage, report.probe.time, one.passed, one.reply)
+            yield Sighting(stage, report.probe.time, one.passed, one.reply, for_token(one.reply))
 
 
 def _sent(report: UpstreamReport) -> Iterator[Sighting]:
@@ -74,8 +79,14 @@ def _broken(report: UpstreamReport) -> Iterator[Sighting]:
         said = breaker_reply(report)
         if said is None and failed is LOGGED_IN:
             said = report.credential_reply
-        yield Sighting(failed, max(report.breaker_since, said.time if said else 0), False, said)
+        time = max(report.breaker_since, said.time if said else 0)
+        yield Sighting(failed, time, False, said, report.breaker_fault == TOKEN)
         yield from (Sighting(stage, report.breaker_since, True) for stage in _ORDER[: _ORDER.index(failed)])
+
+
+def for_token(reply: ReplyReport | None) -> bool:
+    """Whether a login was not tried because no access token could be had."""
+    return reply is not None and reply.fault == TOKEN
 
 
 def _credential(report: UpstreamReport) -> Iterator[Sighting]:

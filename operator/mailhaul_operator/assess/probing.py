@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailhaul_contract.report import BreakerState, ProbeReport, ProbeStage
+from mailhaul_operator.assess.evidence import for_token
 from mailhaul_operator.assess.provider_facts import ProviderFacts
 from mailhaul_operator.assess.provider_stages import is_capture
 from mailhaul_operator.assess.view import ProviderView, UsedBy
@@ -76,7 +77,7 @@ def _unreached(facts: ProviderFacts) -> bool:
     newest: ProbeReport | None = max(probes, key=lambda one: one.time, default=None)
     if newest is None or any(one.last_delivery > newest.time for one in facts.reports):
         return False
-    return any(not one.passed and one.stage in BEFORE_LOGIN for one in newest.stages)
+    return any(not one.passed and (one.stage in BEFORE_LOGIN or for_token(one.reply)) for one in newest.stages)
 
 
 def _allowed(facts: ProviderFacts) -> float:

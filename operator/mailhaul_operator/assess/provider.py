@@ -121,7 +121,13 @@ def _breakers(facts: ProviderFacts) -> Iterator[Cause]:
             return
 
 
-_OF_STAGES = {Reason.CONNECTION_FAILED, Reason.TLS_FAILED, Reason.CREDENTIAL_REFUSED, Reason.SENDER_REFUSED}
+_OF_STAGES = {
+    Reason.CONNECTION_FAILED,
+    Reason.TLS_FAILED,
+    Reason.CREDENTIAL_REFUSED,
+    Reason.TOKEN_UNAVAILABLE,
+    Reason.SENDER_REFUSED,
+}
 
 
 def _awaited(facts: ProviderFacts, drafts: Sequence[Draft], causes: Sequence[Cause]) -> Iterator[Cause]:

@@ -115,6 +115,7 @@ _VERBS = {
     Reason.CONNECTION_FAILED: "does not answer",
     Reason.TLS_FAILED: "fails at TLS",
     Reason.CREDENTIAL_REFUSED: "refuses the credential",
+    Reason.TOKEN_UNAVAILABLE: "gets no login",
     Reason.NEW_CREDENTIAL_REFUSED: "refuses the new credential",
     Reason.SENDER_REFUSED: "refuses the From",
     Reason.QUOTA_EXHAUSTED: "takes no more mail in this period",

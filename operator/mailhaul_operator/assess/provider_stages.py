@@ -12,7 +12,7 @@ from mailhaul_operator.api.profiles import profile
 from mailhaul_operator.api.upstreamprovider import ProviderType
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding, of_obstacle
 from mailhaul_operator.assess.drafts import FALSE, TRUE, UNKNOWN, Draft, draft
-from mailhaul_operator.assess.evidence import Sighting
+from mailhaul_operator.assess.evidence import TOKEN, Sighting
 from mailhaul_operator.assess.facts import Aspect
 from mailhaul_operator.assess.provider_facts import CONDITIONS, ProviderFacts
 from mailhaul_operator.assess.reasons import Reason, reason_of
@@ -157,7 +157,8 @@ def _remembered(stage: ProbeStage, message: str) -> Cause:
 def _seen(facts: ProviderFacts, type_: str, seen: Sighting) -> Aspect:
     if seen.passed:
         return Aspect(_plain(type_, _PASSED[seen.stage]))
-    cause = facts.cause(*_FAILED[seen.stage], seen.reply)
+    reason, fault = (Reason.TOKEN_UNAVAILABLE, TOKEN) if seen.for_token else _FAILED[seen.stage]
+    cause = facts.cause(reason, fault, seen.reply)
     return Aspect(draft(type_, FALSE, cause), (cause,))
 
 

@@ -106,6 +106,11 @@ class Reason(StrEnum):
         "The provider refuses user name or password.",
         "check user name and password in the provider's Secret, and the account at the provider",
     )
+    TOKEN_UNAVAILABLE = (
+        "TokenUnavailable",
+        "The token server gives no access token, so that nobody can log in at the provider; it is tried again.",
+        "check spec.auth.oauth of the UpstreamProvider, and that the network lets the relay reach the token server",
+    )
     NEW_CREDENTIAL_REFUSED = (
         "NewCredentialRefused",
         "The provider refuses the new credential; mail still leaves with the one before.",

@@ -14,6 +14,7 @@ REMEDIES: Final = {
     "connection": "check the provider's host and port, and that the network lets it through",
     "tls": "check tls of the UpstreamProvider: mode, serverName and caRef",
     "auth": "check user name and password in the provider's Secret",
+    "token": "check spec.auth.oauth of the UpstreamProvider, and that the relay can reach the token server",
     "quota": "wait for the next period, raise the quota, or add another upstream",
     "throttle": "set spec.rateLimit of the UpstreamProvider lower",
     "content": "see the provider's words and `mailhaul queue list --state dead`, and ask it why it takes no such mail",

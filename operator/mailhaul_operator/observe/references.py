@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel
 
 from mailhaul_operator.api.part import Part
-from mailhaul_operator.api.upstreamprovider import CaKind, CaRef, UpstreamProvider
+from mailhaul_operator.api.provider_tls import CaKind, CaRef
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.plan.naming import external_secret
 
 _SECRETS: Final = ("secret_ref", "client_certificate_ref")

@@ -4,15 +4,19 @@ Called by `upstreams`. When the source is missing or unusable, the last good cre
 stays in use, with a finding; a reference that is removed takes the credential with it, and so does another host. Pure.
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mailhaul_contract.names import secret_password, secret_username
+from mailhaul_contract.names import CREDENTIAL_PARTS, secret_credential, secret_username
+from mailhaul_contract.oauth import Grant
 from mailhaul_operator.api.profiles import profile
-from mailhaul_operator.api.upstreamprovider import CredentialRef, UpstreamProvider
+from mailhaul_operator.api.provider_auth import CredentialRef, ProviderOAuth
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.plan.findings import ObjectRef, Reason
 from mailhaul_operator.plan.naming import external_secret
+from mailhaul_operator.plan.oauth import token_url
 from mailhaul_operator.plan.previous import secret_host
-from mailhaul_operator.plan.references import ONE_LINE, Lookup, Source
+from mailhaul_operator.plan.references import ONE_LINE, TOKEN_PART, Form, Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
 
 
@@ -76,28 +80,61 @@ def _read(
 ) -> dict[str, bytes] | None:
     if not lookup.has_secret(source, reference.name):
         return None
-    username = _username(lookup, source, provider, reference)
-    password = lookup.fitting(source, reference.name, reference.password_key, ONE_LINE, ".passwordKey")
-    if username is None or password is None:
+    found = [(part, _part(lookup, source, provider, reference, part)) for part in _parts(lookup, provider, reference)]
+    values = {part: value for part, value in found if value is not None}
+    if len(values) < len(found):
         return None
     name = provider.metadata.name
-    return {secret_username(name): username, secret_password(name): password, secret_host(name): _host(provider)}
+    return {**{secret_credential(name, part): values[part] for part in values}, secret_host(name): _home(provider)}
 
 
-def _username(lookup: Lookup, source: Source, provider: UpstreamProvider, reference: CredentialRef) -> bytes | None:
+def _parts(lookup: Lookup, provider: UpstreamProvider, reference: CredentialRef) -> Iterator[str]:
+    """What the credential consists of, as `CREDENTIAL_PARTS` names it."""
+    yield "username"
+    wanted = provider.spec.auth.oauth
+    if wanted is None:
+        yield "password"
+        return
+    yield "clientId"
+    if wanted.grant is Grant.CLIENT_CREDENTIALS or lookup.has_key(reference.name, reference.client_secret_key):
+        yield "clientSecret"
+    if wanted.grant is Grant.REFRESH_TOKEN:
+        yield "refreshToken"
+
+
+def _part(
+    lookup: Lookup, source: Source, provider: UpstreamProvider, reference: CredentialRef, part: str
+) -> bytes | None:
     fixed = profile(provider.spec.type).login.fixed
-    if fixed and not lookup.has_key(reference.name, reference.username_key):
+    field, key, form = _SOUGHT[part](reference)
+    if part == "username" and fixed and not lookup.has_key(reference.name, key):
         return fixed.encode()
-    return lookup.fitting(source, reference.name, reference.username_key, ONE_LINE, ".usernameKey")
+    return lookup.fitting(source, reference.name, key, form, field)
+
+
+_Sought = tuple[str, str, Form]
+_SOUGHT: Mapping[str, Callable[[CredentialRef], _Sought]] = {
+    "username": lambda one: (".usernameKey", one.username_key, ONE_LINE),
+    "password": lambda one: (".passwordKey", one.password_key, ONE_LINE),
+    "clientId": lambda one: (".clientIdKey", one.client_id_key, TOKEN_PART),
+    "clientSecret": lambda one: (".clientSecretKey", one.client_secret_key, TOKEN_PART),
+    "refreshToken": lambda one: (".refreshTokenKey", one.refresh_token_key, TOKEN_PART),
+}
+"""By part of the credential: the field of the reference that names its key, the key, and what it must be."""
 
 
 def _last_good(snapshot: Snapshot, provider: UpstreamProvider) -> dict[str, bytes] | None:
     """The credential that the relay has for this provider, if it is for the host that the provider has now."""
     name = provider.metadata.name
-    keys = (secret_username(name), secret_password(name), secret_host(name))
+    keys = (*(secret_credential(name, part) for part in CREDENTIAL_PARTS), secret_host(name))
     known = {key: snapshot.existing[key] for key in keys if key in snapshot.existing}
-    return known if len(known) == len(keys) and known[secret_host(name)] == _host(provider) else None
+    return known if secret_username(name) in known and known.get(secret_host(name)) == _home(provider) else None
 
 
-def _host(provider: UpstreamProvider) -> bytes:
-    return (provider.spec.host or profile(provider.spec.type).host).encode()
+def _home(provider: UpstreamProvider) -> bytes:
+    """What a credential belongs to: the host and, with access tokens, the token server and the grant. It is shown to
+    nobody else, and a password is never taken for a client's secret.
+    """
+    host = provider.spec.host or profile(provider.spec.type).host
+    wanted: ProviderOAuth | None = provider.spec.auth.oauth
+    return (f"{host} {wanted.grant} {token_url(provider, wanted)}" if wanted else host).encode()

@@ -1,19 +1,18 @@
 """The credential before the current one, kept until the current one is proved: a wrong new password stops no mail.
 
 Called by `relay_config`. The relay goes on with it when the current one is refused. It is dropped on proof of the
-current one, after a day, with its provider or reference, and when the provider's host changes: no server is shown the
-password of another. Pure.
+current one, after a day, with its provider or reference, and when the provider's host or token server changes: no
+server is shown the password of another. Pure.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from mailhaul_contract.names import (
-    secret_password,
-    secret_previous_password,
+    CREDENTIAL_PARTS,
+    secret_credential,
+    secret_previous_credential,
     secret_previous_since,
-    secret_previous_username,
-    secret_username,
 )
 from mailhaul_operator.plan.snapshot import Snapshot
 
@@ -21,9 +20,9 @@ KEPT: Final = 86_400
 """Seconds for which a credential is kept beside one that nobody has proved."""
 
 
-class _Pair(NamedTuple):
-    username: bytes
-    password: bytes
+_Credential = Mapping[str, bytes]
+"""Values by part, as `CREDENTIAL_PARTS` names them; empty for none."""
+_Key = Callable[[str, str], str]
 
 
 def previous(snapshot: Snapshot, providers: Iterable[str], content: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -38,7 +37,9 @@ def previous(snapshot: Snapshot, providers: Iterable[str], content: Mapping[str,
 
 
 def secret_host(provider: str) -> str:
-    """Key of the host that a provider's credential is for; only the plan reads it."""
+    """Key of the host that a provider's credential is for, with the token server if there is one; only the plan reads
+    it.
+    """
     return f"provider.{provider}.host"
 
 
@@ -48,9 +49,9 @@ def is_previous(key: str) -> bool:
 
 
 def _of(snapshot: Snapshot, provider: str, content: Mapping[str, bytes]) -> dict[str, bytes]:
-    current = _pair(content, secret_username(provider), secret_password(provider))
-    used = _pair(snapshot.existing, secret_username(provider), secret_password(provider))
-    if current is None or used is None or not _same_host(snapshot, provider, content):
+    current = _credential(content, provider, secret_credential)
+    used = _credential(snapshot.existing, provider, secret_credential)
+    if not current or not used or not _same_host(snapshot, provider, content):
         return {}
     kept = _kept(snapshot, provider)
     if used == current:
@@ -66,25 +67,23 @@ def _same_host(snapshot: Snapshot, provider: str, content: Mapping[str, bytes]) 
     return snapshot.existing.get(key) == content.get(key)
 
 
-def _kept(snapshot: Snapshot, provider: str) -> _Pair | None:
+def _kept(snapshot: Snapshot, provider: str) -> _Credential:
     """The credential that is kept now, if it still may be."""
     existing = snapshot.existing
     since = existing.get(secret_previous_since(provider), b"")
     if provider in snapshot.live.proved or not since.isdigit() or len(since) > 12:
-        return None
+        return {}
     # A clock that was set back must not keep it for ever.
     if abs(snapshot.now - int(since)) >= KEPT:
-        return None
-    return _pair(existing, secret_previous_username(provider), secret_previous_password(provider))
+        return {}
+    return _credential(existing, provider, secret_previous_credential)
 
 
-def _pair(secret: Mapping[str, bytes], username: str, password: str) -> _Pair | None:
-    return _Pair(secret[username], secret[password]) if username in secret and password in secret else None
+def _credential(secret: Mapping[str, bytes], provider: str, key: _Key) -> _Credential:
+    found = {part: secret[key(provider, part)] for part in CREDENTIAL_PARTS if key(provider, part) in secret}
+    return found if "username" in found and len(found) > 1 else {}
 
 
-def _keys(provider: str, pair: _Pair, since: bytes) -> dict[str, bytes]:
-    return {
-        secret_previous_username(provider): pair.username,
-        secret_previous_password(provider): pair.password,
-        secret_previous_since(provider): since,
-    }
+def _keys(provider: str, kept: _Credential, since: bytes) -> dict[str, bytes]:
+    named = {secret_previous_credential(provider, part): value for part, value in kept.items()}
+    return {**named, secret_previous_since(provider): since}

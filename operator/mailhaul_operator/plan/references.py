@@ -6,9 +6,11 @@ Called by the parts of the plan that need a credential, a certificate or a key. 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailhaul_operator.api.upstreamprovider import CaKind, CaRef
+from mailhaul_operator.api.provider_tls import CaKind, CaRef
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.snapshot import Snapshot
+
+MAX_TOKEN_PART = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,12 @@ def is_private_key(value: bytes) -> bool:
     return value.isascii() and plain and b"PRIVATE KEY-----" in value and value.lstrip().startswith(b"-----BEGIN ")
 
 
+def is_token_part(value: bytes) -> bool:
+    """Whether this is printable ASCII on one line, as a form and a SASL response can carry it, but for line ends."""
+    text = value.strip(b"\r\n")
+    return len(text) <= MAX_TOKEN_PART and all(0x20 <= octet <= 0x7E for octet in text)
+
+
 def is_one_line(value: bytes) -> bool:
     """Whether this is text on one line, but for line ends around it, as SASL needs it (RFC 4616: no NUL)."""
     try:
@@ -139,3 +147,4 @@ def is_one_line(value: bytes) -> bool:
 CERTIFICATE = Form("a certificate in PEM form", is_certificate)
 PRIVATE_KEY = Form("an unencrypted private key in PEM form", is_private_key)
 ONE_LINE = Form("text on one line", is_one_line)
+TOKEN_PART = Form("printable ASCII text on one line of at most 8192 characters", is_token_part)

@@ -17,11 +17,14 @@ from mailhaul_contract.upstream import (
     UpstreamTls,
 )
 from mailhaul_operator.api.profiles import Profile, profile
+from mailhaul_operator.api.provider_tls import CaRef
 from mailhaul_operator.api.relay_delivery import DeliveryMode
 from mailhaul_operator.api.smtprelay import RelayUpstream
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.plan.client_certificates import client_certificate
 from mailhaul_operator.plan.credentials import Use, credential
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.oauth import oauth
 from mailhaul_operator.plan.quotas import shared, too_small
 from mailhaul_operator.plan.references import Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
@@ -58,8 +61,10 @@ class _Candidate:
         if self._snapshot.relay.spec.delivery.mode is DeliveryMode.CAPTURE:
             return self._captured()
         tls, keys = self._tls(), credential(self._snapshot, self._lookup, self._use)
-        secret.update(keys or {})
-        if tls is None or keys is None:
+        shown = client_certificate(self._snapshot, self._lookup, self._use)
+        token_authority = self._authority("spec.auth.oauth.caRef", self._token_ca_ref)
+        secret.update({**(keys or {}), **(shown or {})})
+        if tls is None or keys is None or shown is None or token_authority is None:
             return None
         quotas, part = shared(self._snapshot, self._provider, secret)
         self._lookup.findings.extend(too_small(self._snapshot, self._provider, part))
@@ -75,6 +80,7 @@ class _Candidate:
             port=spec.port or self._profile.port,
             tls=tls,
             auth=spec.auth.mechanism if keys else AuthMechanism.NONE,
+            oauth=oauth(self._provider, token_authority) if keys else None,
             rate_limit=RateLimit(**spec.rate_limit.model_dump()) if spec.rate_limit else None,
             connections=Connections(**spec.connections.model_dump()),
             senders=self._senders(),
@@ -107,13 +113,28 @@ class _Candidate:
         if self._profile.kind is UpstreamKind.CAPTURE:
             return UpstreamTls(mode=TlsMode.NONE)
         tls = self._spec.tls
-        source = Source(self._use.object, "spec.tls.caRef", self._use.without)
-        authority = self._lookup.authority(source, tls.ca_ref) if tls.ca_ref else ""
+        authority = self._authority("spec.tls.caRef", tls.ca_ref)
         if authority is None:
             return None
         mode = tls.mode or _mode_of_port(self._profile, self._spec.port)
         verify = TlsVerify.REQUIRED if mode is TlsMode.NONE else tls.verify
-        return UpstreamTls(mode=mode, verify=verify, server_name=tls.server_name, ca=authority)
+        return UpstreamTls(
+            mode=mode,
+            verify=verify,
+            server_name=tls.server_name,
+            ca=authority,
+            client_certificate=tls.client_certificate_ref is not None,
+        )
+
+    @property
+    def _token_ca_ref(self) -> CaRef | None:
+        return self._spec.auth.oauth.ca_ref if self._spec.auth.oauth else None
+
+    def _authority(self, field: str, reference: CaRef | None) -> str | None:
+        """PEM text, "" for the system's authorities, None when what is named is not usable."""
+        return (
+            self._lookup.authority(Source(self._use.object, field, self._use.without), reference) if reference else ""
+        )
 
 
 def _mode_of_port(known: Profile, port: int | None) -> TlsMode:

@@ -9,7 +9,12 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mailhaul_contract.names import SECRET_REVISION, secret_password, secret_username
+from mailhaul_contract.names import (
+    CREDENTIAL_PARTS,
+    SECRET_REVISION,
+    secret_client_certificate,
+    secret_credential,
+)
 from mailhaul_operator.api.conditions import Condition
 from mailhaul_operator.api.provider_status import LastProbe, UpstreamProviderStatus
 from mailhaul_operator.api.smtprelay import SmtpRelay
@@ -83,6 +88,7 @@ def _logs_in_alike(cache: Cache, last: LastProbe, provider: str, plan: Plan) -> 
     if body is None:
         return True
     data = {name: base64.b64decode(text) for name, text in (body.get("data") or {}).items()}
-    keys = (secret_username(provider), secret_password(provider))
+    parts = [secret_credential(provider, part) for part in CREDENTIAL_PARTS]
+    keys = (*parts, secret_client_certificate(provider))
     same = all(data.get(key) == plan.secret.get(key) for key in keys)
     return same and data.get(SECRET_REVISION, b"").decode() == last.revision

@@ -64,8 +64,8 @@ class Opened:
         return cls(captured, content, chosen, source_of(raw) if chosen == "source" else content.text)
 
 
-def page(found: Found, asked: Asked, version: str, opened: Opened | None = None) -> Response:
-    """Give the page: the list, and beside it the open message."""
+def page(found: Found, asked: Asked, version: str, opened: Opened | None = None, *, is_gone: bool = False) -> Response:
+    """Give the page: the list, and beside it the open message, or that it is gone."""
     html = (
         _templates()
         .get_template("page.html")
@@ -73,6 +73,7 @@ def page(found: Found, asked: Asked, version: str, opened: Opened | None = None)
             found=found,
             query=asked.query,
             version=version,
+            hint=_hint(found, is_gone=is_gone),
             older=_older(found, asked),
             clear=Asked(asked.query).address("/inbox/delete", upto=found.newest),
             link=lambda key, view="": asked.address(f"/inbox/{key}", view=view),
@@ -82,7 +83,8 @@ def page(found: Found, asked: Asked, version: str, opened: Opened | None = None)
         )
     )
     headers = (("Content-Security-Policy", _PAGE_POLICY), ("X-Frame-Options", "DENY"), *_ALWAYS)
-    return Response(200, html.encode("utf-8", "replace"), "text/html; charset=utf-8", headers)
+    status = 404 if is_gone else 200
+    return Response(status, html.encode("utf-8", "replace"), "text/html; charset=utf-8", headers)
 
 
 def mail_page(content: Readable) -> Response:
@@ -113,12 +115,19 @@ def _open(opened: Opened, asked: Asked) -> dict[str, object]:
             "sender": captured.sender or "<>",
         },
         "content": opened.content,
+        "files": [one for one in opened.content.attachments if not one.is_shown],
         "view": opened.view,
         "titles": TITLES,
         "words": opened.words,
         "back": asked.address("/inbox"),
         "delete": asked.address(f"/inbox/{captured.key}/delete"),
     }
+
+
+def _hint(found: Found, *, is_gone: bool) -> str:
+    if is_gone:
+        return "This message is not there any more. The newest 1000 are kept until somebody deletes them."
+    return "Choose a message." if found.messages else ""
 
 
 def _older(found: Found, asked: Asked) -> str:

@@ -101,7 +101,12 @@ class _Pages:
 
             return page(found, wanted, version, Opened.of(captured, content, view))
 
-        return await self._shown(inbox, request, show)
+        shown = await self._read(inbox, request, show)
+        if shown is None:
+            from mailhaul_relay.http.inbox_pages import page  # noqa: PLC0415
+
+            return await asyncio.to_thread(page, found, wanted, version, is_gone=True)
+        return shown
 
     async def content(self, inbox: Inbox, request: Request) -> Response:
         def show(captured: Captured, content: bytes) -> Response:
@@ -152,11 +157,14 @@ class _Pages:
         return _changed(request, await inbox.clear(asked(request).fits, number(request, "upto", _LAST_KEY)))
 
     async def _shown(self, inbox: Inbox, request: Request, show: _Show) -> Response:
-        """Show one message; only so many at once, for each is in memory as a whole."""
+        return await self._read(inbox, request, show) or problem(404, _NO_MESSAGE)
+
+    async def _read(self, inbox: Inbox, request: Request, show: _Show) -> Response | None:
+        """Show one message, None when it is not there; only so many at once, for each is in memory as a whole."""
         key = key_of(request.parameter)
         async with self._readers:
             found = None if key is None else await inbox.load(key)
-            return await asyncio.to_thread(show, *found) if found else problem(404, _NO_MESSAGE)
+            return await asyncio.to_thread(show, *found) if found else None
 
 
 def _changed(request: Request, count: int) -> Response:

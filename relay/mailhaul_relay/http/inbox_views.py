@@ -34,7 +34,13 @@ def content_view(captured: Captured, content: "Readable") -> dict[str, Any]:
         "html": content.html,
         "links": list(content.links),
         "attachments": [
-            {"number": one.number, "name": one.name, "type": one.content_type, "size": one.size}
+            {
+                "number": one.number,
+                "name": one.name,
+                "type": one.content_type,
+                "size": one.size,
+                "shown": one.is_shown,
+            }
             for one in content.attachments
         ],
         "cut": content.cut,

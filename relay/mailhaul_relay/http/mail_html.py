@@ -6,6 +6,7 @@ written, and every `<` of the result is one that was written here, so how a brow
 Links lead nowhere: their addresses are given beside it. It never fails and takes linear time.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -33,6 +34,8 @@ _ATTRIBUTES_AS_TEXT = (
 _ATTRIBUTES = frozenset(_ATTRIBUTES_AS_TEXT.split())
 _IMAGE_TYPES = ("png", "jpeg", "jpg", "gif", "webp", "bmp", "avif")
 _DATA = tuple(f"data:image/{kind};base64," for kind in _IMAGE_TYPES)
+# What makes a style sheet ask for something; literals only, so that nothing can go back.
+_FETCHING = re.compile(r"@import|url\(|src\(|image\(|image-set\(|cross-fade\(", re.IGNORECASE)
 _LINKED = ("http:", "https:", "mailto:", "tel:", "ftp:")
 
 
@@ -78,12 +81,14 @@ class _Writer:
             if token.name not in _VOID:
                 self.out.append(f"</{token.name}>")
         elif token.name == "style":
-            self.out.append(f"<style>{_style(token.raw)}")
+            # Without one `<` nothing in it ends it or begins something else; its close tag follows.
+            self.out.append("<style>" + self._css(token.raw.replace("<!--", "")).replace("<", "\\3c "))
         else:
             self.out.append(f"<{token.name}{self._attributes(token)}>")
 
     def _attributes(self, tag: Tag) -> str:
         kept = [(name, value) for name, value in tag.attributes if name in _ATTRIBUTES or name.startswith("aria-")]
+        kept = [(name, self._css(value) if name == "style" else value) for name, value in kept]
         given = dict(tag.attributes)
         if tag.name == "a" and "href" in given:
             kept += self._link(given["href"].strip(), has_title="title" in given)
@@ -106,15 +111,24 @@ class _Writer:
             self.remote += 1
         return [("src", shown)] if shown else []
 
+    def _css(self, css: str) -> str:
+        """Give styles that ask for nothing. Escapes go first: they can spell every word."""
+        plain = css.replace("\\", "")
+
+        def kept(found: re.Match[str]) -> str:
+            word = found[0].lower()
+            source = plain[found.end() : found.end() + 80].lstrip(" \t\r\n\"'")
+            if word == "url(" and source.lower().startswith(_DATA):
+                return word
+            self.remote += word == "url("
+            return "@none" if word == "@import" else "none("
+
+        return _FETCHING.sub(kept, plain)
+
     def _shown(self, source: str) -> str:
         if source[:4].lower() == "cid:":
             return self._images(source[4:])
         return source if source[:40].lower().startswith(_DATA) else ""
-
-
-def _style(css: str) -> str:
-    """A style sheet without one `<`, so that nothing in it ends it or begins something else; its close tag follows."""
-    return css.replace("<!--", "").replace("<", "\\3c ")
 
 
 def _is_name(name: str) -> bool:

@@ -7,9 +7,9 @@ in a thread.
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from mailhaul_relay.http.mail_html import MAX_HTML, SafeHtml, image_type, safe_html
+from mailhaul_relay.http.mail_html import MAX_HTML, image_type, safe_html
 from mailhaul_relay.http.mail_words import decoded, text_of
 from mailhaul_relay.http.mime_parts import MAX_PARSED, Part, bytes_of, headers_of, parts_of
 
@@ -21,12 +21,15 @@ MAX_IMAGES = 12 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A part that is not the text itself. `size` is in bytes without the transfer encoding."""
+    """A part that is not the text itself. `size` is in bytes without the transfer encoding; `is_shown` is true for an
+    image that the HTML shows.
+    """
 
     number: int
     content_type: str
     name: str
     size: int
+    is_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,17 @@ def _read(content: bytes) -> Readable:
     headers = tuple((name, decoded(value)) for name, value in headers_of(content))
     parts = parts_of(content)
     text, html = _shown(parts, "text/plain"), _shown(parts, "text/html")
-    rest = tuple(_attachment(content, one) for one in parts if one not in (text, html))
-    words = _words(content, text)
-    read = Readable(headers, words[:MAX_TEXT], attachments=rest, cut=_is_cut(content, words))
-    return _with_html(read, safe_html(_words(content, html), _Images(content, parts))) if html else read
-
-
-def _with_html(read: Readable, safe: SafeHtml) -> Readable:
-    return replace(read, html=safe.html, links=safe.links, remote=safe.remote, cut=read.cut or safe.cut)
+    words, images = _words(content, text), _Images(content, parts)
+    safe = safe_html(_words(content, html), images)
+    return Readable(
+        headers=headers,
+        text=words[:MAX_TEXT],
+        html=safe.html,
+        links=safe.links,
+        remote=safe.remote,
+        attachments=tuple(_attachment(content, one, images) for one in parts if one not in (text, html)),
+        cut=_is_cut(content, words) or safe.cut,
+    )
 
 
 def _is_cut(content: bytes, words: str) -> bool:
@@ -98,8 +104,9 @@ def _words(content: bytes, part: Part | None) -> str:
     return text_of(bytes_of(content, part)[: 4 * MAX_HTML], part.charset) if part else ""
 
 
-def _attachment(content: bytes, part: Part) -> Attachment:
-    return Attachment(part.number, part.content_type, part.name, len(bytes_of(content, part)))
+def _attachment(content: bytes, part: Part, images: "_Images") -> Attachment:
+    size = len(bytes_of(content, part))
+    return Attachment(part.number, part.content_type, part.name, size, is_shown=part.content_id in images.shown)
 
 
 class _Images:
@@ -110,6 +117,7 @@ class _Images:
         self._parts = {one.content_id: one for one in parts if one.content_id and image_type(one.content_type)}
         self._made: dict[str, str] = {}
         self._left = MAX_IMAGES
+        self.shown: set[str] = set()
 
     def __call__(self, content_id: str) -> str:
         """Give the address, "" for an image that is not there or beyond the bound; each time it is shown counts."""
@@ -123,4 +131,5 @@ class _Images:
         if len(address) > self._left:
             return ""
         self._left -= len(address)
+        self.shown.add(content_id)
         return address

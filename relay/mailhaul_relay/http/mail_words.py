@@ -21,8 +21,9 @@ _CHARSETS_AS_TEXT = (
     " iso2022_jp euc_kr cp949 iso2022_kr tis_620"
 )
 _CHARSETS = frozenset(_CHARSETS_AS_TEXT.split())
-# As browsers do (https://encoding.spec.whatwg.org/#names-and-labels): what says Latin-1 is Windows' superset of it.
-_AS = {"ascii": "cp1252", "latin_1": "cp1252", "iso8859_1": "cp1252"}
+# As browsers do (https://encoding.spec.whatwg.org/#names-and-labels): Latin-1 is Windows' superset of it. What
+# says ASCII and is not is looked at as if it said nothing.
+_AS = {"latin_1": "cp1252", "iso8859_1": "cp1252"}
 _WORD = re2.compile(r"=\?([^?\s*]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 
 

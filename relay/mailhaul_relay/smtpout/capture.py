@@ -15,7 +15,7 @@ from mailhaul_relay.ports.clock import Clock, wall_clock
 from mailhaul_relay.smtpout.inbox import Captured, Inbox
 
 ENDPOINT = "inbox"
-_MAX_SUBJECT = 200
+_MAX_SUBJECT = 1000  # with encoded words, which a cut would spoil
 
 
 class CaptureTransport:

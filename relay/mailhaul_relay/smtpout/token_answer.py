@@ -47,7 +47,9 @@ def read_answer(answer: TokenAnswer) -> Token:
     if not isinstance(value, str) or not _is_token(value) or not isinstance(kind, str) or kind.lower() != "bearer":
         raise UnansweredError("its answer holds no bearer token", _ENDPOINT)
     renewed = data.get("refresh_token")
-    return Token(value, _lifetime(data.get("expires_in")), renewed if _is_token(renewed) else "")
+    if not isinstance(renewed, str) or not _is_token(renewed):
+        renewed = ""
+    return Token(value, _lifetime(data.get("expires_in")), renewed)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -75,8 +77,8 @@ def _words(value: object) -> str:
     return " ".join(shown.split())[:MAX_WORDS]
 
 
-def _is_token(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_TOKEN and all("!" <= one <= "~" for one in value)
+def _is_token(value: str) -> bool:
+    return 0 < len(value) <= MAX_TOKEN and all("!" <= one <= "~" for one in value)
 
 
 def _lifetime(value: object) -> float:

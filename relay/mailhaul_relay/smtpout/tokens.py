@@ -23,6 +23,8 @@ MARGIN = 300.0
 """Seconds before its end at which a token is replaced; a tenth of its life when that is less."""
 MIN_CONCEALED = 4
 """Characters from which a secret is taken out of the token server's words; a shorter one would riddle every text."""
+REFUSED = "token-refused"
+"""In place of a row of the table of replies, for a refusal of the token server is none of an SMTP server."""
 
 Ask = Callable[[OAuth, Mapping[str, str]], Awaitable[TokenAnswer]]
 
@@ -144,7 +146,8 @@ class Tokens:
             if len(secret) >= MIN_CONCEALED:
                 words = words.replace(secret, "***")
         reply = Reply(error.status, "", f"{self._server}: {words}"[:512])
-        return Outcome(Verdict.HOLD, Stage.AUTH, Fault.AUTH, reply, remedy=_REMEDIES.get(error.error, _CLIENT))
+        remedy = _REMEDIES.get(error.error, _CLIENT)
+        return Outcome(Verdict.HOLD, Stage.AUTH, Fault.AUTH, reply, remedy=remedy, rule=REFUSED)
 
 
 _CLIENT = "Check clientId and clientSecret in the provider's Secret, and the application at the token server."

@@ -141,8 +141,18 @@ class Stage:
         """A pod that sends mail, as an app would."""
         return self._pod(name, ["-c", "import time; time.sleep(36000)"])
 
-    def provider(self, name: str, *, auth: tuple[str, str] | None = None, tls: Pair | None = None) -> "ProviderPod":
-        """A provider's pod with a Service `name` on port 25 (and 8025 for the test)."""
+    def provider(
+        self,
+        name: str,
+        *,
+        auth: tuple[str, str] | None = None,
+        tls: Pair | None = None,
+        clients: str = "",
+        tokens: tuple[str, str, str] | None = None,
+    ) -> "ProviderPod":
+        """A provider's pod with a Service `name` on port 25, and 443 for its token server (and 8025 for the test).
+        `clients` is PEM text of the authority of which everybody must show a certificate.
+        """
         arguments = ["/program/provider_program.py"]
         files = {"provider_program.py": PROGRAM.read_text()}
         if auth:
@@ -150,13 +160,24 @@ class Stage:
         if tls:
             files |= {"tls.crt": tls.chain.read_text(), "tls.key": tls.key.read_text()}
             arguments += ["--tls", "/program/tls.crt", "/program/tls.key"]
+        if clients:
+            files["clients.crt"] = clients
+            arguments += ["--clients", "/program/clients.crt"]
+        if tokens:
+            arguments += ["--tokens", *tokens]
         self.apply(
             {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"{name}-program"}, "data": files},
             {
                 "apiVersion": "v1",
                 "kind": "Service",
                 "metadata": {"name": name},
-                "spec": {"selector": {"app": name}, "ports": [{"port": 25, "targetPort": 2525}]},
+                "spec": {
+                    "selector": {"app": name},
+                    "ports": [
+                        {"name": "smtp", "port": 25, "targetPort": 2525},
+                        {"name": "tokens", "port": 443, "targetPort": 8443},
+                    ],
+                },
             },
         )
         self._pod(name, arguments, {"name": "program", "configMap": {"name": f"{name}-program"}})

@@ -101,8 +101,9 @@ def test_nothing_that_could_ask_somebody_is_written(html: str) -> None:
 
 
 PIECES = [
-    "<", ">", "</", "/>", "<!--", "-->", "<style>", "</style", "<svg>", "<link ", "<iframe ", "rel=preconnect", "<a", "a",
-    " href=//evil.example", '"', "'", "=", " ", "\n", "\x00", "&lt;", "&#60;", "<![CDATA[", "]]>", "<title>", "</title",
+    "<", ">", "</", "/>", "<!--", "-->", "<style>", "</style", "<svg>", "<link ", "<iframe ", "rel=preconnect", "<a",
+    "a", " href=//evil.example", '"', "'", "=", " ", "\n", "\x00", "&lt;", "&#60;", "<![CDATA[", "]]>", "<title>",
+    "</title",
 ]  # fmt: skip
 
 
@@ -128,6 +129,37 @@ def test_links_are_bounded_and_each_is_given_once() -> None:
 
 def test_remote_images_are_counted() -> None:
     assert safe_html("<img src=http://a.example/1><img src=//b.example/2><img alt=x>", lambda _: "").remote == 2
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        "background: url(http://evil.example)",
+        "background: URL( 'http://evil.example' )",
+        "background: u\\72l(http://evil.example)",
+        "background: \\75\\72\\6c(http://evil.example)",
+        "background: url(//evil.example/data:image/png;base64,)",
+        "background: image-set('http://evil.example' 1x)",
+        "background: -webkit-image-set(url(http://evil.example) 1x)",
+        "background: src('http://evil.example')",
+        "@import 'http://evil.example'",
+        "@IMPORT url(http://evil.example)",
+        "@\\69mport 'http://evil.example'",
+    ],
+)
+def test_styles_ask_for_nothing(css: str) -> None:
+    for html in (f"<style>{css}</style>", f'<p style="{css}">x'):
+        written = _html(html).lower()
+        assert "url(" not in written
+        assert "set(" not in written
+        assert "src(" not in written
+        assert "@import" not in written
+
+
+def test_an_image_within_a_style_stays() -> None:
+    assert _html("<p style='background:url(\"data:image/png;base64,QQ==\")'>") == (
+        '<p style="background:url(&quot;data:image/png;base64,QQ==&quot;)">'
+    )
 
 
 def test_own_images_are_shown() -> None:

@@ -37,6 +37,7 @@ def test_headers_are_decoded_and_text_is_shown() -> None:
         ("=?utf-8*de?q?x?=", "x"),
         ("=?iso-2022-jp?b?GyRCRnxLXBsoQg==?=", "日本"),
         ("=?x-unknown?q?=E9?=", "é"),
+        ("=?us-ascii?q?=C3=BC?=", "ü"),
         ("=?utf-8?q?unfinished", "=?utf-8?q?unfinished"),
         ("=?utf-8?x?y?=", "=?utf-8?x?y?="),
         ("=?utf-8?q?two=0D=0Alines?=", "two lines"),
@@ -97,6 +98,13 @@ def test_a_boundary_that_begins_as_another_one_does_not_end_it() -> None:
 def test_images_of_the_message_itself_are_shown_in_its_html() -> None:
     mail = readable(RELATED % (b'<img src="cid:logo@x">', b"png", PNG.encode()))
     assert mail.html == f'<img src="data:image/png;base64,{PNG}">'
+    assert [one.is_shown for one in mail.attachments] == [True]
+
+
+def test_an_image_that_the_html_does_not_show_is_an_attachment_to_be_seen() -> None:
+    mail = readable(RELATED % (b"<img src='cid:other@x'>", b"png", PNG.encode()))
+    assert [one.is_shown for one in mail.attachments] == [False]
+    assert mail.remote == 1
 
 
 @pytest.mark.parametrize("kind", [b"svg+xml", b"x-icon"])

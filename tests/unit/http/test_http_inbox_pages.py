@@ -226,7 +226,8 @@ async def test_a_message_for_programs_has_text_links_and_attachments(inbox: Inbo
     await _store(inbox, HTML_MAIL)
     message = (await _get(server, "/inbox/1/message.json")).json()
     assert message["links"] == ["https://shop.example/reset"]
-    assert message["attachments"] == [{"number": 1, "name": "evil.html", "type": "text/html", "size": 18}]
+    file = {"number": 1, "name": "evil.html", "type": "text/html", "size": 18, "shown": False}
+    assert message["attachments"] == [file]
     assert ["Subject", "hi"] in message["headers"]
     assert message["html"].startswith("<p>Hello</p>")
 
@@ -282,3 +283,12 @@ async def test_a_file_that_cannot_be_read_is_503_without_its_name(tmp_path: Path
     assert answer.status == 503
     assert b"canary" not in answer.body
     await inbox.close()
+
+
+async def test_a_person_who_comes_too_late_still_gets_the_list(inbox: Inbox, server: HttpServer) -> None:
+    await _store(inbox)
+    answer = await _get(server, "/inbox/2")
+    assert answer.status == 404
+    page = Tags(answer.body)
+    assert "not there any more" in page.text
+    assert "/inbox/1" in page.links

@@ -18,7 +18,7 @@ from tests.support.queueing import (
 
 from mailhaul_contract.report import BreakerState
 from mailhaul_relay.model.message import State
-from mailhaul_relay.model.secrets import Credential, Secrets
+from mailhaul_relay.model.secrets import Certificate, Credential, Secrets
 from mailhaul_relay.queue.pace import Pace
 from mailhaul_relay.queue.ways import Ways
 
@@ -260,3 +260,17 @@ async def test_an_upstream_tells_since_when_its_settings_are_in_use() -> None:
     assert desk.ways.states()[0].opened == opened
     desk.reconfigure(secrets=NEW, **ONLY_A)
     assert desk.ways.states()[0].opened == opened + 60
+
+
+async def test_a_renewed_client_certificate_opens_another_pool_and_leaves_the_others_alone() -> None:
+    shows = upstream("a", tls={"mode": "StartTLS", "client_certificate": True})
+    both: dict[str, Any] = {"upstreams": [shows, upstream("b")]}
+    first = Secrets(revision="r1", identities={"a": Certificate(b"first", b"key"), "b": Certificate(b"not", b"shown")})
+    second = Secrets(revision="r2", identities={"a": Certificate(b"second", b"key"), "b": Certificate(b"at", b"all")})
+    desk = Desk(secrets=first, **both)
+    before = desk.transport("a"), desk.transport("b")
+    desk.reconfigure(secrets=second, **both)
+    assert desk.transport("a") is not before[0]
+    assert desk.transport("b") is before[1]
+    now = [desk.ways.way(name) for name in ("a", "b")]
+    assert [way and way.logins.access.identity for way in now] == [Certificate(b"second", b"key"), None]

@@ -115,6 +115,28 @@ async def test_no_form_of_a_credential_is_written_down_though_the_other_side_rep
     assert text.endswith("C: NOOP\nS: 250 still ***")
 
 
+TOKEN = b"user=a@example.com\x01auth=Bearer token-canary-1\x01\x01"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [[b"AUTH XOAUTH2 " + base64.b64encode(TOKEN)], [b"AUTH XOAUTH2", base64.b64encode(TOKEN)]],
+    ids=["at once", "after the challenge"],
+)
+async def test_no_form_of_a_token_is_written_down_though_the_other_side_repeats_it(
+    wire: RecordingWire, sent: list[bytes]
+) -> None:
+    for line in sent:
+        wire.write(line + b"\r\n", owed=1)
+        _answer(wire, b"334 eyJzdGF0dXMiOiI0MDEifQ==\r\n")
+    wire.write(b"\r\n", owed=1)
+    _answer(wire, b"535 you said token-canary-1, or " + base64.b64encode(TOKEN) + b"\r\n")
+    wire.write(b"NOOP\r\n", owed=1)
+    text = "\n".join(_lines(wire))
+    assert text.count("C: AUTH ...") == len(sent) + 1
+    assert text.endswith("S: 535 you said ***, or ***\nC: NOOP")
+
+
 async def test_a_credential_stays_out_of_the_next_attempt_of_the_same_message(wire: RecordingWire) -> None:
     wire.write(b"AUTH PLAIN " + PLAIN + b"\r\n", owed=1)
     _answer(wire, b"235 ok\r\n")

@@ -6,6 +6,7 @@
 const POLL = 2000; // milliseconds
 const PAUSE = 150; // after a keystroke in the search
 let asked = 0; // counts what the person asked for; an answer that comes after the next question is dropped
+let typing; // the timer of the search
 
 const by = (id) => document.getElementById(id);
 const rows = () => [...document.querySelectorAll("#list ol a")];
@@ -22,18 +23,26 @@ function listAddress() {
 }
 
 function put(fresh, parts) {
-  const focused = document.activeElement?.closest("#list a")?.dataset.key;
+  const isElsewhere = parts.includes("pane");
+  const again = holder(document.activeElement?.closest("#list a, #list summary, #list button"));
   const opened = [...document.querySelectorAll("details[open]")].map((one) => one.id);
   for (const id of parts) by(id).replaceChildren(...document.adoptNode(fresh.getElementById(id)).childNodes);
-  for (const id of opened) by(id)?.setAttribute("open", "");
+  for (const id of opened) if (!isElsewhere || id !== "clear") by(id)?.setAttribute("open", "");
   document.body.dataset.version = fresh.body.dataset.version;
-  if (parts.includes("pane")) {
+  if (isElsewhere) {
     document.title = fresh.title;
     if (fresh.body.dataset.open) document.body.dataset.open = fresh.body.dataset.open;
     else delete document.body.dataset.open;
   }
   finish();
-  if (focused) row(focused)?.focus({ preventScroll: true });
+  again?.()?.focus({ preventScroll: true });
+}
+
+// How to find what has the focus once the list is another one.
+function holder(held) {
+  if (held?.dataset.key) return () => row(held.dataset.key);
+  const around = held?.closest("details")?.id;
+  return around && (() => by(around)?.querySelector(held.tagName));
 }
 
 // What a page gets after it is in place: local times, the mark of the open message, buttons for its links.
@@ -71,7 +80,8 @@ async function answer(address, method) {
   try {
     const response = await fetch(address, { method });
     if (response.ok) return response;
-    say(response.status === 404 ? "This message is not there any more" : `The relay answers ${response.status}; reload the page`);
+    const isGone = response.status === 404 && /\/inbox\/\d/.test(address);
+    say(isGone ? "This message is not there any more" : `The relay answers ${response.status}`);
   } catch {
     say("The relay does not answer");
   }
@@ -81,6 +91,7 @@ async function answer(address, method) {
 // Go where a person wants to; whether that was reached.
 async function go(address, { method = "GET", history: how = "push" } = {}) {
   const mine = ++asked;
+  clearTimeout(typing);
   say("");
   const response = await answer(address, method);
   if (!response) return false;
@@ -155,16 +166,21 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-let typing;
 by("search").elements.q.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(search, PAUSE);
 });
 
+function toSearch() {
+  by("search").elements.q.focus();
+  by("search").elements.q.select();
+}
+
 function move(step) {
   const all = rows();
-  const at = all.indexOf(document.activeElement.closest("#list a") ?? row(document.body.dataset.open));
-  if (step < 0 && at === 0) by("search").elements.q.focus();
+  const focused = document.activeElement;
+  const at = all.indexOf(focused.closest("#list a") ?? (focused.matches("input") ? null : row(document.body.dataset.open)));
+  if (step < 0 && at === 0) toSearch();
   else all[Math.min(at + step, all.length - 1)]?.focus();
 }
 
@@ -184,7 +200,7 @@ document.addEventListener("keydown", (event) => {
   const inField = event.target.matches("input");
   const inMessage = Boolean(event.target.closest("#pane"));
   const act = {
-    "/": inField ? null : () => by("search").elements.q.select(),
+    "/": inField ? null : toSearch,
     ArrowDown: inMessage ? null : () => move(1),
     ArrowUp: inMessage || inField ? null : () => move(-1),
     Escape: inField ? null : back,
