@@ -131,9 +131,9 @@ def leads(cluster: Cluster, release: Release, old: str) -> bool:
     return pod != old and cluster.kubectl("get", "--raw", path).out.startswith("leading")
 
 
-def test_an_idle_operator_is_small(cluster: Cluster, release: Release, world: Stage) -> None:
+def test_an_operator_of_a_few_relays_is_small(cluster: Cluster, release: Release, world: Stage) -> None:
     path = f"/api/v1/namespaces/{release.namespace}/pods/{release.pod()}:9090/proxy/metrics"
     lines = cluster.ask("get", "--raw", path).splitlines()
     resident = next(float(line.split()[1]) for line in lines if line.startswith("process_resident_memory_bytes"))
     print(f"the operator takes {resident / 1e6:.1f} MB")
-    assert resident < 90e6
+    assert resident < 100e6, "90 MB is the bound with none, which `make bench-operator` measures"

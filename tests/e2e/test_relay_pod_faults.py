@@ -53,6 +53,7 @@ def test_a_pod_killed_by_force_under_load_loses_no_mail(stage: Stage, provider: 
 def test_a_kubelet_that_is_gone_for_a_while_stops_no_mail(stage: Stage, provider: ProviderPod) -> None:
     before = stage.get("pod", "relay-0")["metadata"]["uid"]
     with load(stage, "frozen") as sending:
+        _flows(stage, provider, "frozen")
         with _without_kubelet(stage.cluster):
             _change(stage, provider, 20)
             stage.wait_condition("smtprelay/relay", "ConfigApplied", "Unknown", "ConfigPending", seconds=10)
@@ -71,6 +72,7 @@ def test_a_kubelet_that_is_gone_for_a_while_stops_no_mail(stage: Stage, provider
 def test_a_pod_forgotten_while_the_kubelet_is_gone_keeps_its_queue(stage: Stage, provider: ProviderPod) -> None:
     """The API server makes the successor while the old container still runs, on the same volume."""
     with load(stage, "forgotten") as sending:
+        _flows(stage, provider, "forgotten")
         with _without_kubelet(stage.cluster):
             before = stage.get("pod", "relay-0")["metadata"]["uid"]
             stage.delete_pod("relay-0", "--force", "--grace-period=0", "--wait=false")
@@ -83,6 +85,11 @@ def test_a_pod_forgotten_while_the_kubelet_is_gone_keeps_its_queue(stage: Stage,
     assert lost(owed, arrived) == []
     assert doubled(arrived) <= AT_A_TIME
     assert stage.get("pod", "relay-0")["status"]["containerStatuses"][0]["restartCount"] <= 1
+
+
+def _flows(stage: Stage, provider: ProviderPod, name: str) -> None:
+    """Wait for the first mail: it is the kubelet that lets the app's program begin."""
+    stage.until(lambda: any(one.startswith(f"{name} ") for one in provider.subjects()), 20)
 
 
 @contextmanager

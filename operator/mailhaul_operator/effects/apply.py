@@ -59,22 +59,31 @@ class Applier:
     known: Known
     clock: Callable[[], float]
 
-    async def apply(self, desired: Iterable[Mapping[str, Any]], owner: Owner) -> Applied:
+    async def apply(self, desired: Iterable[Mapping[str, Any]], owner: Owner, *, is_new: bool = True) -> Applied:
         """Make all of these objects so, one after the other; each is tried, whatever became of those before it.
 
-        But for ConfigMaps: while a Secret before them is not as it should be, they would name what nobody has.
+        But for ConfigMaps: while a Secret before them is not as it should be, they would name what nobody has. Of an
+        owner that `is_new` an object that is not remembered is most likely not there, and is made at once; of another
+        it is somebody else's or was deleted, and is read first: whoever waits writes nothing.
         """
         applied, held = Applied(), False
         for one in desired:
             if held and one["kind"] == "ConfigMap":
                 continue
             before = applied.hindrances
-            await self._apply(one, owner, applied)
+            live = self.known.get(kind_of(one).kind, *name_of(one)) or (None if is_new else await self._read(one))
+            await self._apply(one, live, owner, applied)
             held = held or (one["kind"] == "Secret" and applied.hindrances > before)
         return applied
 
-    async def _apply(self, desired: Mapping[str, Any], owner: Owner, applied: Applied) -> None:
-        live: Body | Refused | None = self.known.get(kind_of(desired).kind, *name_of(desired))
+    async def _read(self, desired: Mapping[str, Any]) -> Body | Refused | None:
+        """Give what is there; None when nothing is."""
+        answer = await self.api.get(kind_of(desired), *name_of(desired))
+        return None if isinstance(answer, Refused) and answer.kind is Refusal.NOT_FOUND else answer
+
+    async def _apply(
+        self, desired: Mapping[str, Any], live: Body | Refused | None, owner: Owner, applied: Applied
+    ) -> None:
         if live is None:
             made = await self.api.apply_absent(desired)
             if not isinstance(made, Refused) or made.kind is not Refusal.CONFLICT:

@@ -119,7 +119,8 @@ async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
     if world.settled.holds(key, made.plan, versions):
         return Applied()
     desired = objects(made.snapshot, made.plan)
-    applied = await world.applier.apply(desired, gathered.owner)
+    seen = world.cache.resource(key)
+    applied = await world.applier.apply(desired, gathered.owner, is_new=seen is None or not seen.status)
     if applied.complete:
         gone, refusals = await prune(world.api, world.cache, desired, gathered.owner)
         applied.changed += gone

@@ -13,6 +13,7 @@ from mailhaul_operator.reconcile import relay as passes_of_relays
 from mailhaul_operator.reconcile.pace import FAILED
 from mailhaul_operator.reconcile.telling import tell
 from mailhaul_operator.wire.key import Key
+from mailhaul_operator.wire.kinds import Body
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 ONE = Key("SmtpRelay", "smtp", "one")
@@ -261,3 +262,20 @@ async def test_a_pass_that_changed_the_workload_knows_it_as_not_rolled_out(
     views.clear()
     await operator.settle()
     assert not views[0].workload.observed
+
+
+async def test_a_name_that_is_taken_is_looked_at_and_no_write_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = server()
+    taken = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "one", "namespace": "smtp", "uid": "foreign"}}
+    world.put(taken)
+    operator = Operator(world)
+    await operator.settle()
+    assert "Service smtp/one" in str(world.status("SmtpRelay", "one")["conditions"])
+    monkeypatch.setattr(world, "apply_absent", _never)
+    for again in (operator, Operator(world)):
+        again.world.cache.remove(taken)  # no watch of ours brings what is somebody else's
+        await again.all_again()
+
+
+async def _never(body: Body) -> None:
+    pytest.fail(f"a write was tried: {body['kind']} {body['metadata']['name']}")
