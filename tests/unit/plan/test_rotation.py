@@ -16,7 +16,8 @@ from mailhaul_contract.names import (
 )
 from mailhaul_operator.api.inputs import Secret
 from mailhaul_operator.api.resources import Resources
-from mailhaul_operator.api.upstreamprovider import CaRef, UpstreamProvider
+from mailhaul_operator.api.provider_tls import CaRef
+from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.local.loading import Source, load
 from mailhaul_operator.plan.findings import Reason
 from mailhaul_operator.plan.previous import KEPT
