@@ -68,11 +68,11 @@ async def watch(
 
 
 class NotKopfs(Collection["asyncio.Task[Any]"]):
-    """The tasks that do not run code of kopf."""
+    """The tasks that do not run code of kopf. What has no code closes a generator, such as those of its watches."""
 
     def __contains__(self, task: object) -> bool:
         code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
-        return code is None or not code.co_filename.startswith(_KOPF)
+        return code is not None and not code.co_filename.startswith(_KOPF)
 
     def __iter__(self) -> "Iterator[asyncio.Task[Any]]":
         return (one for one in asyncio.all_tasks() if one in self)
