@@ -18,8 +18,10 @@ pytestmark = pytest.mark.integration
 
 
 @asynccontextmanager
-async def program(*arguments: str) -> AsyncIterator[dict[str, int]]:
-    """Run the program and give its ports."""
+async def program(*arguments: str, signalled: bool) -> AsyncIterator[dict[str, int]]:
+    """Run the program and give its ports. End it by a signal, unless the test tells it to stop: a signal while it ends
+    already finds nobody who would take it.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.support.scripted_server", "--control-port", "0", *arguments,
         stdout=asyncio.subprocess.PIPE, cwd=REPOSITORY,
@@ -27,10 +29,13 @@ async def program(*arguments: str) -> AsyncIterator[dict[str, int]]:
     assert process.stdout is not None
     try:
         yield json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
-    finally:
-        if process.returncode is None:
+        if signalled:
             process.terminate()
         await asyncio.wait_for(process.wait(), 10)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode == 0
 
 
@@ -44,7 +49,7 @@ async def ask(port: int, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_the_control_port_changes_what_it_does() -> None:
-    async with program() as ports, outgoing(ports["port"]) as out:
+    async with program(signalled=False) as ports, outgoing(ports["port"]) as out:
         control = ports["control_port"]
         assert (await out.send())[0].verdict is Verdict.DELIVERED
         assert (await ask(control, {"script": {"connect": "refuse"}})) == {"ok": True}
@@ -62,7 +67,8 @@ async def test_the_control_port_changes_what_it_does() -> None:
 async def test_the_script_file_is_read_again_and_messages_are_logged(tmp_path: Path) -> None:
     script, log = tmp_path / "script.json", tmp_path / "messages.jsonl"
     script.write_text("{}")
-    async with program("--script", str(script), "--log", str(log)) as ports, outgoing(ports["port"]) as out:
+    running = program("--script", str(script), "--log", str(log), signalled=True)
+    async with running as ports, outgoing(ports["port"]) as out:
         assert (await out.send())[0].verdict is Verdict.DELIVERED
         script.write_text(json.dumps({"steps": {"dot": "550 5.4.5 Daily sending quota exceeded"}}))
         await asyncio.sleep(0.6)

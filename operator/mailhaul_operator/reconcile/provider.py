@@ -76,7 +76,7 @@ async def _look(world: World, key: Key, provider: UpstreamProvider, facts: Facts
 async def _apply(world: World, seen: Seen, provider: UpstreamProvider, facts: Facts) -> Applied:
     """Make the ExternalSecret so, or take it away when it is wanted no more."""
     manifest = external_secret(provider, facts)
-    applied = await world.applier.apply((manifest,) if manifest else (), seen.owner)
+    applied = await world.applier.apply((manifest,) if manifest else (), seen.owner, is_new=not seen.status)
     if any(one.reason == "KindNotServed" for one in applied.obstacles):
         world.facts.doubt()
     if provider.spec.auth.external_secret is None:

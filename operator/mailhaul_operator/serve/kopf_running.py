@@ -2,6 +2,7 @@
 
 `watching` starts it once the lease is held, and again after a watch was refused (`WatchRefused`), which ends it wholly.
 At its end kopf cancels every task that came after its start, as if the loop were its own; here only those of its code.
+Its other watches that were refused end unheard; the loop would tell of each in a traceback, long after: see `_tell`.
 """
 
 import asyncio
@@ -42,6 +43,7 @@ async def watch(
     """Watch these namespaces (none are all) until `stop` is set. Calls `began` when kopf is made: it has taken the
     process's signals for itself by then. Raises WatchRefused.
     """
+    asyncio.get_running_loop().set_exception_handler(_tell)
     registry, settings = kopf.OperatorRegistry(), _settings(bool(namespaces))
     register(registry, settings, scope, to)
     if kubeconfig is None:
@@ -67,12 +69,18 @@ async def watch(
         raise WatchRefused(f"a watch was refused: {error}") from error
 
 
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Tell what nobody has caught, but for refusals: WatchRefused has told of the first, the others are the same."""
+    if not isinstance(context.get("exception"), (APIError, WatchingError)):
+        loop.default_exception_handler(context)
+
+
 class NotKopfs(Collection["asyncio.Task[Any]"]):
-    """The tasks that do not run code of kopf."""
+    """The tasks that do not run code of kopf. What has no code closes a generator, such as those of its watches."""
 
     def __contains__(self, task: object) -> bool:
         code = getattr(task.get_coro(), "cr_code", None) if isinstance(task, asyncio.Task) else None
-        return code is None or not code.co_filename.startswith(_KOPF)
+        return code is not None and not code.co_filename.startswith(_KOPF)
 
     def __iter__(self) -> "Iterator[asyncio.Task[Any]]":
         return (one for one in asyncio.all_tasks() if one in self)

@@ -32,10 +32,8 @@ SETTLED: Final = 1.0
 def failing(facts: RelayFacts) -> Iterator[Cause]:
     """Give one cause at most, the first replica's."""
     patience = facts.view.relay.spec.delivery.stale_after if facts.ever_delivered else 0
-    fails, before = (
-        [one for one in facts.reports if _fails(facts, one[1], patience)],
-        facts.stamp.before.get(DELIVERING),
-    )
+    fails = [one for one in facts.reports if _fails(facts, one[1], patience)]
+    before = facts.stamp.before.get(DELIVERING)
     found = next(iter(fails), None) or _as_before(facts)
     if found is None:
         return
