@@ -15,8 +15,8 @@ from mailhaul_contract.names import (
     secret_previous_username,
 )
 from mailhaul_operator.api.inputs import Secret
-from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.provider_tls import CaRef
+from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.local.loading import Source, load
 from mailhaul_operator.plan.findings import Reason
