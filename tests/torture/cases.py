@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.torture.steps import Step, Wanted, read_talk
 
-FOLDER = Path(__file__).parent / "cases"
+FOLDER = Path(__file__).parent / "clauses"
 LEVELS = ("MUST", "SHOULD")
 _EHLO = "s: 220\nc: EHLO client.example\ns: 250"
 _MAIL = f"{_EHLO}\nc: MAIL FROM:<$from>\ns: 250"
