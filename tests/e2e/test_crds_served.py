@@ -63,7 +63,8 @@ def test_a_good_manifest_is_accepted_with_the_defaults_that_the_models_have(
 
 def test_defaults_are_written_into_the_stored_object(cluster: Cluster, namespace: str) -> None:
     spec = _relay(cluster, namespace, "defaults")["spec"]
-    assert spec["listeners"] == [{"name": "smtp", "port": 25, "tls": {"mode": "None"}, "lineEndings": "Strict"}]
+    listener = {"name": "smtp", "port": 25, "auth": {"mode": "None"}, "lineEndings": "Strict"}
+    assert spec["listeners"] == [{**listener, "tls": {"mode": "None", "required": False}}]
     assert spec["queue"]["retry"] == {"initial": "1m", "max": "1h"}
     assert spec["limits"]["messageSize"] == "25Mi"
     assert spec["queue"]["mode"] == "Persistent"

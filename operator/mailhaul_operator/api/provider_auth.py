@@ -113,7 +113,8 @@ class ProviderAuth(Part):
         ),
         Rule(
             "mechanism XOAuth2 needs tokens; add oauth with its grant",
-            "self.mechanism != 'XOAuth2' || has(self.oauth)",
+            # Only a schema's own default, `{}`, has no mechanism yet when the API server tries this on it.
+            "!has(self.mechanism) || self.mechanism != 'XOAuth2' || has(self.oauth)",
             lambda auth: auth.mechanism is not AuthMechanism.XOAUTH2 or auth.oauth is not None,
             field="oauth",
         ),
