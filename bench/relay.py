@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +23,36 @@ class RelayError(RuntimeError):
 
 
 class Relay:
-    """A running relay; `stop` ends it by SIGTERM."""
+    """A running relay; `stop` ends it by SIGTERM. `more` is added to its configuration, `fill` may put mail into its
+    spool before it starts; `ready_after` is how long it took until it accepted mail, in seconds.
+    """
 
-    def __init__(self, folder: Path, port: int, upstream: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        upstream: int,
+        more: Mapping[str, Any] | None = None,
+        fill: Callable[[Path], None] | None = None,
+    ) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         secrets = folder / "secrets"
         secrets.mkdir(parents=True)
         _make_certificate(secrets)
         configuration = folder / "relay.v1.json"
-        configuration.write_text(json.dumps(_configuration(port, upstream), indent=1), encoding="utf-8")
+        configuration.write_text(json.dumps(_configuration(port, upstream, more or {}), indent=1), encoding="utf-8")
         self._log = folder / "relay.log"
         ready = folder / "ready.json"
         words = ["--config", configuration, "--secrets", secrets, "--spool", folder / "spool", "--bind", "127.0.0.1"]
         words += ["--http-bind", "127.0.0.1:0", "--ready-file", ready]
         command = [sys.executable, "-m", "mailhaul_contract.console", "relay", "serve", *map(str, words)]
+        if fill:
+            fill(folder / "spool")
+        begun = time.monotonic()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_until(ready)
+        self.ready_after = time.monotonic() - begun
         self.target = Target("mailhaul", port, self._process.pid)
 
     def stop(self) -> None:
@@ -61,9 +75,11 @@ class Relay:
             time.sleep(0.05)
 
 
-def _configuration(port: int, upstream: int) -> dict[str, Any]:
-    """A RelayConfig of contract version 1. The upstream's concurrency is that of the load and of Postfix here."""
-    return {
+def _configuration(port: int, upstream: int, more: Mapping[str, Any]) -> dict[str, Any]:
+    """A RelayConfig of contract version 1. The upstream's concurrency is that of the load and of Postfix here. Lists of
+    `more` go behind its own.
+    """
+    own: dict[str, Any] = {
         "contractVersion": 1,
         "relay": {"namespace": "bench", "name": "bench"},
         "hostname": "mailhaul.bench.example",
@@ -81,6 +97,7 @@ def _configuration(port: int, upstream: int) -> dict[str, Any]:
         ],
         "limits": {"messageSize": 52_428_800, "connections": 1000, "connectionsPerClient": 1000},
     }
+    return {**own, **{name: [*own.get(name, []), *value] for name, value in more.items()}}
 
 
 def _make_certificate(secrets: Path) -> None:
