@@ -52,7 +52,7 @@ check-tests: $(READY)
 	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/meta
 
 test: setup ## Everything that this machine can run; ends with what was skipped and why
-	@$(BIN)/pytest tests
+	@$(BIN)/python -m tests.support.sessions
 
 torture: setup ## RFC torture from outside, attacks, each guard taken out, kills and power cuts under load (TORTURE_ROUNDS=200)
 	@MAILHAUL_RELAY_KILL_ROUNDS=$(TORTURE_ROUNDS) MAILHAUL_KILL_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/pytest -s tests/torture \

@@ -10,10 +10,12 @@ import socket
 from asyncio import runners
 from collections import Counter
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from tests.support.figures import figure_lines
+from tests.support.sessions import counted
 from tests.support.skips import skip_line
 
 settings.register_profile("dev", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +42,13 @@ def _notice_leaks() -> Callable[[asyncio.AbstractEventLoop], None]:
 
 # Every loop of a test ends here, be it pytest-asyncio's or that of asyncio.run: what still runs then has leaked.
 runners._cancel_all_tasks = _notice_leaks()  # type: ignore[attr-defined]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--totals`, for a program that runs several sessions."""
+    parser.addoption(
+        "--totals", type=Path, help="leave what came of the tests in this file (tests/support/sessions.py)"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,12 +78,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the run with one line: what was skipped and why."""
-    if config.getoption("collectonly"):
-        return
+    """End the run with one line: what was skipped and why. A process of pytest-xdist, without a reporter, is silent."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None:
-        reporter.write_line(skip_line(_skipped))
+    if reporter is None or config.getoption("collectonly"):
+        return
+    reporter.write_line(skip_line(_skipped))
+    if file := config.getoption("totals"):
+        counted(reporter.stats, _skipped).write(file)
 
 
 @pytest.fixture

@@ -1,42 +1,99 @@
 """Fixtures of the tests against a real API server: one cluster for all of them; the operator as the chart installs it
 there, with the definitions; and a stage of each module's own, with apps and providers as pods.
+
+With `-n auto --dist loadfile --no-loadscope-reorder` modules run side by side, in the same order: each process has all
+of this for itself (tests/support/e2e/lanes.py).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.e2e.canaries import SEARCHED, search
+from tests.support.e2e.lanes import clusters_of, lane_count, lane_variables
 from tests.support.e2e.release import Images, Release, build_images, installed
 from tests.support.e2e.stage import Stage
 from tests.support.repository import REPOSITORY
 
 CRDS = REPOSITORY / "crds"
-LAST = ("test_no_secret_told", "test_listed_namespaces")
+LANES = pytest.StashKey[list[Mapping[str, str]]]()
+"""What each process of this run has in its environment besides."""
+LONGEST = (
+    *("flux", "operator_quiet", "listed_namespaces", "external_secrets", "drift", "operator_killed", "operator_gone"),
+    *("relay_pod_faults", "listeners_in_cluster", "credential_rotation", "wrong_password", "operator_upgraded"),
+)
+"""Modules of more than a minute: begun first, so that no process is left with one when the others have ended."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First the demo, on a cluster that has never seen us; then tests of the API server alone, before there is an
-    operator that would answer what they write; then the others; what looks back at them; what replaces the operator.
+    operator that would answer what they write; then the others, long ones first; then what looks back at them.
     """
     here = [item for item in items if "tests/e2e/" in item.nodeid]
     ordered = iter(sorted(here, key=_turn))
     items[:] = [next(ordered) if "tests/e2e/" in item.nodeid else item for item in items]
 
 
-def _turn(item: pytest.Item) -> int:
-    if "test_demo_cluster" in item.nodeid:
-        return 0
-    for at, name in enumerate(LAST, 3):
-        if name in item.nodeid:
-            return at
-    return 2 if "release" in getattr(item, "fixturenames", ()) else 1
+def _turn(item: pytest.Item) -> tuple[int, int]:
+    name = item.path.stem.removeprefix("test_")
+    if name == "demo_cluster":
+        return 0, 0
+    if name == "no_secret_told":
+        return 3, 0
+    if "release" not in getattr(item, "fixturenames", ()):
+        return 1, 0
+    return 2, LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """As many processes as there can be clusters."""
+    return lane_count()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The process that deals the modules out has the clusters up before the others begin, and down after them."""
+    lanes = session.config.getoption("numprocesses", None)
+    if not lanes or session.config.getoption("collectonly"):
+        return
+    if lanes != lane_count():
+        raise pytest.UsageError("end-to-end tests run side by side with `-n auto`, and one by one without -n")
+    variables = session.config.stash[LANES] = [lane_variables(lane) for lane in range(lanes)]
+    writer = session.config.get_terminal_writer()
+    writer.line(f"starting {lanes} clusters; the first one on a machine takes ten minutes", flush=True)
+    stack = ExitStack()
+    session.config.add_cleanup(stack.close)
+    try:
+        stack.enter_context(clusters_of(variables))
+    except (pytest.fail.Exception, pytest.skip.Exception) as error:
+        pytest.exit(f"no clusters for {lanes} processes: {error}", returncode=1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's WorkerController has no public name
+    """Tell a process which cluster is its own."""
+    node.workerinput["lane"] = node.config.stash[LANES][int(node.gateway.id.removeprefix("gw"))]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In a process of its own: take the cluster that it was told of."""
+    os.environ.update(getattr(config, "workerinput", {}).get("lane", {}))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Take note of the modules with a stage, all of which must have been searched in the end."""
+    if "open_stage" in getattr(item, "fixturenames", ()):
+        SEARCHED.modules.add(item.path.name)
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The cluster of the session, as it was found."""
+    if "PYTEST_XDIST_WORKER" in os.environ and "lane" not in getattr(request.config, "workerinput", {}):
+        pytest.fail("end-to-end tests run side by side by themselves only: pytest tests/e2e -n auto --dist loadfile")
     with running_cluster() as found:
         yield found
 

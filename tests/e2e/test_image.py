@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.cluster import Cluster
+from tests.support.e2e.lanes import one_at_a_time
 from tests.support.repository import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -90,7 +91,8 @@ def image(cluster: Cluster) -> str:
     if not cluster.command:
         pytest.skip("needs MAILHAUL_E2E_CLUSTER: a cluster that is only a kubeconfig takes no image of this tree")
     command = [*cluster.command, "build", str(REPOSITORY), "-t", IMAGE, "--target", "relay"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+    with one_at_a_time():
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return IMAGE
 

@@ -79,14 +79,15 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Give the cluster that the environment names, started when it was not up; skips the test when there is none."""
-    given = os.environ.get("MAILHAUL_E2E_KUBECONFIG")
-    command = tuple(shlex.split(os.environ.get("MAILHAUL_E2E_CLUSTER", "")))
+def running_cluster(variables: Mapping[str, str] = os.environ) -> Iterator[Cluster]:
+    """Give the cluster that the environment's variables name, started when it was not up; skips the test when there is
+    none."""
+    given = variables.get("MAILHAUL_E2E_KUBECONFIG")
+    command = tuple(shlex.split(variables.get("MAILHAUL_E2E_CLUSTER", "")))
     if given:
-        yield _answering(Cluster({**os.environ, "KUBECONFIG": given}))
+        yield _answering(Cluster({**variables, "KUBECONFIG": given}))
     elif command:
-        with _started(command) as cluster:
+        with _started(command, variables) as cluster:
             yield cluster
     elif docker_answers():
         with kind_environment() as (environment, builder):
@@ -96,44 +97,51 @@ def running_cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def _started(command: tuple[str, ...]) -> Iterator[Cluster]:
+def _started(command: tuple[str, ...], variables: Mapping[str, str]) -> Iterator[Cluster]:
     if shutil.which(command[0]) is None:
         pytest.skip(f"needs a cluster: MAILHAUL_E2E_CLUSTER names no program ({command[0]})")
-    known = _environment(_call(command, "env"))
+    known = told(command, variables)
     if known and Cluster(known).kubectl("get", "--raw", "/readyz").code == 0:
         yield Cluster(known, command)
         return
     try:
-        yield _answering(Cluster(_up(command), command))
+        yield _answering(Cluster(_up(command, variables), command))
     finally:
-        _call(command, "down")
+        _call(command, "down", variables)
 
 
-def _up(command: tuple[str, ...]) -> Mapping[str, str]:
+def told(command: tuple[str, ...], variables: Mapping[str, str]) -> Mapping[str, str] | None:
+    """Give the environment of the cluster that the command speaks of, up or not; None when it tells of none."""
+    return _environment(_call(command, "env", variables), variables)
+
+
+def _up(command: tuple[str, ...], variables: Mapping[str, str]) -> Mapping[str, str]:
     """Start the cluster. A start that failed is cleared away and tried again: on a busy machine one in some hundreds
     takes its own process, not yet begun, for one that died."""
     said = []
     for _ in range(UP_ATTEMPTS):
-        answer = _call(command, "up")
-        environment = _environment(answer)
+        answer = _call(command, "up", variables)
+        environment = _environment(answer, variables)
         if environment is not None:
             return environment
         said.append(f"exit {answer.code}: {answer.err.strip()[-600:] or 'nothing on stderr'}")
-        _call(command, "down")
+        _call(command, "down", variables)
     pytest.fail("\n".join((f"`{shlex.join(command)} up` failed {UP_ATTEMPTS} times", *said)))
 
 
-def _call(command: tuple[str, ...], verb: str) -> Answer:
-    done = subprocess.run([*command, verb], capture_output=True, text=True, timeout=UP_SECONDS, check=False)
+def _call(command: tuple[str, ...], verb: str, variables: Mapping[str, str]) -> Answer:
+    done = subprocess.run(
+        [*command, verb], env=variables, capture_output=True, text=True, timeout=UP_SECONDS, check=False
+    )
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def _environment(answer: Answer) -> Mapping[str, str] | None:
+def _environment(answer: Answer, variables: Mapping[str, str]) -> Mapping[str, str] | None:
     """Give the environment after the shell line that the command printed; None when it failed."""
     if answer.code != 0:
         return None
     script = ["bash", "-c", 'eval "$1" && env -0', "bash", answer.out]
-    shell = subprocess.run(script, stdout=subprocess.PIPE, text=True, timeout=CALL_SECONDS, check=True)
+    shell = subprocess.run(script, env=variables, stdout=subprocess.PIPE, text=True, timeout=CALL_SECONDS, check=True)
     return dict(pair.split("=", 1) for pair in shell.stdout.split("\0") if "=" in pair)
 
 

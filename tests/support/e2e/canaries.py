@@ -38,11 +38,14 @@ OPERATOR = "app.kubernetes.io/name=mailhaul-operator"
 
 @dataclass
 class Searched:
-    """What this session looked for, and through."""
+    """What this process looked for, and through: `namespaces`, of which those of stages are `staged`, and the `modules`
+    that had a stage.
+    """
 
     values: set[str] = field(default_factory=set)
     namespaces: set[str] = field(default_factory=set)
     staged: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
     heard: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     places: int = 0
     logs: int = 0

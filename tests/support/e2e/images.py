@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cluster import Cluster
+from tests.support.e2e.lanes import one_at_a_time
 
 SECONDS = 600
 
@@ -20,7 +21,8 @@ def built(cluster: Cluster, folder: Path, name: str) -> str:
     texts = b"".join(one.read_bytes() for one in sorted(folder.iterdir()))
     image = f"{name}:{hashlib.sha256(texts).hexdigest()[:12]}"
     command = [*cluster.command, "build", str(folder), "-t", image]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    with one_at_a_time():
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode != 0 and "apt-get" in done.stderr + done.stdout:
         pytest.skip(f"Debian's packages cannot be installed in an image here, for {name}")
     assert done.returncode == 0, done.stderr[-2000:]

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import pytest
 from tests.support.cluster import Cluster
 from tests.support.e2e.canaries import hear
+from tests.support.e2e.lanes import one_at_a_time
 from tests.support.repository import REPOSITORY
 
 BUILD_SECONDS = 900
@@ -49,7 +50,8 @@ def build_images(cluster: Cluster) -> Images:
     images = Images(f"localhost/mailhaul-operator:{tag}", f"localhost/mailhaul-relay:{tag}")
     for name, target in ((images.relay, "relay"), (images.operator, "operator")):
         command = [*cluster.command, "build", str(REPOSITORY), "-t", name, "--target", target]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
+        with one_at_a_time():
+            done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False)
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return images
 
