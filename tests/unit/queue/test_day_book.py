@@ -88,7 +88,7 @@ async def test_it_is_written_once_an_interval_at_most_and_not_at_all_while_nothi
         written.append(key)
         await remember(key, value)  # type: ignore[arg-type]
 
-    life.spool.remember = noted  # type: ignore[method-assign, assignment]
+    life.spool.remember = noted  # type: ignore[method-assign]
     task = asyncio.get_running_loop().create_task(life.book.run())
     for _ in range(100):
         life.ends(delivered=1)
@@ -116,7 +116,7 @@ async def test_a_store_that_refuses_is_told_once_and_asked_again() -> None:
 async def test_what_cannot_be_read_is_forgotten() -> None:
     spool = MemorySpool()
     for stored in ({}, {"delivered": 7}, {"delivered": {"x": 1}}, {"delivered": {"497222": "many"}, "failed": []}):
-        await spool.remember(KEY, stored)  # type: ignore[arg-type]
+        await spool.remember(KEY, stored)
         assert (await _next(Life(spool, VirtualClock()))).day == (0, 0)
 
 
