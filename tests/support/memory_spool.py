@@ -125,6 +125,8 @@ class MemorySpool:
         return Counts(queued, deferred, held, dead, oldest=min(open_times, default=0.0), on_hold=on_hold)
 
     async def remember(self, key: str, value: Mapping[str, Any]) -> None:
+        if self.fault is not None:
+            raise self.fault
         self._remembered[key] = dict(value)
 
     async def remembered(self) -> dict[str, dict[str, Any]]:

@@ -45,7 +45,7 @@ class TotalStatus(Observed):
     total: Count = 0
     """Since the replicas started."""
     last_day: Count = 0
-    """In the last 24 hours."""
+    """In the last 24 hours, kept over restarts; of an Ephemeral queue since its pod began, at most."""
 
 
 class LastDelivery(Observed):

@@ -223,7 +223,8 @@ class SmtpRelaySpec(Part):
     hostname: OptionalDomain = ""
     """How the relay names itself to others. The default is the name of its Service."""
     postmaster: OptionalMailAddress = ""
-    """Receives mail to postmaster, which every mail server must take (RFC 5321 section 4.5.1)."""
+    """Receives mail to postmaster, which every mail server must take (RFC 5321 section 4.5.1). Without it that is the
+    postmaster of an alias, or, for clients that may send there, of the first sender domain."""
     service: RelayService = RelayService()
     """The Service that apps send to."""
     listeners: Listeners = (RelayListener(name="smtp", port=25),)

@@ -1,7 +1,7 @@
 """The numbers of a relay's status, summed over its replicas.
 
-While a staying replica does not answer, the previous numbers stand: a sum without it would say that its mail has gone.
-Pure.
+While a staying replica does not answer, or a leaving one that may hold mail has no pod, the previous numbers stand: a
+sum without it would say that its mail has gone. Pure.
 """
 
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ def _answers(facts: RelayFacts) -> list[RelayReport]:
 def _complete(facts: RelayFacts) -> bool:
     if not facts.status.queue:
         return bool(facts.reports)
-    return bool(facts.reports) and len(facts.reports) == len(facts.staying)
+    return bool(facts.reports) and len(facts.reports) == len(facts.staying) and not facts.view.away
 
 
 def _upstream(facts: RelayFacts) -> str:

@@ -13,7 +13,7 @@ from mailhaul_operator.api.moments import epoch
 from mailhaul_operator.api.provider_status import UpstreamProviderStatus
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.assess.causes import Cause
-from mailhaul_operator.assess.drafts import Stamp
+from mailhaul_operator.assess.drafts import READY, Stamp
 from mailhaul_operator.assess.evidence import Sighting, newest
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.view import ProviderView, UsedBy
@@ -67,7 +67,10 @@ class ProviderFacts:
 
     @property
     def delivered(self) -> bool:
-        """Whether a message was taken with the present settings."""
+        """Whether a message was taken with the present settings, as far as anybody remembers."""
+        ready = self.stamp.before.get(READY)
+        if self.known_since and ready and ready.reason == Reason.MAIL_LEAVES:
+            return True
         if any(one.last_accepted for one in self.reports):
             return True
         since = self.since

@@ -11,7 +11,7 @@ from mailhaul_operator.api.moments import epoch
 from mailhaul_operator.api.profiles import profile
 from mailhaul_operator.api.upstreamprovider import ProviderType
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding, of_obstacle
-from mailhaul_operator.assess.drafts import FALSE, TRUE, UNKNOWN, Draft, draft
+from mailhaul_operator.assess.drafts import FALSE, READY, TRUE, UNKNOWN, Draft, draft
 from mailhaul_operator.assess.evidence import TOKEN, Sighting
 from mailhaul_operator.assess.facts import Aspect
 from mailhaul_operator.assess.provider_facts import CONDITIONS, ProviderFacts
@@ -106,7 +106,7 @@ def sender_accepted(facts: ProviderFacts, *, after: bool) -> Aspect:
             sender_reply(one, domain) for domain in refused for one in facts.reports if domain in one.refused_senders
         )
         reply = next((one for one in told if one), None)
-        blocks = seen is None or not seen.passed
+        blocks = not seen.passed if seen else not _stopped_nothing(facts)
         cause = facts.cause(Reason.SENDER_REFUSED, "sender", reply, blocks=blocks)
         mender = Mender.OTHER if blocks else Mender.NOBODY
         fact = f"{cause.fact}{OF_MESSAGES}{', '.join(refused[:10])}"
@@ -116,6 +116,14 @@ def sender_accepted(facts: ProviderFacts, *, after: bool) -> Aspect:
     if known or after:
         return _stage(facts, ProbeStage.SENDER, after=after)
     return Aspect(Draft(type_, UNKNOWN, Reason.SENDER_NOT_PROVED, Reason.SENDER_NOT_PROVED.meaning))
+
+
+def _stopped_nothing(facts: ProviderFacts) -> bool:
+    """Whether the status tells a refused From beside mail that leaves: a restarted pod, which has seen neither yet, is
+    no reason to doubt it.
+    """
+    before, ready = facts.before(ProbeStage.SENDER), facts.stamp.before.get(READY)
+    return before is not None and before.status is FALSE and ready is not None and ready.status is TRUE
 
 
 def _is_mended(facts: ProviderFacts, seen: Sighting | None) -> bool:
@@ -145,13 +153,15 @@ def _stage(facts: ProviderFacts, stage: ProbeStage, *, after: bool) -> Aspect:
     if before is None:
         return Aspect(Draft(type_, UNKNOWN, Reason.PROBING, Reason.PROBING.meaning))
     reason = reason_of(before.reason)
-    causes = () if before.status is TRUE else (_remembered(stage, before.message),)
+    causes = () if before.status is TRUE else (_remembered(facts, stage, before.message),)
     return Aspect(Draft(type_, before.status, reason, before.message), causes)
 
 
-def _remembered(stage: ProbeStage, message: str) -> Cause:
+def _remembered(facts: ProviderFacts, stage: ProbeStage, message: str) -> Cause:
     """A fault of before, as it was told: its message has everything."""
-    return Cause(_FAILED[stage][0], message)
+    goes_on = stage is ProbeStage.SENDER and _stopped_nothing(facts)
+    mender = Mender.NOBODY if goes_on else Mender.OTHER
+    return Cause(_FAILED[stage][0], message, mender=mender, blocks=not goes_on)
 
 
 def _seen(facts: ProviderFacts, type_: str, seen: Sighting) -> Aspect:

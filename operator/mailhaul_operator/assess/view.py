@@ -72,7 +72,8 @@ class Obstacle:
 @dataclass(frozen=True, slots=True)
 class RelayView:
     """A relay. `obstacles` are what the effects met (NameTaken, Forbidden, TerminationBlocked, VolumeCannotGrow, ...);
-    `holding` tells how many messages each leaving replica (by pod name) still holds; `address` is host and port for
+    `holding` tells how many messages each leaving replica (by pod name) still holds, `away` has those that may hold
+    mail and have no pod just now; `address` is host and port for
     apps. `proved` are the handles of upstreams of which `assess.provider.proves` says that their provider answers with
     the settings and credential in use, so that a restarted pod does not put that in doubt. `refuted` has what
     `assess.provider.refutes` gives for those of which it says the contrary, by handle: it tells a relay that does not
@@ -86,6 +87,7 @@ class RelayView:
     pods: tuple[PodView, ...] = ()
     obstacles: tuple[Obstacle, ...] = ()
     holding: Mapping[str, int] = field(default_factory=dict)
+    away: frozenset[str] = frozenset()
     address: str = ""
     ephemeral: bool = False
     proved: frozenset[str] = frozenset()

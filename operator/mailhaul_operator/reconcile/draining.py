@@ -46,6 +46,12 @@ def held(pods: Iterable[PodView], wanted: int) -> dict[str, int]:
     return {one.name: _messages(one.report) for one in leaving if isinstance(one.report, RelayReport)}
 
 
+def away(workload: str, holding: frozenset[int], pods: Iterable[PodView]) -> frozenset[str]:
+    """Give the names of the replicas that may hold mail and have no pod just now: deleted, or going without a word."""
+    there = {one.ordinal for one in pods if not one.terminating or isinstance(one.report, RelayReport)}
+    return frozenset(f"{workload}-{one}" for one in holding - there)
+
+
 def _empty(pods: Iterable[PodView]) -> frozenset[int]:
     there = [(one.ordinal, one.report) for one in pods]
     return frozenset(

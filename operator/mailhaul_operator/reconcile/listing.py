@@ -84,7 +84,8 @@ class Listing:
         there = await self._reader.get(KINDS["Namespace"], "", namespace)
         if not isinstance(there, Refused) or there.kind is not Refusal.NOT_FOUND:
             remedy = "run `helm upgrade`, which makes the operator's Role and RoleBinding there again"
-            return frozenset(), f"namespace {namespace} is not served: {error}; {remedy}"
+            words = f"namespace {namespace} is not served: {error}; its statuses stay as they were; {remedy}"
+            return frozenset(), words
         heads = (one for watched in self.scope for one in self._memory.heads(watched.kind.kind))
         gone = [one for one in heads if name_of(one)[0] == namespace]
         remedy = "create it and run `helm upgrade`, or take it out of the chart's `namespaces`"

@@ -158,6 +158,12 @@ def _emptied(world: World, key: Key, pods: tuple[PodView, ...], relay: SmtpRelay
     return draining.emptied(pods, last.pods if last else (), relay.spec.replicas)
 
 
+def _away(made: RelayPass) -> frozenset[str]:
+    if not persistent(made.snapshot):
+        return frozenset()
+    return draining.away(made.relay.metadata.name, made.snapshot.live.holding - made.emptied, made.pods)
+
+
 def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied: Applied) -> RelayView:
     relay = made.relay
     port = relay.spec.listeners[0].port if relay.spec.listeners else 25
@@ -171,6 +177,7 @@ def _view(world: World, seen: Seen, gathered: Gathered, made: RelayPass, applied
         pods=made.pods,
         obstacles=(*gathered.obstacles, *applied.obstacles),
         holding=draining.held(made.pods, relay.spec.replicas),
+        away=_away(made),
         address=f"{host}:{port}",
         ephemeral=relay.spec.queue.mode == "Ephemeral",
     )

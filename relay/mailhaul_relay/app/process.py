@@ -62,6 +62,7 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         stack.push_async_callback(http.close)
         await relay.memory.restore()
         await relay.suppressor.restore()
+        await relay.day_book.restore()
         watcher = Watcher(
             directories.config,
             directories.secrets,
@@ -70,8 +71,7 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         )
         await watcher.look()
         log.event("started", pid=os.getpid(), http_port=http.port)
-        loops = (watcher.run, relay.scanner.run, relay.chronicle.run, relay.suppressor.run, relay.prune)
-        tasks = [asyncio.create_task(_for_ever(one, log)) for one in loops]
+        tasks = [asyncio.create_task(_for_ever(one, log)) for one in (watcher.run, *relay.loops)]
         await stop
         await relay.stop(grace)
         for task in tasks:

@@ -6,6 +6,7 @@ cannot be used is refused and told, and the last good one runs on.
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -24,6 +25,7 @@ from mailhaul_relay.queue.account import Account
 from mailhaul_relay.queue.bouncer import Bouncer
 from mailhaul_relay.queue.chronicle import Chronicle
 from mailhaul_relay.queue.commands import QueueCommands
+from mailhaul_relay.queue.day_book import DayBook
 from mailhaul_relay.queue.delivery import Courier
 from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.journal import Journal
@@ -70,6 +72,7 @@ class Relay:
         self._awaiting: Awaiting | None = None
         self._stopping = self._draining = False
         self.chronicle, self.recordings = Chronicle(spool, log, wall_clock), Recordings(wall_clock)
+        self.day_book = DayBook(spool, self.tally, log, wall_clock)
         self.memory = Memory(spool, log, own_ordinal())
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         self.prober = Prober(self.ways, log, wall_clock)
@@ -133,6 +136,11 @@ class Relay:
     def _suppress(self) -> None:
         """Put whom the suppression list refuses now into the running configuration."""
         self._running = replace(self._running, suppressed=self.suppressor.refusing())
+
+    @property
+    def loops(self) -> tuple[Callable[[], Awaitable[None]], ...]:
+        """What runs again and again, each until it is cancelled."""
+        return self.scanner.run, self.chronicle.run, self.suppressor.run, self.day_book.run, self.prune
 
     async def prune(self) -> None:
         """Drop dead letters whose time is over, again and again until cancelled."""
@@ -216,6 +224,7 @@ class Relay:
         await self.waker.stop()
         await self.chronicle.flush()
         await self.suppressor.flush()
+        await self.day_book.flush()
 
 
 def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:

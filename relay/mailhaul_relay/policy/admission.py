@@ -4,7 +4,7 @@
 - A stranger (untrusted) may address what an alias owns, a valid SRS address, and the postmaster of own domains.
 - An unknown address in an own domain is 550 5.1.1 for everybody, trusted clients too: relayed onwards it would come
   back to us or vanish. Other domains are for trusted clients only.
-- The unqualified postmaster (RFC 5321 section 4.5.1) is given as `Address("postmaster", "")`.
+- The unqualified postmaster (RFC 5321 section 4.5.1) is given as `Address("postmaster", "")` (see `postmaster`).
 - Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our own
   addresses (alias, SRS, postmaster), it is taken as inbound: a gateway in the cluster hands in other people's mail so.
 - Where spec.recipients.allowed or spec.delivery.redirectTo is set, mail goes nowhere else (`reach`).
@@ -19,7 +19,7 @@ from dataclasses import replace
 from mailhaul_contract.addresses import Address
 from mailhaul_relay.model.message import Origin, Recipient
 from mailhaul_relay.model.outcome import Reply
-from mailhaul_relay.policy import guards, suppression
+from mailhaul_relay.policy import guards, postmaster, suppression
 from mailhaul_relay.policy.aliases import AliasLoopError
 from mailhaul_relay.policy.headers import Field, HeaderError, parse_head
 from mailhaul_relay.policy.mending import Admitted, Incoming, Judged, spooled, written_from
@@ -45,13 +45,14 @@ def admit_sender(running: Running, source: Source, sender: Address | None, decla
 def admit_recipient(running: Running, source: Source, recipient: Address, now: float) -> tuple[Recipient, ...] | Reply:
     """Judge RCPT: the recipients that it leads to, or a refusal."""
     admitted = _led_to(running, source, recipient, now)
-    if not running.suppressed or isinstance(admitted, Reply) or recipient.local.casefold() == "postmaster":
+    if not running.suppressed or isinstance(admitted, Reply) or postmaster.is_postmaster(recipient):
         return admitted
     return suppression.refusal(running.suppressed, str(recipient), admitted, now) or admitted
 
 
 def _led_to(running: Running, source: Source, recipient: Address, now: float) -> tuple[Recipient, ...] | Reply:
     try:
+        recipient = postmaster.at_home(running, recipient)
         own = _own_recipients(running, recipient, now)
     except AliasLoopError as error:
         return Reply(554, "5.4.6", f"alias loop: {error}; correct the MailAlias destinations")
@@ -96,19 +97,12 @@ def _own_recipients(running: Running, recipient: Address, now: float) -> tuple[R
         matches = running.aliases.resolve(recipient)
         if matches:
             return tuple(Recipient(match.address, match.final, match.alias) for match in matches)
-        behind = _postmaster(running, recipient)
+        behind = postmaster.configured(running, recipient)
     if behind is None:
         return ()
     original = str(recipient) if recipient.domain else f"{recipient.local}@{running.config.hostname}"
     further = running.aliases.resolve(Address.parse(behind))
     return tuple(Recipient(original, match.final) for match in further) or (Recipient(original, behind),)
-
-
-def _postmaster(running: Running, recipient: Address) -> str | None:
-    if recipient.local.casefold() != "postmaster" or running.config.postmaster is None:
-        return None
-    ours = not recipient.domain or recipient.domain == running.config.hostname
-    return running.config.postmaster if ours or recipient.domain in running.own_domains else None
 
 
 def _relaying_denied(source: Source) -> Reply:

@@ -1,27 +1,32 @@
 """From domains that one upstream refuses now: kept apart from its breaker, so that one app's wrong From stops nobody.
 
 `queue` keeps one value for each upstream, calls `after` with each outcome and shows `refused` to `routing`. A refused
-domain is tried again after 5, 15, then every 60 minutes: a provider's customer may have verified it meanwhile.
-Failures: a stored form that cannot be read is empty.
+domain is tried again after 5, 15, then every 60 minutes: a provider's customer may have verified it meanwhile. After a
+restart it is still told, and tried by the next mail: what was mended meanwhile shows at once. Failures: a stored form
+that cannot be read is empty.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
-from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
+from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 
 DELAYS = (300.0, 900.0, 3600.0)
 """Seconds until a refused domain is tried again."""
 MAX_DOMAINS = 1000
 """Domains that are remembered; From domains are the clients' choice, memory is ours."""
+MAX_KEPT = 100
+"""Of these, over a restart."""
 
 
 class _Refusal(NamedTuple):
     times: int
     until: float
     said: tuple[Outcome, float] | None = None
-    """What was said, and when; not remembered over a restart."""
+    """What was said, and when."""
+    recalled: bool = False
+    """Known from before a restart: told, but no reason to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,10 @@ class SenderRefusals:
 
     def refused(self, now: float) -> frozenset[str]:
         """Give the domains that are not to be tried now."""
+        return frozenset(domain for domain, one in self.domains.items() if now < one.until and not one.recalled)
+
+    def told(self, now: float) -> frozenset[str]:
+        """Give the domains that are refused as far as anybody knows."""
         return frozenset(domain for domain, one in self.domains.items() if now < one.until)
 
     def said(self, now: float) -> Mapping[str, tuple[Outcome, float]]:
@@ -46,7 +55,7 @@ class SenderRefusals:
         """Give the refusals after an outcome for mail with this From domain."""
         known = self.domains.get(domain)
         if outcome.fault is Fault.SENDER and outcome.verdict is not Verdict.DELIVERED:
-            if known and now < known.until:
+            if known and now < known.until and not known.recalled:
                 return self
             count = min((known.times if known else 0) + 1, len(DELAYS))
             return self._with(
@@ -57,20 +66,42 @@ class SenderRefusals:
         return self
 
     def to_json(self) -> dict[str, Any]:
-        """Give the form that is remembered."""
-        return {"domains": {name: [one.times, one.until] for name, one in self.domains.items()}}
+        """Give the form that is remembered: the domains that are refused for longest, for more are never told."""
+        longest = sorted(self.domains.items(), key=lambda one: one[1].until, reverse=True)[:MAX_KEPT]
+        return {"domains": {name: _to_json(one) for name, one in longest}}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what was remembered."""
+    def from_json(cls, data: Mapping[str, Any], now: float) -> Self:
+        """Read what was remembered, perhaps by another version, but for what is over."""
         try:
-            entries = dict(data.get("domains", {})).items()
-            return cls({str(name): _Refusal(int(one[0]), float(one[1])) for name, one in entries})
-        except (ValueError, TypeError, LookupError, OverflowError):
+            entries = {str(name): _from_json(one) for name, one in dict(data.get("domains", {})).items()}
+        except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
             return cls()
+        return cls({name: one for name, one in entries.items() if now < one.until})
 
     def _with(self, domain: str, refusal: _Refusal) -> "SenderRefusals":
         domains = {**self.domains, domain: refusal}
         if len(domains) > MAX_DOMAINS:
             del domains[min(domains, key=lambda name: domains[name].until)]
         return SenderRefusals(domains)
+
+
+def _to_json(one: _Refusal) -> dict[str, Any]:
+    known: dict[str, Any] = {"times": one.times, "until": one.until}
+    outcome, time = one.said or (None, 0.0)
+    if outcome is None or outcome.reply is None:
+        return known
+    reply = [outcome.reply.code, outcome.reply.enhanced, outcome.reply.text]
+    said = {"reply": reply, "stage": outcome.stage.value, "remedy": outcome.remedy, "time": time}
+    return {**known, "said": said}
+
+
+def _from_json(data: Mapping[str, Any]) -> _Refusal:
+    times, until = min(max(int(data["times"]), 1), len(DELAYS)), float(data["until"])
+    said = data.get("said")
+    if said is None:
+        return _Refusal(times, until, recalled=True)
+    code, enhanced, text = said["reply"]
+    reply = Reply(int(code), str(enhanced)[:16], str(text)[:512])
+    outcome = Outcome(Verdict.HOLD, Stage(said["stage"]), Fault.SENDER, reply, remedy=str(said["remedy"])[:512])
+    return _Refusal(times, until, (outcome, float(said["time"])), recalled=True)

@@ -5,6 +5,7 @@
 
 from collections.abc import Mapping
 
+from mailhaul_contract.digest import canonical_json, digest
 from mailhaul_contract.quotas import Share
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, QuotaReport, ReplyReport
 from mailhaul_contract.upstream import Upstream
@@ -109,6 +110,12 @@ class Way:
         self.lane.keep_to(self.tempo)
 
     @property
+    def fingerprint(self) -> str:
+        """The settings on which it depends what is refused, as a digest. No credential is in it."""
+        settings = _connected(self.upstream).model_dump(mode="json", by_alias=True)
+        return digest(canonical_json({"hostname": self.hostname, "upstream": settings}))
+
+    @property
     def name(self) -> str:
         """The handle of the upstream in this relay."""
         return self.upstream.name
@@ -169,7 +176,7 @@ class Way:
     @property
     def refused_senders(self) -> frozenset[str]:
         """The From domains that it refuses now."""
-        return self.refusals.refused(self._clock())
+        return self.refusals.told(self._clock())
 
     @property
     def refused_sender_replies(self) -> Mapping[str, ReplyReport]:

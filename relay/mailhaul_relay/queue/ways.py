@@ -3,7 +3,8 @@
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
 unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
 a changed one, or a changed credential or client certificate, starts afresh, so that a mended Secret is tried at once.
-Breakers are remembered in the spool: a restart is no reason to try a refused password again. An upstream that asks for
+Breakers are remembered in the spool: a restart is no reason to try a refused password again. So are refused Froms, but
+only to be told: they are tried again at once, for no provider minds. An upstream that asks for
 less gets less, and a pause only when it asks again at one connection. Failures: a store that cannot remember is logged;
 the breaker in memory holds all the same.
 """
@@ -76,6 +77,7 @@ class Ways:
         for way in () if is_start else opened:
             # What was remembered of the one before must not be held against it at the next start.
             self._memory.remember(way, self._revision)
+            self._memory.remember_refusals(way, self._revision)
         return bool(opened) or others
 
     def states(self) -> Sequence[Way]:
@@ -165,6 +167,7 @@ class Ways:
         way.ledger = self._memory.ledgers.of(upstream, self._clock)
         way.current, standing = self._memory.recall(upstream, running.secrets.revision)
         logins.restore(standing)
+        way.refusals = self._memory.recall_refusals(way, running.secrets.revision, self._clock())
         logins.on_change = lambda before, after: self._login_told(way, before, after)
         return way
 
@@ -181,8 +184,7 @@ class Ways:
         if way.is_calm and all(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
             return
         telling = _telling(delivery.outcomes)
-        before, domain = way.current, transmission.from_domain
-        was_refused = domain in way.refusals.domains
+        before, refused, domain = way.current, way.refusals, transmission.from_domain
         if not self._paced(way, telling, began, now):
             way.current = after(before, telling, now, self._chance())
         if telling.fault is Fault.QUOTA and way.ledger:
@@ -191,7 +193,9 @@ class Ways:
             way.refusals = way.refusals.after(domain, outcome, now)
         if way.current != before:
             self._moved(way, before.is_open)
-        if was_refused and domain not in way.refusals.domains:
+        if way.refusals is not refused and self._ways.get(way.name) is way:
+            self._memory.remember_refusals(way, self._revision)
+        if domain in refused.domains and domain not in way.refusals.domains:
             # The provider verified the domain: what was held for it need not wait for its next trial.
             self.on_reopen()
 

@@ -1,10 +1,11 @@
 """Plain counters that the hot path raises by one; metrics and the report read them when somebody asks.
 
 `smtpin`, `queue` and `smtpout` write, `http` reads, all on the event loop: no lock. Counts are since the start of the
-process. Nothing here can fail.
+process, but those of the last day, which `queue.day_book` keeps. Nothing here can fail.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailhaul_contract.report import ReplyReport
@@ -31,6 +32,17 @@ class LastDay:
         """The sum over the hour of `now` and the 23 before it."""
         first = int(now // 3600) - 23
         return sum(amount for hour, amount in self._buckets.items() if hour >= first)
+
+    def to_json(self) -> dict[str, int]:
+        """Give the form that is remembered: amounts by hour since the epoch."""
+        return {str(hour): amount for hour, amount in self._buckets.items()}
+
+    def restore(self, stored: object, now: float) -> None:
+        """Add what was remembered, perhaps by another version; hours to come are of a clock that went wrong."""
+        last = int(now // 3600)
+        for hour, amount in stored.items() if isinstance(stored, Mapping) else ():
+            if isinstance(amount, int) and str(hour).isdecimal() and last - 23 <= int(hour) <= last:
+                self.add(int(hour) * 3600.0, amount)
 
 
 class Histogram:

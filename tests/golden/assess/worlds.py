@@ -181,6 +181,7 @@ def relay_view(world: World, now: float, previous: SmtpRelayStatus | None) -> Re
         pods=pods,
         obstacles=tuple(Obstacle(**one) for one in world.get("obstacles", ())),
         holding=world.get("holding", {}),
+        away=frozenset(world.get("away", ())),
         address="smtp-relay.smtp.svc.cluster.local:25",
         ephemeral=world.get("ephemeral", False),
         proved=frozenset(world.get("proved", ())),

@@ -78,6 +78,52 @@ def test_postmaster_may_be_an_alias_and_lead_to_one() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("relay", "expected"),
+    [
+        ({"senders": {"domains": ["mine.example", "other.example"]}}, "postmaster@mine.example"),
+        (
+            {"upstreams": [upstream("one"), upstream("two", senders={"domains": ["two.example"]})]},
+            "postmaster@two.example",
+        ),
+        (
+            {"senders": {"domains": ["own.example", "mine.example"]}, "aliases": aliases(SALES)},
+            "postmaster@mine.example",
+        ),
+    ],
+    ids=["of-the-relay", "of-an-upstream", "not-an-own-domain"],
+)
+def test_without_a_configured_postmaster_a_trusted_client_reaches_that_of_the_first_sender_domain(
+    relay: dict[str, object], expected: str
+) -> None:
+    assert ask(running(**relay), TRUSTED, "postmaster") == (expected,)
+    assert code(running(**relay), STRANGER, "postmaster") == "550 5.7.1"
+
+
+def test_without_a_configured_postmaster_an_alias_is_one_for_everybody() -> None:
+    entry = alias("postmaster@own.example", "ann@far.example")
+    relay = running(aliases=aliases(entry), senders={"domains": ["mine.example"]})
+    assert ask(relay, STRANGER, "postmaster") == ask(relay, TRUSTED, "postmaster") == ("ann@far.example",)
+
+
+def test_a_configured_postmaster_goes_before_what_could_be_one() -> None:
+    relay = running(senders={"domains": ["mine.example"]}, postmaster="ops@far.example")
+    assert ask(relay, TRUSTED, "postmaster") == ("ops@far.example",)
+
+
+def test_an_alias_of_postmaster_that_leads_to_itself_is_a_loop() -> None:
+    relay = running(aliases=aliases(alias("postmaster@own.example", "postmaster@own.example")))
+    assert code(relay, STRANGER, "postmaster") == "554 5.4.6"
+
+
+def test_a_postmaster_that_nothing_tells_of_is_refused() -> None:
+    assert code(running(), TRUSTED, "postmaster") == "550 5.1.1"
+    assert (
+        code(running(senders={"domains": ["own.example"]}, aliases=aliases(SALES)), TRUSTED, "postmaster")
+        == "550 5.1.1"
+    )
+
+
 def test_refusals_name_the_remedy() -> None:
     denied = ask(FULL, STRANGER, "you@far.example")
     assert isinstance(denied, Reply)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
-from mailhaul_relay.policy.refusals import DELAYS, MAX_DOMAINS, SenderRefusals
+from mailhaul_relay.policy.refusals import DELAYS, MAX_DOMAINS, MAX_KEPT, SenderRefusals
 
 NOW = 1_700_000_000.0
 REFUSED = Outcome(Verdict.HOLD, Stage.END_OF_DATA, Fault.SENDER)
@@ -51,11 +51,47 @@ def test_number_of_domains_is_bounded() -> None:
     assert "d0.example" not in refusals.domains
 
 
-def test_it_is_remembered() -> None:
-    refusals = SenderRefusals().after("a.example", REFUSED, NOW)
-    assert SenderRefusals.from_json(json.loads(json.dumps(refusals.to_json()))) == refusals
+def _restarted(refusals: SenderRefusals, now: float) -> SenderRefusals:
+    return SenderRefusals.from_json(json.loads(json.dumps(refusals.to_json())), now)
 
 
-@pytest.mark.parametrize("stored", [{}, {"domains": []}, {"domains": {"a": 1}}, {"domains": {"a": []}}, {"domains": 7}])
+def test_a_restart_keeps_what_is_told_and_is_a_reason_to_try_again() -> None:
+    said = replace(REFUSED, reply=Reply(554, "5.7.1", "not verified"), remedy="verify it")
+    refusals = SenderRefusals().after("a.example", said, NOW).after("b.example", REFUSED, NOW)
+    after = _restarted(refusals, NOW + 10)
+    assert after.refused(NOW + 10) == frozenset(), "mail tries it at once"
+    assert after.told(NOW + 10) == {"a.example", "b.example"}
+    assert after.said(NOW + 10) == {"a.example": (said, NOW)}
+    assert after.told(NOW + DELAYS[0]) == frozenset()
+
+
+def test_after_a_restart_a_refusal_counts_on_and_a_delivery_ends_it() -> None:
+    after = _restarted(SenderRefusals().after("a.example", REFUSED, NOW), NOW + 10)
+    again = after.after("a.example", REFUSED, NOW + 20)
+    assert again.refused(NOW + 20 + DELAYS[1] - 1) == again.told(NOW + 20) == {"a.example"}
+    assert not after.after("a.example", DELIVERED, NOW + 20).told(NOW + 20)
+
+
+def test_what_is_over_at_the_restart_is_forgotten() -> None:
+    assert not _restarted(SenderRefusals().after("a.example", REFUSED, NOW), NOW + DELAYS[0]).domains
+
+
+def test_no_more_is_remembered_than_can_be_told() -> None:
+    refusals = SenderRefusals()
+    for number in range(MAX_KEPT + 5):
+        refusals = refusals.after(f"d{number}.example", REFUSED, NOW + number / 100)
+    kept = _restarted(refusals, NOW + 10).domains
+    assert len(kept) == MAX_KEPT
+    assert "d0.example" not in kept
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        *({}, {"domains": []}, {"domains": {"a": 1}}, {"domains": {"a": []}}, {"domains": 7}),
+        {"domains": {"a": {"times": 1, "until": NOW + 60, "said": {"reply": [1], "stage": "x"}}}},
+        {"domains": {"a": {"times": "inf", "until": NOW + 60}}},
+    ],
+)
 def test_what_cannot_be_read_is_empty(stored: dict[str, object]) -> None:
-    assert SenderRefusals.from_json(stored) == SenderRefusals()
+    assert SenderRefusals.from_json(stored, NOW) == SenderRefusals()

@@ -1,6 +1,7 @@
 """The ways out: who may try an upstream that failed, what a reload changes, what a restart remembers."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.queueing import (
 from mailhaul_contract.report import BreakerState
 from mailhaul_relay.model.message import State
 from mailhaul_relay.model.secrets import Certificate, Credential, Secrets
+from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.pace import Pace
 from mailhaul_relay.queue.ways import Ways
 
@@ -152,6 +154,64 @@ async def test_after_a_restart_another_revision_of_the_secrets_is_tried_at_once(
     assert (await _restarted(desk, NEW)).states()[0].breaker is BreakerState.CLOSED
 
 
+async def test_a_refused_from_is_told_after_a_restart_and_mail_tries_it_at_once() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (REFUSED_FROM,))
+    await desk.send(mail("m1"))
+    before = desk.ways.states()[0].refused_sender_replies
+    await desk.memory.flush()
+    ways = await _restarted(desk, OLD)
+    state = ways.states()[0]
+    assert state.refused_senders == {"example.com"}
+    assert state.refused_sender_replies == before
+    assert [one.text for one in before.values()] == ["From not verified"]
+    assert ways.views(frozenset())["a"].refused_senders == frozenset()
+
+
+async def test_after_a_restart_a_from_that_was_taken_since_is_not_told() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (REFUSED_FROM,))
+    await desk.send(mail("m1"))
+    desk.clock.advance(301)
+    assert await desk.again("m1") is None
+    await desk.memory.flush()
+    assert (await _restarted(desk, OLD)).states()[0].refused_senders == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("secrets", "changed"),
+    [(NEW, {}), (OLD, {"senders": {"domains": ["verified.example"], "rewrite_from": "app@verified.example"}})],
+    ids=["credential", "settings"],
+)
+async def test_after_a_restart_what_was_refused_with_other_settings_is_not_told(
+    secrets: Secrets, changed: dict[str, Any]
+) -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    desk.script("a", (REFUSED_FROM,))
+    await desk.send(mail("m1"))
+    await desk.memory.flush()
+    ways = await _restarted(desk, secrets, upstreams=[upstream("a", auth="Plain", **changed)])
+    assert ways.states()[0].refused_senders == frozenset()
+
+
+@pytest.mark.looptime
+async def test_many_refused_froms_are_one_write_a_second() -> None:
+    desk = Desk(secrets=OLD, **ONLY_A)
+    written: list[str] = []
+    remember = desk.spool.remember
+
+    async def noted(key: str, value: Mapping[str, Any]) -> None:
+        written.append(key)
+        await remember(key, value)
+
+    desk.spool.remember = noted  # type: ignore[method-assign]
+    desk.script("a", *[(REFUSED_FROM,)] * 20)
+    for number in range(20):
+        await desk.send(mail(f"m{number}", sender=f"app@d{number}.example"))
+    await asyncio.sleep(5)
+    assert written.count("refusals/a") == 1
+
+
 async def test_no_more_transmissions_at_once_than_the_upstream_allows() -> None:
     desk = Desk(upstreams=[upstream("a", connections={"max": 2})])
     at_once, most = 0, 0
@@ -232,11 +292,12 @@ async def test_a_stop_stores_what_is_unknown_at_its_end() -> None:
     assert desk.spool.messages["m1"].progress[0].unknowns == 1
 
 
-async def _restarted(desk: Desk, secrets: Secrets) -> Ways:
+async def _restarted(desk: Desk, secrets: Secrets, **changed: Any) -> Ways:  # noqa: ANN401 - fields of RelayConfig
     """The ways of a new process over the same spool."""
-    await desk.memory.restore()
-    ways = Ways(desk.memory, desk._transport, desk.log, desk.clock, lambda: 0.0)
-    ways.apply(running(secrets=secrets, **ONLY_A))
+    memory = Memory(desk.spool, desk.log)
+    await memory.restore()
+    ways = Ways(memory, desk._transport, desk.log, desk.clock, lambda: 0.0)
+    ways.apply(running(secrets=secrets, **{**ONLY_A, **changed}))
     return ways
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from mailhaul_contract.report import QueueReport, RelayReport
 from mailhaul_operator.assess.view import PodView, Silence
-from mailhaul_operator.reconcile.draining import emptied, held, holding, orders
+from mailhaul_operator.reconcile.draining import away, emptied, held, holding, orders
 
 NO_MAIL = QueueReport()
 
@@ -78,3 +78,15 @@ def test_who_held_mail_before_does_until_it_is_known_to_be_empty_whatever_the_wo
     assert holding(frozenset(), wanted=1, replicas=0, before=frozenset({1, 2})) == {1, 2}
     assert holding(frozenset({2}), wanted=1, replicas=1, before=frozenset({1, 2})) == {1}
     assert holding(frozenset(), wanted=2, replicas=0, before=frozenset({1, 2})) == {2}
+
+
+def test_a_leaving_replica_that_may_hold_mail_and_has_no_pod_is_away() -> None:
+    assert away("relay", frozenset({1, 2}), [pod(0, report()), pod(2, report(draining=True))]) == {"relay-1"}
+    assert away("relay", frozenset({1}), []) == {"relay-1"}
+    assert away("relay", frozenset(), [pod(0, report())]) == frozenset()
+
+
+def test_one_whose_pod_is_going_and_tells_nothing_is_away_and_one_that_only_is_silent_is_not() -> None:
+    assert away("relay", frozenset({1}), [pod(1, SILENT, terminating=True)]) == {"relay-1"}
+    assert away("relay", frozenset({1}), [pod(1, report(), terminating=True)]) == frozenset()
+    assert away("relay", frozenset({1}), [pod(1, SILENT)]) == frozenset()

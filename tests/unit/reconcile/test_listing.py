@@ -84,6 +84,7 @@ async def test_a_namespace_that_may_not_be_listed_is_closed_and_the_others_are_l
     assert Key("SmtpRelay", NAMESPACE, "one") in await listing.refresh()
     assert listing.open == (NAMESPACE,)
     assert "namespace lb is not served: SmtpRelay cannot be listed: forbidden" in listing.closed["lb"]
+    assert "its statuses stay as they were" in listing.closed["lb"]
     assert "helm upgrade" in listing.closed["lb"]
     assert cache.resource(OTHER) is None
 

@@ -30,6 +30,29 @@ async def test_a_replica_that_holds_mail_stays_until_it_is_empty(running: Runnin
     assert running.replicas == 1
 
 
+def _told(running: RunningRelay) -> dict[str, str]:
+    conditions = running.server.objects["SmtpRelay", "smtp", "one"]["status"]["conditions"]
+    return {one["type"]: f"{one['status']} {one['reason']}: {one['message']}" for one in conditions}
+
+
+async def test_a_leaving_replica_whose_pod_is_away_is_told_until_its_mail_is_gone(running: RunningRelay) -> None:
+    running.scale(1)
+    await running.later(2, times=2)
+    assert "one-1 still holds" in _told(running)["Ready"]
+    (pod,) = [one for one in running.world.cache.heads("Pod") if one["metadata"]["name"] == "one-1"]
+    running.world.remove(pod)
+    await running.later(2, times=2)
+    told = _told(running)
+    assert "True ScalingDown: one-1 may still hold mail, and has no pod" in told["Reconciling"]
+    assert "one-1 may still hold mail" in told["Ready"]
+    assert running.replicas == 2
+    running.start(2)
+    running.reports["one-1"] = EMPTY
+    await running.later(2, times=3)
+    assert "ScalingDown" not in str(_told(running))
+    assert running.replicas == 1
+
+
 @pytest.mark.parametrize("passes", [1, 4])
 async def test_a_statefulset_that_is_made_anew_keeps_the_replica_that_holds_mail(
     running: RunningRelay, passes: int

@@ -12,13 +12,27 @@ from mailhaul_operator.assess.words import counted
 
 
 def leaving(facts: RelayFacts) -> Aspect:
-    """Say which leaving replica holds how much."""
+    """Say which leaving replica holds how much, and first which one has no pod that could deliver it."""
     told = [f"{name} still holds {counted(count)}" for name, count in sorted(facts.view.holding.items()) if count]
-    words = "; ".join([*told, *(f"what {name} still holds is not known" for name in _untold(facts))])
-    if not words:
-        return Aspect()
+    told += [f"what {name} still holds is not known" for name in _untold(facts)]
+    away = [f"{name} may still hold mail, and has no pod just now" for name in sorted(facts.view.away)]
     remedy = "wait until it is delivered, or drop dead letters with `mailhaul queue`"
-    return Aspect(causes=(Cause(Reason.SCALING_DOWN, words, remedy, mender=Mender.WORK, blocks=False),))
+    return Aspect(causes=(*_cause(away, _back(facts)), *_cause(told, remedy)))
+
+
+def _cause(told: list[str], remedy: str) -> tuple[Cause, ...]:
+    if not told:
+        return ()
+    return (Cause(Reason.SCALING_DOWN, "; ".join(told), remedy, mender=Mender.WORK, blocks=False),)
+
+
+def _back(facts: RelayFacts) -> str:
+    """How a pod comes back. Its volume outlives it, and nothing smaller is made of the workload meanwhile."""
+    meta = facts.view.relay.metadata
+    return (
+        "wait until its StatefulSet has made the pod again, which then delivers its mail; if none comes, see "
+        f"`kubectl describe statefulset {meta.name} -n {meta.namespace}` and the node that has its volume"
+    )
 
 
 def _untold(facts: RelayFacts) -> list[str]:

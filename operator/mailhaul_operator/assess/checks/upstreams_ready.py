@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding
-from mailhaul_operator.assess.drafts import TRUE, Draft, failing
+from mailhaul_operator.assess.checks.failing import SETTLED
+from mailhaul_operator.assess.drafts import READY, TRUE, Draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.assess.ways import Way
@@ -89,7 +90,7 @@ def _unproved(facts: RelayFacts) -> Iterator[Cause]:
     """Whether anything answers is not known while no upstream has been tried with the settings in force."""
     if not facts.ways or any(way.proved for ways in facts.ways for way in ways):
         return
-    if facts.unchanged and facts.stamp.before.get("Ready") and _was_ready(facts):
+    if _was_ready(facts) and (facts.unchanged or _still_before(facts)):
         return
     if all(way.fault for ways in facts.ways for way in ways):
         return
@@ -99,4 +100,16 @@ def _unproved(facts: RelayFacts) -> Iterator[Cause]:
 
 
 def _was_ready(facts: RelayFacts) -> bool:
-    return facts.stamp.before["Ready"].status is TRUE
+    ready = facts.stamp.before.get(READY)
+    return ready is not None and ready.status is TRUE
+
+
+def _still_before(facts: RelayFacts) -> bool:
+    """Whether the change that is to be proved has reached no replica yet, nor has any other since their start: what
+    runs is what Ready was said of.
+    """
+    return all(
+        report.digest != facts.view.plan.digest
+        and all(one.opened <= report.started + SETTLED for one in report.upstreams)
+        for _, report in facts.reports
+    )
