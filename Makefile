@@ -9,6 +9,8 @@ IMAGE_TAG ?= dev
 BENCH_REPS ?= 5
 TORTURE_ROUNDS ?= 200
 BENCH_CASES ?=
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?=
 BENCH_WORK ?= bench-work
 UV := $(VENV)/uv/bin/uv pip compile -q --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 export PYTHON
@@ -49,7 +51,7 @@ check-static: $(READY)
 	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p bench -p tests
 
 check-tests: $(READY)
-	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/meta
+	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/fuzz tests/meta
 
 test: setup ## Everything that this machine can run; ends with what was skipped and why
 	@$(BIN)/python -m tests.support.sessions
@@ -57,6 +59,10 @@ test: setup ## Everything that this machine can run; ends with what was skipped 
 torture: setup ## RFC torture from outside, attacks, each guard taken out, kills and power cuts under load (TORTURE_ROUNDS=200)
 	@MAILHAUL_RELAY_KILL_ROUNDS=$(TORTURE_ROUNDS) MAILHAUL_KILL_ROUNDS=$(TORTURE_ROUNDS) $(BIN)/pytest -s tests/torture \
 	  tests/dialogs/test_guards.py tests/integration/test_relay_kill.py tests/integration/test_spool_power_cut.py
+
+fuzz: $(READY) ## Coverage-guided fuzzing of parsers and state machines (FUZZ_SECONDS=600 for each, FUZZ_TARGETS="addresses ...")
+	@requirements/fuzz
+	@PYTHONPATH=$(VENV)/fuzz $(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 bench: setup ## Compare with Debian's Postfix (BENCH_REPS=5, BENCH_CASES="4k:20:conn ..."); bench/README.md
 	@$(BIN)/python -m bench --reps $(BENCH_REPS) --work $(BENCH_WORK) $(foreach case,$(BENCH_CASES),--case $(case))
@@ -75,10 +81,11 @@ lock: $(READY) ## Renew requirements/*.lock after a change of dependencies
 	@$(UV) pyproject.toml -o requirements/runtime.lock
 	@$(UV) pyproject.toml --extra operator -o requirements/operator.lock
 	@$(UV) pyproject.toml --extra operator requirements/dev.in -o requirements/dev.lock
+	@$(UV) requirements/fuzz.in -o requirements/fuzz.lock
 	@$(UV) requirements/build.in -c requirements/dev.lock -o requirements/build.lock
 
 clean: ## Remove everything that these targets made
-	rm -rf $(VENV) bench-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
+	rm -rf $(VENV) bench-work fuzz-work dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mailhaul
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv setup demo demo-cluster format generate check check-static check-tests test torture bench bench-operator image lock clean
+.PHONY: help venv setup demo demo-cluster format generate check check-static check-tests test torture fuzz bench bench-operator image lock clean

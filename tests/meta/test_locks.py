@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from tests.support.repository import text
 
-RUNTIME, OPERATOR, DEV, BUILD = (Path(f"requirements/{name}.lock") for name in ("runtime", "operator", "dev", "build"))
-LOCKS = (RUNTIME, OPERATOR, DEV, BUILD)
+RUNTIME, OPERATOR, DEV, BUILD, FUZZ = (
+    Path(f"requirements/{name}.lock") for name in ("runtime", "operator", "dev", "build", "fuzz")
+)
+LOCKS = (RUNTIME, OPERATOR, DEV, BUILD, FUZZ)
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)((?:\s+\\\n\s+--hash=sha256:[0-9a-f]{64})*)", re.MULTILINE)
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_BUILT = {".git", ".venv", "bench-work", "dist", "__pycache__"}
+_BUILT = {".git", ".venv", "bench-work", "fuzz-work", "dist", "__pycache__"}
 
 
 @cache

@@ -76,9 +76,11 @@ def parts_of(content: bytes) -> tuple[Part, ...]:
         boundary = _parameter(described, "boundary")
         if kind.startswith("multipart/") and 0 < len(boundary) <= _MAX_BOUNDARY and region.depth < MAX_DEPTH:
             usual = "message/rfc822" if kind == "multipart/digest" else "text/plain"
-            inner = _Region(head.end, region.end, region.depth + 1, usual)
-            stack += reversed(list(_split(content, inner, boundary)))
+            inner = list(_split(content, _Region(head.end, region.end, region.depth + 1, usual), boundary))
+            stack += reversed(inner)
         else:
+            inner = []
+        if not inner:
             found.append(_part(len(found), head, described, region.end))
     return tuple(found)
 

@@ -62,7 +62,8 @@ class SrsRewriter:
             return f"SRS1={self._sign(address.domain, rest)}={address.domain}={rest}"
         if tag == "SRS1" and rest[:1] in _SEPARATORS and rest.count("=") >= 2 + rest.startswith("="):
             _, relay, inner = rest[1:].split("=", 2)
-            return f"SRS1={self._sign(relay, inner)}={relay}={inner}"
+            if _address(f"SRS0{inner}", relay):  # else it only looks so, and no bounce would find its way back
+                return f"SRS1={self._sign(relay, inner)}={relay}={inner}"
         day = _day(now)
         return f"SRS0={self._sign(day, address.domain, address.local)}={day}={address.domain}={address.local}"
 

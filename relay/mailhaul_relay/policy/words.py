@@ -54,7 +54,9 @@ def safe_name(text: str) -> str:
 
     An encoded word that we could not decode is defaced, for some readers decode them even inside quotes.
     """
-    printable = "".join(one if one.isprintable() else " " for one in text.replace("=?", "?"))
+    *before, last = text.split("?")
+    defaced = "?".join([*(part.rstrip("=") for part in before), last])  # of "==?" no "=?" may be left
+    printable = "".join(one if one.isprintable() else " " for one in defaced)
     return " ".join(printable.split())[:MAX_NAME].rstrip()
 
 

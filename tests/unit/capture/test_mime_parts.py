@@ -55,3 +55,9 @@ def test_header_fields_are_those_of_the_standard_library(mail: EmailMessage) -> 
     parsed = BytesParser(policy=policy.compat32).parsebytes(content)
     expected = [(name, "".join(str(value).splitlines())) for name, value in parsed.items()]
     assert list(headers_of(content)) == expected
+
+
+def test_a_multipart_whose_boundary_stands_nowhere_is_a_part_as_a_whole() -> None:
+    content = b"Content-Type: multipart/mixed; boundary=b\r\n\r\nhello\r\n"
+    (part,) = parts_of(content)
+    assert (part.content_type, bytes_of(content, part)) == ("multipart/mixed", b"hello\r\n")

@@ -40,6 +40,12 @@ def test_third_rewriting_still_names_the_first_relay() -> None:
     assert back(OURS, third) == first
 
 
+@pytest.mark.parametrize("relay", ["first_relay.example", "", "-first.example"])
+def test_a_sender_that_only_looks_rewritten_comes_back_as_it_is(relay: str) -> None:
+    sender = f"SRS1=hash={relay}==hash=AA=far.example=ann@second.example"
+    assert back(OURS, OURS.forward(sender, NOW)) == sender
+
+
 def test_hash_is_compared_without_case_as_relays_fold_local_parts() -> None:
     signed = OURS.forward("ann@far.example", NOW)
     assert back(OURS, signed.lower()) == "ann@far.example"

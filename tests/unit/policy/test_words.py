@@ -45,6 +45,11 @@ def test_names_are_one_bounded_line(text: str) -> None:
     assert name.isprintable()
 
 
+@pytest.mark.parametrize("text", ["=?x?B?QQ==?=", "==?x?B?QQ==?=", "=" * 9 + "?x?Q?a?=", "a=?=?x?Q?a?=", "=\0?x?B?a?="])
+def test_no_name_has_an_encoded_word_that_we_could_not_decode(text: str) -> None:
+    assert "=?" not in safe_name(text)
+
+
 @pytest.mark.parametrize(
     ("name", "written"),
     [

@@ -106,6 +106,17 @@ def test_a_number_that_is_not_finite_is_never_written(due: float) -> None:
         encode_progress((replace(Progress(State.HELD), due=due),))
 
 
+def test_a_number_that_is_not_finite_is_unreadable() -> None:
+    envelope = '[1,"",[["c@d.example","c@d.example",""]],"","submission",%s,10,"",false,true]'
+    progress = '[1,["deferred",%s,2,0,"","","","",450,"",1.0,0.0]]'
+    decode_envelope("a", envelope % "1e9")
+    decode_progress(progress % "1e9", 1)
+    with pytest.raises(Unreadable, match="finite"):
+        decode_envelope("a", envelope % "1e999")
+    with pytest.raises(Unreadable, match="finite"):
+        decode_progress(progress % "-1e999", 1)
+
+
 def test_the_mask_has_a_bit_for_each_state() -> None:
     assert mask((Progress(State.HELD), Progress(State.DEAD), Progress(State.HELD))) == 4 | 8
 
