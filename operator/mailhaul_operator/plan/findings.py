@@ -44,7 +44,7 @@ class Reason(StrEnum):
     TLS_SECRET_MISSING = (
         "TLSSecretMissing",
         Severity.ERROR,
-        "A listener offers TLS, but the Secret with its certificate or key is absent or unusable: it does not open.",
+        "A listener's Secret with certificate and key is absent or unusable: it keeps the last good one, or does not open.",
     )
     ACCOUNTS_SECRET_MISSING = (
         "AccountsSecretMissing",

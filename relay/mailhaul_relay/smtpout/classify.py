@@ -40,6 +40,8 @@ def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outc
         return _by_class(stage, reply)
     if row.name == SES_IDENTITY and _names_only_recipients(reply.text, context):
         return Outcome(Verdict.HOLD, stage, Fault.RECIPIENT, reply, remedy=_SANDBOX, rule="ses-sandbox-recipient")
+    if row.verdict is Verdict.FAILED and row.fault is Fault.RECIPIENT and _names_only_sender(reply.text, context):
+        return Outcome(Verdict.HOLD, stage, Fault.SENDER, reply, remedy=_SENDER, rule="sender-named-as-unknown")
     return Outcome(
         row.verdict, stage, row.fault, reply, remedy=row.remedy, rule=row.name,
         retry_elsewhere=row.verdict is Verdict.FAILED and row.fault in {Fault.SIZE, Fault.CAPABILITY},
@@ -87,6 +89,15 @@ def _names_only_recipients(text: str, context: Context) -> bool:
     named = {address.rstrip(".").lower() for address in _ADDRESS.findall(text)}
     recipients = {address.lower() for address in context.recipients}
     return bool(named) and context.sender.lower() not in named and named <= recipients
+
+
+def _names_only_sender(text: str, context: Context) -> bool:
+    """Whether it is one's own address or domain that is said to be unknown ("Domain example.com does not exist")."""
+    addresses, hosts = _ADDRESS.findall(text), _HOST.findall(_ADDRESS.sub(" ", text))
+    named = {one.strip(".'\"").lower() for one in (*addresses, *hosts)}
+    theirs = {one.lower() for address in context.recipients for one in (address, address.rpartition("@")[2])}
+    own = {context.from_domain, context.sender, context.sender.rpartition("@")[2]} - {""}
+    return named.isdisjoint(theirs) and not named.isdisjoint({one.lower() for one in own} - theirs)
 
 
 _SERVICE = "The upstream refuses service now; check its status page and that this network may connect to it."
