@@ -83,7 +83,7 @@ def _waiting(recipient: Recipient, progress: Progress) -> dict[str, Any]:
         "address": recipient.final,
         "original": recipient.original,
         "state": progress.state.value,
-        "nextAttempt": progress.due if progress.is_open else 0.0,
+        "nextAttempt": progress.due if progress.is_open and not progress.is_on_hold else 0.0,
         "fault": progress.fault,
         "text": progress.text,
     }

@@ -56,6 +56,12 @@ def test_a_held_message_names_the_reply_the_remedy_and_the_next_attempt() -> Non
     ]
 
 
+def test_mail_that_a_person_holds_has_no_next_attempt() -> None:
+    held = Progress(State.HELD, NOW + 60, fault=Fault.OPERATOR.value)
+    view = follow_view("m1", _message(held), Story())
+    assert (view["state"], view["nextAttempt"], view["recipients"][0]["nextAttempt"]) == ("held", 0.0, 0.0)
+
+
 def test_after_a_restart_the_last_attempt_is_told_from_the_queue() -> None:
     (attempt,) = follow_view("m1", _message(HELD), Story())["attempts"]
     assert (attempt["time"], attempt["upstream"]) == (NOW, "up")
