@@ -7,11 +7,11 @@ signature always covers From (RFC 6376 section 5.4), so it is broken by this, an
 from mailhaul_contract.addresses import Address
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
 from mailhaul_relay.policy.headers import Field
+from mailhaul_relay.policy.signatures import SIGNATURE
 from mailhaul_relay.policy.words import decode_words, mailbox, safe_name
 
 MAX_REPLY_TO = 10
 """Authors that are named in a Reply-To of ours."""
-SIGNATURE = b"dkim-signature"
 REPLACED = frozenset({b"sender", b"return-path"})
 """Fields that spoke for the author who is replaced."""
 

@@ -32,7 +32,7 @@ class Acceptance:
         self._id = id
         self._began = session.loop.time()
         self._envelope: Envelope | None = None
-        self._breaks_signature = False
+        self._breaks_signature = ""
 
     def begin(self) -> None:
         """Judge and store; the reply comes at once or when the spool has answered."""
@@ -116,7 +116,7 @@ class Acceptance:
             recipients=[one.final for one in envelope.recipients],
             size=envelope.size,
             tls=session.secured,
-            signature="broken by another From" if self._breaks_signature else None,
+            signature=f"broken by {self._breaks_signature}" if self._breaks_signature else None,
         )
         session.answer_accepted(envelope.id)
 
