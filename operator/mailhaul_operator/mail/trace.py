@@ -23,6 +23,7 @@ _DONE = {
     "move": "moved",
     "bounce": "given up",
     "drop": "dropped",
+    "rewrite": "rewritten",
     "prune": "pruned: kept as a dead letter for as long as configured",
 }
 
@@ -83,7 +84,9 @@ def _attempt(one: dict[str, Any], message: dict[str, Any]) -> list[str]:
     if one.get("endpoint") and sender is not None and sender != message.get("sender"):
         lines.append(f"left with sender {_bracketed(sender)}")
     if one.get("fromDomain"):
-        lines.append(f"From domain {one['fromDomain']}")
+        given = message.get("fromDomain")
+        was = f", rewritten from {given}" if given and given != one["fromDomain"] else ""
+        lines.append(f"From domain {one['fromDomain']}{was}")
     return lines + [part for outcome in one.get("outcomes", []) for part in _outcome(outcome, message)]
 
 

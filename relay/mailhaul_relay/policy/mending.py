@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_relay.model.message import Envelope, Origin, Recipient
 from mailhaul_relay.policy import trace
-from mailhaul_relay.policy.authorship import from_field, is_signed, with_from
+from mailhaul_relay.policy.authorship import author_words, from_field, is_signed, with_from
 from mailhaul_relay.policy.headers import Field, joined
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.senders import SenderPolicy
@@ -47,7 +47,8 @@ class Incoming:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A message that may be taken, with the fields that its client should have written. `breaks_signature` says what
-    made a DKIM signature void, "" when nothing did.
+    made a DKIM signature void, "" when nothing did; `rewritten` tells a person what stands there that the
+    client did not write.
     """
 
     incoming: Incoming
@@ -55,15 +56,17 @@ class Judged:
     origin: Origin = Origin.SUBMISSION
     from_domain: str = ""
     breaks_signature: str = ""
+    rewritten: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What is spooled: the envelope, and the head as it will lie there. `breaks_signature` as in `Judged`."""
+    """What is spooled: the envelope, and the head as it will lie there; `Judged` explains the others."""
 
     envelope: Envelope
     head: bytes
     breaks_signature: str = ""
+    rewritten: str = ""
 
 
 def written_from(policy: SenderPolicy, incoming: Incoming, fields: tuple[Field, ...]) -> Judged:
@@ -72,10 +75,14 @@ def written_from(policy: SenderPolicy, incoming: Incoming, fields: tuple[Field, 
         address = Address.parse(policy.forced_from)
         forced = incoming if incoming.sender is None else replace(incoming, sender=address)
         broken = _ANOTHER_FROM if is_signed(fields) else ""
-        return Judged(forced, with_from(fields, address), breaks_signature=broken)
+        told = f"From is {address}, was {author_words(fields)}"
+        if incoming.sender is not None and incoming.sender != address:
+            told += f"; sender was {incoming.sender}"
+        return Judged(forced, with_from(fields, address), breaks_signature=broken, rewritten=told)
     if policy.default_from and not any(field.name == b"from" for field in fields):
         written = (*fields, from_field(Address.parse(policy.default_from)))
-        return Judged(incoming, written, breaks_signature=_ANOTHER_FROM if is_signed(fields) else "")
+        broken = _ANOTHER_FROM if is_signed(fields) else ""
+        return Judged(incoming, written, breaks_signature=broken, rewritten=f"From is {policy.default_from}, was none")
     return Judged(incoming, fields)
 
 
@@ -91,7 +98,7 @@ def spooled(running: Running, judged: Judged) -> Admitted:
     if recipients is not incoming.recipients:
         incoming = replace(incoming, recipients=recipients)
     envelope = _envelope(incoming, head, judged.origin, judged.from_domain)
-    return Admitted(envelope, head, judged.breaks_signature or broken)
+    return Admitted(envelope, head, judged.breaks_signature or broken, judged.rewritten)
 
 
 def _mended(running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin) -> tuple[bytes, str]:

@@ -76,3 +76,11 @@ def test_a_copy_for_the_archive_is_named_though_nobody_asked_for_it() -> None:
     told = story_text({**MESSAGE, "recipients": [to], "attempts": [tried], "orders": []})
     assert "    all@archive.example (copy for an archive): delivered at end-of-data: 250" in told
     assert "\n  all@archive.example (copy for an archive): delivered\n" in told
+
+
+def test_what_was_rewritten_is_part_of_the_story() -> None:
+    orders = [{"time": 1_700_000_001.0, "verb": "rewrite", "detail": "From is app@own.example, was a@far.example"}]
+    told = story_text({**MESSAGE, "fromDomain": "first.example", "orders": orders})
+    assert "UTC  rewritten (From is app@own.example, was a@far.example)" in told
+    assert "    From domain own.example, rewritten from first.example" in told
+    assert "rewritten from" not in story_text({**MESSAGE, "fromDomain": "own.example"})

@@ -77,6 +77,15 @@ def test_the_forced_from_replaces_every_one_and_the_author_gets_the_answers() ->
     assert not taken.breaks_signature
 
 
+def test_what_was_rewritten_is_told_for_the_story() -> None:
+    relay = running(senders={"forcedFrom": "app@own.example"})
+    taken = admitted(relay, TRUSTED, incoming("From: Bob <bob@far.example>\n", sender="bob@far.example"))
+    assert taken.rewritten == "From is app@own.example, was bob@far.example; sender was bob@far.example"
+    relay = running(senders={"defaultFrom": "app@own.example"})
+    assert admitted(relay, TRUSTED, incoming("Subject: hi\n")).rewritten == "From is app@own.example, was none"
+    assert admitted(relay, TRUSTED, incoming("From: a@own.example\n")).rewritten == ""
+
+
 def test_a_null_sender_stays_null_under_a_forced_from() -> None:
     relay = running(senders={"forcedFrom": "app@own.example"})
     assert admitted(relay, TRUSTED, incoming("From: a@far.example\n", sender="")).envelope.sender == ""
