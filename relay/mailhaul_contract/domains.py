@@ -57,6 +57,12 @@ def display_domain(name: str) -> str:
         return name
 
 
+def display_address(address: str) -> str:
+    """Give a mail address with its domain in U-labels, for people to read and to look for."""
+    local, at, domain = address.rpartition("@")
+    return f"{local}{at}{display_domain(domain)}"
+
+
 def _a_labels(text: str) -> str:
     try:
         return idna.encode(text, uts46=True).decode("ascii")

@@ -51,8 +51,13 @@ async def test_a_forced_from_and_the_archive(tmp_path: Path, free_port: int) -> 
             await relay.submit("DKIM-Signature: v=1; h=from; b=x\n" + MAIL)
             await relay.until("/v1/report", lambda one: one.get("delivered") == 2)
             told = relay.events("accepted")
+            story = (await relay.get(f"/v1/messages/{told[0]['id']}")).json()
     (mail,) = server.accepted
     assert mail.sender == "app@example.org"
     assert sorted(mail.recipients) == ["archive@example.org", "b@example.net"]
     assert b"From: Bob <app@example.org>\r\nReply-To: Bob <bob@example.com>\r\n" in mail.data
     assert [one["signature"] for one in told] == ["broken by another From"]
+    (rewritten,) = story["orders"]
+    assert rewritten["verb"] == "rewrite"
+    assert rewritten["detail"].startswith("From is app@example.org, was bob@example.com; ")
+    assert rewritten["detail"].endswith("DKIM signature broken by another From")

@@ -1,5 +1,6 @@
 """The bytes that were accepted are the bytes that leave, and nothing is sent that was not offered."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,15 @@ async def test_an_address_with_a_line_end_is_never_sent(address: str) -> None:
         (outcome,) = (await out.deliver(transmission(address))).outcomes
         assert (outcome.verdict, outcome.stage) == (Verdict.FAILED, Stage.RELAY)
         assert not any("MAIL" in command for command in server.commands)
+
+
+@pytest.mark.parametrize(("signature", "told"), [(b"DKIM-Signature: v=1; h=from\r\n", 1), (b"", 0)])
+async def test_a_signature_that_a_conversion_breaks_is_told(signature: bytes, told: int) -> None:
+    head = signature + b"Content-Type: text/plain; charset=utf-8\r\n\r\n"
+    async with ScriptedServer({"extensions": ["SIZE"]}) as server, outgoing(server.port) as out:
+        await out.deliver(transmission(head=head))
+        assert not out.lines, "what is 7-bit leaves as it is"
+        await out.deliver(transmission(body="schön\r\n".encode(), head=head, eight_bit=True))
+        lines = [json.loads(line) for line in out.lines]
+    broken = [(one["id"], one["upstream"]) for one in lines if one["event"] == "signature-broken"]
+    assert broken == [("id000001", "primary")] * told

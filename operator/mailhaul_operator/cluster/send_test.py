@@ -17,7 +17,7 @@ from mailhaul_operator.cluster.kube import Kube, Object
 from mailhaul_operator.cluster.where import Where
 
 INTERVAL: Final = 0.5
-ENDED: Final = frozenset({"delivered", "dead", "dropped"})
+ENDED: Final = frozenset({"delivered", "dead", "dropped", "gone"})
 
 
 @dataclass(frozen=True, slots=True)

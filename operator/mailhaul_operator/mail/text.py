@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+COPY = " (copy for an archive)"
+"""Said of a recipient that nobody asked for: one of `spec.senders.alwaysBcc`."""
 _HEAD = ("ID", "STATE", "AGE", "NEXT", "TRIES", "SIZE", "FROM", "TO", "LAST WORDS")
 
 
@@ -78,7 +80,9 @@ def _client(message: dict[str, Any]) -> str:
 
 
 def _fate(one: dict[str, Any]) -> str:
-    way = f" -> {one['final']} (alias {one['alias']})" if one["alias"] else ""
+    asked, final = one["original"] or one["final"], one["final"]
+    way = f" -> {final}" if asked != final else ""
+    way += f" (alias {one['alias']})" if one["alias"] else "" if one["original"] else COPY
     attempts = one["attempts"]
     tried = f", {attempts} attempt{'s' * (attempts > 1)}" if attempts else ", not tried"
     due = f", next {moment_text(one['due'])}" if one["due"] else ""
@@ -87,7 +91,7 @@ def _fate(one: dict[str, Any]) -> str:
     pinned = f", only through {one['pinned']}" if one.get("pinned") else ""
     held = " by an operator" if one.get("onHold") else ""
     return (
-        safe(f"  {one['original']}{way}: {one['state']}{held}{tried}{due}{pinned}")
+        safe(f"  {asked}{way}: {one['state']}{held}{tried}{due}{pinned}")
         + "\n"
         + safe(words.rstrip())
         + "\n" * bool(words)

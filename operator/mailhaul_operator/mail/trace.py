@@ -14,7 +14,7 @@ from urllib.parse import quote
 from mailhaul_operator.mail.doorways import first_with
 from mailhaul_operator.mail.queue import print_json, run
 from mailhaul_operator.mail.target import Doors, add_target
-from mailhaul_operator.mail.text import moment_text, safe
+from mailhaul_operator.mail.text import COPY, moment_text, safe
 
 _DONE = {
     "retry": "made due",
@@ -23,6 +23,7 @@ _DONE = {
     "move": "moved",
     "bounce": "given up",
     "drop": "dropped",
+    "rewrite": "rewritten",
     "prune": "pruned: kept as a dead letter for as long as configured",
 }
 
@@ -83,13 +84,16 @@ def _attempt(one: dict[str, Any], message: dict[str, Any]) -> list[str]:
     if one.get("endpoint") and sender is not None and sender != message.get("sender"):
         lines.append(f"left with sender {_bracketed(sender)}")
     if one.get("fromDomain"):
-        lines.append(f"From domain {one['fromDomain']}")
+        given = message.get("fromDomain")
+        was = f", rewritten from {given}" if given and given != one["fromDomain"] else ""
+        lines.append(f"From domain {one['fromDomain']}{was}")
     return lines + [part for outcome in one.get("outcomes", []) for part in _outcome(outcome, message)]
 
 
 def _outcome(one: dict[str, Any], message: dict[str, Any]) -> Iterator[str]:
-    asked = next((to["original"] for to in message["recipients"] if to["address"] == one["address"]), one["address"])
-    way = f"{asked} -> {one['address']}" if asked != one["address"] else str(one["address"])
+    known = next((to for to in message["recipients"] if to["address"] == one["address"]), None)
+    asked = _asked(known) if known else one["address"]
+    way = f"{asked} -> {one['address']}" if known and known["original"] not in {"", one["address"]} else asked
     fault = f" ({one['fault']})" if one.get("fault") not in {None, "", "none"} else ""
     yield f"{way}: {one.get('verdict') or 'last'} at {one.get('stage') or '-'}{fault}: {one.get('reply') or 'no reply'}"
     if one.get("remedy"):
@@ -107,8 +111,13 @@ def _end(message: dict[str, Any]) -> list[str]:
         due = f", next attempt {moment_text(one['nextAttempt'])}" if one.get("nextAttempt") else ""
         words = f": {one['text']}" if one.get("text") else ""
         held = " by an operator" if one.get("fault") == "operator" and one["state"] == "held" else ""
-        lines.append(f"  {one.get('original') or one['address']}: {one['state']}{held}{due}{words}")
+        lines.append(f"  {_asked(one)}: {one['state']}{held}{due}{words}")
     return lines
+
+
+def _asked(one: dict[str, Any]) -> str:
+    """Whom the client asked for; nobody did where a copy goes to an archive."""
+    return str(one["original"]) if one.get("original") else f"{one['address']}{COPY}"
 
 
 def _bracketed(address: object) -> str:

@@ -90,6 +90,7 @@ class Relay:
         self.waker = Waker(self.queue, spool, wall_clock, log)
         self.ways.on_reopen = self.waker.wake
         services = Services(self.queue, ConnectionGate(), self.tally, log, wall_clock, addresses.nodes)
+        services = replace(services, remember=lambda one, words: self.chronicle.note(one, "rewrite", words))
         self.listeners = Listeners(addresses.bind, services)
 
     def running(self) -> Running:

@@ -7,6 +7,7 @@ BadRequestError only.
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from mailhaul_contract.domains import display_address
 from mailhaul_relay.http.mail_words import decoded
 from mailhaul_relay.http.messages import BadRequestError, Request
 from mailhaul_relay.smtpout.inbox import Captured
@@ -33,7 +34,10 @@ class Asked:
         words = self.query.casefold().split()
         if not words:
             return True
-        text = "\n".join((*one.recipients, one.sender, decoded(one.subject))).casefold()
+        addresses = [*one.recipients, one.sender]
+        # Domains are A-labels there, and a person types what stands in the mail.
+        addresses += [display_address(known) for known in addresses if "xn--" in known]
+        text = "\n".join((*addresses, decoded(one.subject))).casefold()
         return all(word in text for word in words)
 
 

@@ -11,21 +11,26 @@ from typing import Any
 from mailhaul_relay.http.queue_views import most_hopeful
 from mailhaul_relay.model.message import Message, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Verdict
+from mailhaul_relay.queue.orders import Verb
 from mailhaul_relay.queue.story import Fate, Ordered, Origins, Story, Tried, origins_of
 from mailhaul_relay.telemetry.transcript import Line
 
 DROPPED = "dropped"
 """The state of a message that a person has given up, or that was pruned."""
+GONE = "gone"
+"""The state of one that has left the queue when a crash cut off the history before it tells how."""
+_ENDS = frozenset({Verb.DROP.value, "prune"})
 
 
 def follow_view(message_id: str, message: Message | None, story: Story) -> dict[str, Any]:
     """Give what is known. `message` is None when it is not queued any more; the story may be incomplete."""
     left = _left(story.tried)
-    recipients = _queued(message, left) if message else _gone(story.tried, left)
+    end = DROPPED if any(one.verb in _ENDS for one in story.ordered) else GONE
+    recipients = _queued(message, left) if message else _gone(story.tried, left, end)
     waiting = [one["nextAttempt"] for one in recipients if one["nextAttempt"]]
     return {
         "id": message_id,
-        "state": _state(recipients),
+        "state": _state(recipients, end),
         **_origins(origins_of(message) if message else story.origins),
         "nextAttempt": min(waiting, default=0.0),
         "recipients": recipients,
@@ -35,7 +40,7 @@ def follow_view(message_id: str, message: Message | None, story: Story) -> dict[
 
 
 def _origins(known: Origins | None) -> dict[str, Any]:
-    names = ("sender", "client", "account", "helo", "accepted", "size", "recipientCount", "origin")
+    names = ("sender", "client", "account", "helo", "accepted", "size", "recipientCount", "origin", "fromDomain")
     return dict(zip(names, known or (None,) * len(names), strict=True))
 
 
@@ -43,9 +48,9 @@ def _ordered(one: Ordered) -> dict[str, Any]:
     return {"time": one.time, "verb": one.verb, "detail": one.detail}
 
 
-def _state(recipients: list[dict[str, Any]]) -> str:
+def _state(recipients: list[dict[str, Any]], end: str) -> str:
     states = {one["state"] for one in recipients}
-    return DROPPED if DROPPED in states or not states else most_hopeful(map(State, states)).value
+    return end if end in states or not states else most_hopeful(map(State, states)).value
 
 
 def lines_view(lines: Iterable[Line]) -> list[dict[str, Any]]:
@@ -68,10 +73,10 @@ def _queued(message: Message, left: dict[str, None]) -> list[dict[str, Any]]:
     ]
 
 
-def _gone(tried: tuple[Tried, ...], left: dict[str, None]) -> list[dict[str, Any]]:
-    """The queue keeps what is not delivered, dead letters too: what is gone without a delivery was dropped."""
+def _gone(tried: tuple[Tried, ...], left: dict[str, None], end: str) -> list[dict[str, Any]]:
+    """The queue keeps what is not delivered, dead letters too: what is gone without a delivery has another `end`."""
     known = {fate.address: fate.original for one in tried for fate in one.fates}
-    return [_gone_one(to, asked, State.DELIVERED.value if to in left else DROPPED) for to, asked in known.items()]
+    return [_gone_one(to, asked, State.DELIVERED.value if to in left else end) for to, asked in known.items()]
 
 
 def _gone_one(address: str, original: str, state: str) -> dict[str, Any]:
@@ -83,7 +88,7 @@ def _waiting(recipient: Recipient, progress: Progress) -> dict[str, Any]:
         "address": recipient.final,
         "original": recipient.original,
         "state": progress.state.value,
-        "nextAttempt": progress.due if progress.is_open else 0.0,
+        "nextAttempt": progress.due if progress.is_open and not progress.is_on_hold else 0.0,
         "fault": progress.fault,
         "text": progress.text,
     }

@@ -10,6 +10,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mailhaul_contract.base import Frozen
+from mailhaul_contract.domains import DomainError, normal_domain
 from mailhaul_contract.refusals import refusals
 from mailhaul_relay.http.messages import BadRequestError, Request, json_object
 from mailhaul_relay.model.message import State
@@ -24,6 +25,20 @@ def _fault(text: str) -> str:
     if text and text not in FAULTS:
         raise ValueError(f"not a fault; the faults are {', '.join(sorted(FAULTS))}")
     return text
+
+
+def _domain(text: str) -> str:
+    """Domains are stored as A-labels, and people write U-labels; what is no domain matches nothing."""
+    try:
+        return text if text.isascii() else normal_domain(text)
+    except DomainError as error:
+        raise ValueError(f"{error}; write it like example.com") from None
+
+
+def _waiting(state: State) -> State:
+    if state not in STORED:
+        raise ValueError("no mail of this state is in the queue; name queued, deferred, held or dead")
+    return state
 
 
 _Text = Annotated[str, Field(max_length=320)]
@@ -53,10 +68,10 @@ class Many(Frozen):
     and `newer` are ages in seconds; `dry_run` only counts.
     """
 
-    states: Annotated[tuple[State, ...], Field(min_length=1, max_length=4)]
+    states: Annotated[tuple[Annotated[State, AfterValidator(_waiting)], ...], Field(min_length=1, max_length=4)]
     sender: _Text = ""
     recipient: _Text = ""
-    domain: Annotated[str, Field(max_length=255)] = ""
+    domain: Annotated[str, Field(max_length=255), AfterValidator(_domain)] = ""
     through: _Name = ""
     fault: _Fault = ""
     older: _Age = 0
@@ -68,7 +83,7 @@ class Many(Frozen):
     def selection(self, now: float) -> Selection:
         """Give the mail that is meant."""
         return Selection(
-            states=frozenset(self.states) & STORED,
+            states=frozenset(self.states),
             sender=self.sender,
             recipient=self.recipient,
             domain=self.domain,
@@ -149,7 +164,7 @@ def _states(text: str) -> frozenset[State]:
     if not text:
         return STORED
     try:
-        return frozenset(State(one) for one in text.split(",", 8)) & STORED
+        return frozenset(_waiting(State(one)) for one in text.split(",", 8))
     except ValueError:
         raise BadRequestError("state takes queued, deferred, held and dead, separated by commas") from None
 

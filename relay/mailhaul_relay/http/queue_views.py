@@ -24,12 +24,12 @@ def page_view(page: Page) -> dict[str, Any]:
 def row_view(envelope: Envelope, progress: tuple[Progress, ...]) -> dict[str, Any]:
     """Give one row: the state is that of the most hopeful recipient, the words are of the last attempt."""
     last = max(progress, key=lambda one: one.changed)
-    waiting = [one.due for one in progress if one.is_open]
+    waiting = [one.due for one in progress if one.is_open and not one.is_on_hold]
     return {
         "id": envelope.id,
         "state": most_hopeful(one.state for one in progress).value,
         "sender": envelope.sender,
-        "recipients": [one.original for one in envelope.recipients[:MAX_LISTED]],
+        "recipients": [one.original or one.final for one in envelope.recipients[:MAX_LISTED]],
         "recipientCount": len(envelope.recipients),
         "accepted": envelope.accepted,
         "size": envelope.size,
@@ -76,7 +76,7 @@ def _recipient_view(recipient: Recipient, progress: Progress) -> dict[str, Any]:
         "state": progress.state.value,
         "onHold": progress.is_on_hold,
         "attempts": progress.attempts,
-        "due": progress.due if progress.is_open else 0.0,
+        "due": progress.due if progress.is_open and not progress.is_on_hold else 0.0,
         "changed": progress.changed,
         "upstream": progress.upstream,
         "pinned": progress.pinned,

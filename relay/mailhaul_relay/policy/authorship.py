@@ -7,11 +7,12 @@ signature always covers From (RFC 6376 section 5.4), so it is broken by this, an
 from mailhaul_contract.addresses import Address
 from mailhaul_contract.mailboxes import MailboxError, NamedAddress, parse_mailboxes
 from mailhaul_relay.policy.headers import Field
+from mailhaul_relay.policy.signatures import SIGNATURE
 from mailhaul_relay.policy.words import decode_words, mailbox, safe_name
 
 MAX_REPLY_TO = 10
 """Authors that are named in a Reply-To of ours."""
-SIGNATURE = b"dkim-signature"
+_NAMED = 3
 REPLACED = frozenset({b"sender", b"return-path"})
 """Fields that spoke for the author who is replaced."""
 
@@ -39,6 +40,13 @@ def from_field(address: Address, name: str = "") -> Field:
 def is_signed(fields: tuple[Field, ...]) -> bool:
     """Whether there is a signature that another From breaks."""
     return any(field.name == SIGNATURE for field in fields)
+
+
+def author_words(fields: tuple[Field, ...]) -> str:
+    """Name the authors for a person, the first few of many."""
+    authors = _authors(fields)
+    more = " and others" if len(authors) > _NAMED else ""
+    return ", ".join(str(one.address) for one in authors[:_NAMED]) + more or "not one that can be read"
 
 
 def _authors(fields: tuple[Field, ...]) -> tuple[NamedAddress, ...]:

@@ -12,13 +12,16 @@ from dataclasses import dataclass, replace
 from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_relay.model.message import Envelope, Origin, Recipient
 from mailhaul_relay.policy import trace
-from mailhaul_relay.policy.authorship import from_field, is_signed, with_from
+from mailhaul_relay.policy.authorship import author_words, from_field, is_signed, with_from
 from mailhaul_relay.policy.headers import Field, joined
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.senders import SenderPolicy
+from mailhaul_relay.policy.signatures import SIGNATURE, covered
 
 DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path", b"content-length"})
 """Fields that a submission loses: Bcc would be shown to everybody, the others are not the author's to write."""
+_NEEDED = frozenset({b"date", b"message-id"})
+_ANOTHER_FROM = "another From"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +46,27 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A message that may be taken, with the fields that its client should have written. `breaks_signature` when that
-    made a DKIM signature void.
+    """A message that may be taken, with the fields that its client should have written. `breaks_signature` says what
+    made a DKIM signature void, "" when nothing did; `rewritten` tells a person what stands there that the
+    client did not write.
     """
 
     incoming: Incoming
     fields: tuple[Field, ...]
     origin: Origin = Origin.SUBMISSION
     from_domain: str = ""
-    breaks_signature: bool = False
+    breaks_signature: str = ""
+    rewritten: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """What is spooled: the envelope, and the head as it will lie there. `breaks_signature` as in `Judged`."""
+    """What is spooled: the envelope, and the head as it will lie there; `Judged` explains the others."""
 
     envelope: Envelope
     head: bytes
-    breaks_signature: bool = False
+    breaks_signature: str = ""
+    rewritten: str = ""
 
 
 def written_from(policy: SenderPolicy, incoming: Incoming, fields: tuple[Field, ...]) -> Judged:
@@ -68,16 +74,22 @@ def written_from(policy: SenderPolicy, incoming: Incoming, fields: tuple[Field, 
     if policy.forced_from:
         address = Address.parse(policy.forced_from)
         forced = incoming if incoming.sender is None else replace(incoming, sender=address)
-        return Judged(forced, with_from(fields, address), breaks_signature=is_signed(fields))
+        broken = _ANOTHER_FROM if is_signed(fields) else ""
+        told = f"From is {address}, was {author_words(fields)}"
+        if incoming.sender is not None and incoming.sender != address:
+            told += f"; sender was {incoming.sender}"
+        return Judged(forced, with_from(fields, address), breaks_signature=broken, rewritten=told)
     if policy.default_from and not any(field.name == b"from" for field in fields):
-        return Judged(incoming, (*fields, from_field(Address.parse(policy.default_from))))
+        written = (*fields, from_field(Address.parse(policy.default_from)))
+        broken = _ANOTHER_FROM if is_signed(fields) else ""
+        return Judged(incoming, written, breaks_signature=broken, rewritten=f"From is {policy.default_from}, was none")
     return Judged(incoming, fields)
 
 
 def spooled(running: Running, judged: Judged) -> Admitted:
     """Give a message that was judged as it is spooled."""
     incoming = judged.incoming
-    head = _mended(running, incoming, judged.fields, judged.origin)
+    head, broken = _mended(running, incoming, judged.fields, judged.origin)
     recipients = incoming.recipients
     if running.reach is not None:
         recipients = running.reach.redirected(recipients)
@@ -86,24 +98,33 @@ def spooled(running: Running, judged: Judged) -> Admitted:
     if recipients is not incoming.recipients:
         incoming = replace(incoming, recipients=recipients)
     envelope = _envelope(incoming, head, judged.origin, judged.from_domain)
-    return Admitted(envelope, head, judged.breaks_signature)
+    return Admitted(envelope, head, judged.breaks_signature or broken, judged.rewritten)
 
 
-def _mended(running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin) -> bytes:
+def _mended(running: Running, incoming: Incoming, fields: tuple[Field, ...], origin: Origin) -> tuple[bytes, str]:
+    """Give the head as it is spooled, and what of it voids a DKIM signature, "" for nothing."""
     hostname = running.config.hostname
     added = trace.received(hostname, incoming.helo, incoming.client, incoming.protocol, incoming.id, incoming.now)
     if running.reach is not None:
         added += running.reach.original_to(incoming.recipients)
     if origin is Origin.INBOUND:
-        return added + joined(fields)
+        return added + joined(fields), ""
     names = {field.name for field in fields}
     if b"date" not in names:
         added += trace.date(incoming.now)
     if b"message-id" not in names:
         added += trace.message_id(incoming.id, hostname)
+    broken = _broken(fields, (_NEEDED - names) | (DROPPED & names)) if SIGNATURE in names else ""
     if names.isdisjoint(DROPPED):
-        return added + joined(fields)
-    return added + joined(field for field in fields if field.name not in DROPPED)
+        return added + joined(fields), broken
+    return added + joined(field for field in fields if field.name not in DROPPED), broken
+
+
+def _broken(fields: tuple[Field, ...], changed: frozenset[bytes]) -> str:
+    """Name what is added or dropped although a signature covers it."""
+    signed = changed & covered(fields) if changed else changed
+    each = [f"a {name.decode()} {'added' if name in _NEEDED else 'dropped'}" for name in sorted(signed)]
+    return " and ".join(each)
 
 
 def _envelope(incoming: Incoming, head: bytes, origin: Origin, from_domain: str) -> Envelope:

@@ -18,9 +18,10 @@ from mailhaul_contract.addresses import Address
 from mailhaul_contract.upstream import EnvelopeSender, NullSender, Upstream
 from mailhaul_relay.model.message import Envelope, Message, Recipient
 from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, relay_address, via_address
-from mailhaul_relay.policy.authorship import REPLACED, SIGNATURE, with_from
+from mailhaul_relay.policy.authorship import REPLACED, with_from
 from mailhaul_relay.policy.headers import HeaderError, joined, parse_head
 from mailhaul_relay.policy.running import Running
+from mailhaul_relay.policy.signatures import SIGNATURE
 
 _AUTO_SUBMITTED = b"Auto-Submitted: auto-generated\r\n"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
+from mailhaul_contract.domains import display_address
 from mailhaul_relay.model.message import Envelope, Message, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault
 from mailhaul_relay.spool.interface import Narrowed, Stored
@@ -49,8 +50,8 @@ class Answer(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which mail: messages by sender and by time of acceptance (epoch seconds, both bounds included), and in them
-    recipients by state, by a part of the address, by domain, by the upstream that tried last or that is pinned, and by
-    fault. Case is ignored, "" matches all.
+    recipients by state, by a part of the address, by domain (A-labels), by the upstream that tried last or that is
+    pinned, and by fault. Case is ignored, "" matches all.
     """
 
     states: frozenset[State] = STORED
@@ -83,7 +84,7 @@ class Selection:
 
     def _takes(self, envelope: Envelope) -> bool:
         in_time = self.since <= envelope.accepted <= self.until
-        return in_time and self.sender.casefold() in envelope.sender.casefold()
+        return in_time and _is_in(self.sender, envelope.sender)
 
     def _means(self, to: Recipient, progress: Progress) -> bool:
         if progress.state not in self.states or progress.state is State.DELIVERED:
@@ -92,10 +93,16 @@ class Selection:
             return False
         if self.upstream and self.upstream not in {progress.upstream, progress.pinned}:
             return False
-        addresses = (to.original.casefold(), to.final.casefold())
-        if self.domain and not any(one.rpartition("@")[2] == self.domain.casefold() for one in addresses):
+        addresses = (to.original, to.final)
+        if self.domain and not any(one.rpartition("@")[2].casefold() == self.domain.casefold() for one in addresses):
             return False
-        return any(self.recipient.casefold() in one for one in addresses)
+        return any(_is_in(self.recipient, one) for one in addresses)
+
+
+def _is_in(part: str, address: str) -> bool:
+    """Whether a person would find a part in an address; domains are stored as A-labels and read as U-labels."""
+    wanted = part.casefold()
+    return wanted in address.casefold() or (not wanted.isascii() and wanted in display_address(address).casefold())
 
 
 FAULTS = frozenset(one.value for one in Fault if one is not Fault.NONE)

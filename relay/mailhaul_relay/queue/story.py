@@ -27,7 +27,8 @@ _FROM = b"Received: from "
 
 class Origins(NamedTuple):
     """Where a message came from: envelope sender, client, account ("" for none), the name in its HELO, when it was
-    accepted, its size in octets, how many recipients it has, and who gave it (`model.message.Origin`).
+    accepted, its size in octets, how many recipients it has, who gave it (`model.message.Origin`), and its
+    author's domain as it was accepted ("" where an older version wrote it down).
     """
 
     sender: str
@@ -38,6 +39,7 @@ class Origins(NamedTuple):
     size: int
     recipients: int
     origin: str
+    from_domain: str = ""
 
 
 class Fate(NamedTuple):
@@ -128,6 +130,7 @@ def origins_of(message: Message) -> Origins:
         envelope.size,
         len(envelope.recipients),
         envelope.origin,
+        envelope.from_domain,
     )
 
 
@@ -162,11 +165,11 @@ def line(entry: Attempt | Note) -> str:
         ]
     )
     where = ",".join(map(_text, entry[2:7]))
-    sender, client, account, helo, accepted, size, recipients, origin = entry.origins
+    sender, client, account, helo, accepted, size, recipients, origin, from_domain = entry.origins
     came = ",".join(map(_text, (sender, client, account, helo)))
     return (
         f"[{_text(entry.id)},{_ATTEMPT},[{entry.time!r},{where},[{fates}]],"
-        f"[{came},{accepted!r},{size},{recipients},{_text(origin)}]]"
+        f"[{came},{accepted!r},{size},{recipients},{_text(origin)},{_text(from_domain)}]]"
     )
 
 

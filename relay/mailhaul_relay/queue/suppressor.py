@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from zlib import crc32
 
+from mailhaul_contract.addresses import Address, AddressError
+from mailhaul_contract.domains import display_address
 from mailhaul_contract.suppression import Suppression
 from mailhaul_relay.policy.suppression import Failure, Record, after_failure, by_hand, key
 from mailhaul_relay.ports.clock import Clock
@@ -65,7 +67,9 @@ class Suppressor:
         """Give addresses that are refused now and contain a text, in order, greater than `after`."""
         found = self.refusing()
         wanted = key(text)
-        names = sorted(name for name in found if name > after and wanted in name)
+        names = sorted(
+            name for name in found if name > after and (wanted in name or wanted in key(display_address(name)))
+        )
         return [(name, found[name]) for name in names[:limit]]
 
     def failed(self, address: str, upstream: str, words: str) -> None:
@@ -109,7 +113,7 @@ class Suppressor:
     def release(self, addresses: Iterable[str]) -> list[str]:
         """Take mail to these addresses again, and forget their failures; gives those that were refused."""
         now = self._clock()
-        names = dict.fromkeys(map(key, addresses))
+        names = dict.fromkeys(map(_known_as, addresses))
         released = [name for name in names if (one := self._records.get(name)) is not None and one.refuses(now)]
         for name in names:
             self._drop(name)
@@ -171,6 +175,14 @@ class Suppressor:
     def _drop(self, name: str) -> None:
         if self._records.pop(name, None) is not None:
             self._dirty.add(_share_of(name))
+
+
+def _known_as(address: str) -> str:
+    """The key of an address as a person writes it: with U-labels, or as the list shows it."""
+    try:
+        return key(str(Address.parse(address)))
+    except AddressError:
+        return key(address)
 
 
 def _share_of(name: str) -> int:

@@ -8,7 +8,7 @@ The message stays accepted when the client is gone before its 250.
 import asyncio
 from typing import TYPE_CHECKING
 
-from mailhaul_relay.model.message import Envelope, Message
+from mailhaul_relay.model.message import Message
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.admission import Admitted, Incoming, admit_message
 from mailhaul_relay.smtpin.receiver import Receiver
@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 class Acceptance:
     """Takes one message from its final dot to its reply."""
 
-    __slots__ = ("_began", "_breaks_signature", "_envelope", "_id", "_receiver", "_session", "_transaction")
+    __slots__ = (
+        "_began",
+        "_breaks_signature",
+        "_id",
+        "_message",
+        "_receiver",
+        "_rewritten",
+        "_session",
+        "_transaction",
+    )
 
     def __init__(self, session: "Session", transaction: Transaction, receiver: Receiver, id: str) -> None:  # noqa: A002
         self._session = session
@@ -31,8 +40,9 @@ class Acceptance:
         self._receiver = receiver
         self._id = id
         self._began = session.loop.time()
-        self._envelope: Envelope | None = None
-        self._breaks_signature = False
+        self._message: Message | None = None
+        self._rewritten = ""
+        self._breaks_signature = ""
 
     def begin(self) -> None:
         """Judge and store; the reply comes at once or when the spool has answered."""
@@ -60,8 +70,9 @@ class Acceptance:
         admitted = self._admit(head, body.size)
         if isinstance(admitted, Reply):
             return admitted
-        self._envelope, self._breaks_signature = admitted.envelope, admitted.breaks_signature
+        self._breaks_signature, self._rewritten = admitted.breaks_signature, admitted.rewritten
         intake, message = self._session.reception.services.intake, Message(admitted.envelope, admitted.head, body)
+        self._message = message
         return intake.deferral(message) or intake.accept(message)
 
     def _admit(self, head: bytes, body_size: int) -> Admitted | Reply:
@@ -100,9 +111,9 @@ class Acceptance:
             self._session.fail(error, self._id)
 
     def _tell_accepted(self) -> None:
-        session, envelope = self._session, self._envelope
-        assert envelope is not None
-        services = session.reception.services
+        session, message = self._session, self._message
+        assert message is not None
+        services, envelope = session.reception.services, message.envelope
         services.tally.accepted += 1
         services.tally.accepted_bytes += envelope.size
         services.tally.accept_time.observe(session.loop.time() - self._began)
@@ -116,8 +127,11 @@ class Acceptance:
             recipients=[one.final for one in envelope.recipients],
             size=envelope.size,
             tls=session.secured,
-            signature="broken by another From" if self._breaks_signature else None,
+            signature=f"broken by {self._breaks_signature}" if self._breaks_signature else None,
         )
+        if self._rewritten or self._breaks_signature:
+            broken = f"DKIM signature broken by {self._breaks_signature}" if self._breaks_signature else ""
+            services.remember(message, "; ".join(filter(None, (self._rewritten, broken))))
         session.answer_accepted(envelope.id)
 
     def _deny(self, reply: Reply, error: SpoolError | None = None) -> None:

@@ -5,11 +5,13 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mailhaul_contract.listening import Listener as ListenerSpec
 from mailhaul_contract.listening import ListenerAuth, ListenerTlsMode
+from mailhaul_relay.model.message import Message
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy.admission import size_limit
 from mailhaul_relay.policy.running import Running
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What a listener works with, shared by all. `nodes` are the addresses of the cluster's nodes (`policy.source`)."""
+    """What a listener works with, shared by all. `nodes` are the addresses of the cluster's nodes (`policy.source`);
+    `remember` takes what was rewritten in a message that was accepted, for its story.
+    """
 
     intake: Intake
     gate: ConnectionGate
@@ -39,6 +43,7 @@ class Services:
     clock: Clock
     nodes: frozenset[str] = frozenset()
     logins: Logins = field(default_factory=Logins)
+    remember: Callable[[Message, str], None] = lambda _message, _words: None
 
 
 class Reception:

@@ -114,6 +114,8 @@ class SmtpTransport:
         if isinstance(prepared, Outcome):
             self._idle.put_back(connection)
             raise UnusableError(prepared)
+        if prepared.breaks_signature:
+            self._tell_broken(transmission)
         transaction = Transaction(connection, prepared, self._upstream.profile, context)
         try:
             await transaction.run(self._timeouts)
@@ -123,6 +125,16 @@ class SmtpTransport:
             else:
                 connection.wire.abort()
         return transaction
+
+    def _tell_broken(self, transmission: Transmission) -> None:
+        self._log.event(
+            "signature-broken",
+            level="warning",
+            id=transmission.id,
+            upstream=self._upstream.name,
+            reason="made 7-bit, for the upstream offers no 8BITMIME",
+            remedy="let the application sign mail that it encodes as quoted-printable or base64",
+        )
 
     async def _open(self, recording: Recording | None) -> Connection:
         dialer = self._dialer if recording is None else recorded(self._dialer, recording)

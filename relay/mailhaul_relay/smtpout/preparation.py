@@ -12,6 +12,7 @@ from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.eightbit import to_seven_bit
+from mailhaul_relay.policy.signatures import SIGNATURE
 from mailhaul_relay.smtpout.capabilities import Capabilities
 from mailhaul_relay.smtpout.content import BodyError
 
@@ -21,12 +22,15 @@ MAX_CONVERTED = 8 << 20
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What goes over the wire: the commands without pipelining decisions, and the content."""
+    """What goes over the wire: the commands without pipelining decisions, and the content. `breaks_signature` when it
+    was made 7-bit, which voids a DKIM signature (RFC 6376 section 5.3).
+    """
 
     mail: bytes
     recipients: tuple[bytes, ...]
     head: bytes
     body: Body
+    breaks_signature: bool = False
 
 
 def prepare(transmission: Transmission, recipients: Sequence[str], offered: Capabilities) -> Prepared | Outcome:
@@ -40,19 +44,20 @@ def prepare(transmission: Transmission, recipients: Sequence[str], offered: Capa
     if utf8 and not offered.utf8:
         return _failed(Fault.CAPABILITY, _NO_UTF8, elsewhere=True)
     eight = transmission.eight_bit or utf8
-    head, body = transmission.head, transmission.body
+    head, body, broken = transmission.head, transmission.body, False
     if eight and not offered.eight_bit:
         converted = None if utf8 else _converted(transmission)
         if converted is None:
             return _failed(Fault.CAPABILITY, _NO_EIGHT_BIT, elsewhere=True)
         head, body = converted
+        broken = head is not transmission.head and SIGNATURE in head.lower()
     parameters = "".join((
         f" SIZE={len(head) + body.size}" if offered.size is not None else "",
         " BODY=8BITMIME" if eight and offered.eight_bit else "",
         " SMTPUTF8" if utf8 else "",
     ))  # fmt: skip
     mail = f"MAIL FROM:<{transmission.sender}>{parameters}\r\n".encode()
-    return Prepared(mail, tuple(f"RCPT TO:<{one}>\r\n".encode() for one in recipients), head, body)
+    return Prepared(mail, tuple(f"RCPT TO:<{one}>\r\n".encode() for one in recipients), head, body, broken)
 
 
 def _is_sendable(addresses: str) -> bool:

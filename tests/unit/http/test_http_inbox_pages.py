@@ -260,6 +260,15 @@ async def test_mail_is_found_by_recipient_sender_and_decoded_subject(
     assert (f"{len(found)} of 3" if found else "None of 3") in page.text
 
 
+@pytest.mark.parametrize("query", ["ann%40m%C3%BCnchen", "M%C3%9CNCHEN.example", "ann%40xn--mnchen-3ya.example"])
+async def test_a_recipient_is_found_by_the_domain_that_people_write(
+    inbox: Inbox, server: HttpServer, query: str
+) -> None:
+    one = Captured(0, "01habc", 1e9, "catch", "", ("ann@xn--mnchen-3ya.example",), "", 0)
+    await inbox.store(one, lambda: b"")
+    assert [one["key"] for one in (await _get(server, f"/inbox/messages.json?q={query}")).json()["messages"]] == [1]
+
+
 async def test_an_empty_inbox_says_what_it_is_for(server: HttpServer) -> None:
     assert b"No mail yet" in (await _get(server, "/inbox")).body
 

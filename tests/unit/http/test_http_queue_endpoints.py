@@ -1,6 +1,7 @@
 """The queue over HTTP: the token first, strict orders, and answers that say what to do."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.support.http_exchange import Answer, ask, bearer, serving
@@ -12,7 +13,7 @@ from tests.support.queueing import running, upstream
 from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.queue_routes import queue_routes
 from mailhaul_relay.http.queue_views import MAX_LISTED
-from mailhaul_relay.model.message import Message, Progress, State
+from mailhaul_relay.model.message import Message, Progress, Recipient, State
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue.commands import QueueCommands
 from mailhaul_relay.spool.interface import SpoolError
@@ -226,6 +227,7 @@ async def test_mail_on_hold_says_so(desk: Desk) -> None:
     assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/hold")).status == 200
     shown = (await desk.ask("GET", f"/v1/queue/{message_id(0)}")).json()
     assert (shown["onHold"], shown["recipients"][0]["onHold"], shown["fault"]) == (True, True, "operator")
+    assert (shown["due"], shown["recipients"][0]["due"]) == (0.0, 0.0), "nothing is to come until a person acts"
     assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/hold")).status == 409
     assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/release")).status == 200
     assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/release")).status == 409
@@ -259,3 +261,34 @@ async def test_a_message_comes_as_a_file(desk: Desk) -> None:
     assert (answer.status, answer.headers["content-type"]) == (200, "message/rfc822")
     assert b"\r\n.dot: y\r\n" in answer.body
     assert (await desk.ask("GET", f"/v1/queue/{message_id(9)}/raw")).status == 404
+
+
+async def test_a_copy_for_the_archive_is_named_in_a_list(desk: Desk) -> None:
+    message = queued(0, dead())
+    copy = replace(message.envelope, recipients=(Recipient("", "all@archive.example"),))
+    _fill(desk, replace(message, envelope=copy))
+    (row,) = (await desk.ask("GET", "/v1/queue")).json()["messages"]
+    assert row["recipients"] == ["all@archive.example"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "domain=m%C3%BCnchen.example",
+        "recipient=a%40m%C3%BCnchen",
+        "sender=M%C3%9CNCHEN",
+        "domain=xn--mnchen-3ya.example",
+    ],
+)
+async def test_a_domain_is_found_as_people_write_it(desk: Desk, query: str) -> None:
+    _fill(desk, queued(0, sender="b@xn--mnchen-3ya.example", to=("a@xn--mnchen-3ya.example",)), queued(1))
+    found = (await desk.ask("GET", f"/v1/queue?{query}")).json()["messages"]
+    assert [one["id"] for one in found] == [message_id(0)]
+
+
+async def test_delivered_is_no_state_of_the_queue_and_the_field_is_named(desk: Desk) -> None:
+    listed = await desk.ask("GET", "/v1/queue?state=delivered")
+    assert (listed.status, listed.json()["error"][:5]) == (400, "state")
+    told = await desk.ask("POST", "/v1/queue/retry", b'{"states": ["delivered"]}')
+    assert told.status == 400
+    assert "queued, deferred, held or dead" in told.json()["error"]

@@ -1,5 +1,6 @@
 """The suppression list over HTTP: the token first, strict orders, pages."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -49,6 +50,15 @@ async def test_an_address_is_added_listed_and_released(desk: Desk) -> None:
     released = await desk.ask("POST", "/v1/suppression/release", b'{"addresses": ["GONE@example.net", "x@y.example"]}')
     assert released.json() == {"released": ["gone@example.net"]}
     assert (await desk.ask("GET", "/v1/suppression")).json() == {"recipients": [], "next": ""}
+
+
+async def test_an_address_is_released_and_found_as_it_was_added(desk: Desk) -> None:
+    written = "nobody@m\u00fcnchen.example"
+    assert (await desk.ask("POST", "/v1/suppression", json.dumps({"address": written}).encode())).status == 200
+    page = (await desk.ask("GET", "/v1/suppression?address=m%C3%BCnchen")).json()
+    assert [one["address"] for one in page["recipients"]] == ["nobody@xn--mnchen-3ya.example"]
+    released = await desk.ask("POST", "/v1/suppression/release", json.dumps({"addresses": [written]}).encode())
+    assert released.json() == {"released": ["nobody@xn--mnchen-3ya.example"]}
 
 
 async def test_a_list_goes_on_after_the_last_address(desk: Desk) -> None:

@@ -56,6 +56,12 @@ def test_a_held_message_names_the_reply_the_remedy_and_the_next_attempt() -> Non
     ]
 
 
+def test_mail_that_a_person_holds_has_no_next_attempt() -> None:
+    held = Progress(State.HELD, NOW + 60, fault=Fault.OPERATOR.value)
+    view = follow_view("m1", _message(held), Story())
+    assert (view["state"], view["nextAttempt"], view["recipients"][0]["nextAttempt"]) == ("held", 0.0, 0.0)
+
+
 def test_after_a_restart_the_last_attempt_is_told_from_the_queue() -> None:
     (attempt,) = follow_view("m1", _message(HELD), Story())["attempts"]
     assert (attempt["time"], attempt["upstream"]) == (NOW, "up")
@@ -85,8 +91,9 @@ def test_a_dead_letter_has_no_next_attempt() -> None:
     assert (view["state"], view["nextAttempt"]) == ("dead", 0.0)
 
 
-def test_what_left_the_queue_without_a_delivery_was_dropped() -> None:
-    view = follow_view("m1", None, _story(_tried(("b@example.net", TAKEN), ("c@example.net", REFUSED))))
+def test_what_a_person_dropped_left_the_queue_without_a_delivery() -> None:
+    story = _story(_tried(("b@example.net", TAKEN), ("c@example.net", REFUSED)))
+    view = follow_view("m1", None, replace(story, ordered=(Ordered(NOW, "drop", ""),)))
     assert (view["state"], view["nextAttempt"]) == ("dropped", 0.0)
     assert [one["state"] for one in view["recipients"]] == ["delivered", "dropped"]
 
@@ -96,3 +103,11 @@ def test_what_has_left_still_tells_who_gave_it_and_what_people_did() -> None:
     view = follow_view("m1", None, story)
     assert (view["client"], view["account"], view["helo"]) == ("10.0.0.9", "shop", "app.example.com")
     assert (view["state"], [one["verb"] for one in view["orders"]]) == ("dropped", ["hold", "drop"])
+
+
+def test_a_message_whose_end_a_crash_took_is_not_told_as_dropped() -> None:
+    retried = replace(REFUSED, verdict=Verdict.RETRY)
+    view = follow_view("m1", None, _story(_tried(("b@example.net", retried))))
+    assert (view["state"], view["recipients"][0]["state"]) == ("gone", "gone")
+    rewritten = Story(ORIGINS, (), (Ordered(NOW, "rewrite", "From is a@b.example"),))
+    assert follow_view("m1", None, rewritten)["state"] == "gone"

@@ -54,7 +54,33 @@ def test_the_whole_story_is_in_order() -> None:
 
 
 def test_mail_on_hold_is_told_as_held_by_an_operator() -> None:
-    one = {"address": "a@b.example", "original": "a@b.example", "state": "held", "nextAttempt": 1_700_000_000.0,
+    one = {"address": "a@b.example", "original": "a@b.example", "state": "held", "nextAttempt": 0.0,
            "fault": "operator", "text": "535 no"}  # fmt: skip
     told = story_text({"id": "m1", "state": "held", "recipients": [one], "attempts": [], "orders": []})
-    assert "  a@b.example: held by an operator, next attempt 2023-11-14 22:13:20 UTC: 535 no" in told
+    assert "  a@b.example: held by an operator: 535 no" in told
+
+
+def test_a_copy_for_the_archive_is_named_though_nobody_asked_for_it() -> None:
+    to = {
+        "address": "all@archive.example",
+        "original": "",
+        "state": "delivered",
+        "nextAttempt": 0.0,
+        "fault": "",
+        "text": "",
+    }
+    tried = {
+        **MESSAGE["attempts"][1],
+        "outcomes": [{**MESSAGE["attempts"][1]["outcomes"][0], "address": to["address"]}],
+    }
+    told = story_text({**MESSAGE, "recipients": [to], "attempts": [tried], "orders": []})
+    assert "    all@archive.example (copy for an archive): delivered at end-of-data: 250" in told
+    assert "\n  all@archive.example (copy for an archive): delivered\n" in told
+
+
+def test_what_was_rewritten_is_part_of_the_story() -> None:
+    orders = [{"time": 1_700_000_001.0, "verb": "rewrite", "detail": "From is app@own.example, was a@far.example"}]
+    told = story_text({**MESSAGE, "fromDomain": "first.example", "orders": orders})
+    assert "UTC  rewritten (From is app@own.example, was a@far.example)" in told
+    assert "    From domain own.example, rewritten from first.example" in told
+    assert "rewritten from" not in story_text({**MESSAGE, "fromDomain": "own.example"})

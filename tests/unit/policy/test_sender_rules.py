@@ -77,6 +77,15 @@ def test_the_forced_from_replaces_every_one_and_the_author_gets_the_answers() ->
     assert not taken.breaks_signature
 
 
+def test_what_was_rewritten_is_told_for_the_story() -> None:
+    relay = running(senders={"forcedFrom": "app@own.example"})
+    taken = admitted(relay, TRUSTED, incoming("From: Bob <bob@far.example>\n", sender="bob@far.example"))
+    assert taken.rewritten == "From is app@own.example, was bob@far.example; sender was bob@far.example"
+    relay = running(senders={"defaultFrom": "app@own.example"})
+    assert admitted(relay, TRUSTED, incoming("Subject: hi\n")).rewritten == "From is app@own.example, was none"
+    assert admitted(relay, TRUSTED, incoming("From: a@own.example\n")).rewritten == ""
+
+
 def test_a_null_sender_stays_null_under_a_forced_from() -> None:
     relay = running(senders={"forcedFrom": "app@own.example"})
     assert admitted(relay, TRUSTED, incoming("From: a@far.example\n", sender="")).envelope.sender == ""
@@ -88,8 +97,29 @@ def test_a_null_sender_stays_null_under_a_forced_from() -> None:
 def test_a_signature_that_a_forced_from_breaks_is_told(head: str, broken: bool) -> None:
     relay = running(senders={"forcedFrom": "app@own.example"})
     taken = admitted(relay, TRUSTED, incoming(head))
-    assert taken.breaks_signature is broken
+    assert taken.breaks_signature == ("another From" if broken else "")
     assert (b"DKIM-Signature" in taken.head) is broken
+
+
+@pytest.mark.parametrize(
+    ("signed", "head", "broken"),
+    [
+        ("from : Bcc", "From: a@own.example\nBcc: b@far.example\n", "a bcc dropped"),
+        ("from:subject", "From: a@own.example\nBcc: b@far.example\n", ""),
+        ("from:content-length", "From: a@own.example\nContent-Length: 5\n", "a content-length dropped"),
+        ("from:\n\tMessage-Id:date", "From: a@own.example\n", "a date added and a message-id added"),
+        ("from:date", "From: a@own.example\nDate: Thu, 1 Jan 2026 00:00:00 +0000\n", ""),
+        ("from:subject", "From: a@own.example\n", ""),
+    ],
+)
+def test_a_signature_of_what_is_dropped_or_added_is_told_as_broken(signed: str, head: str, broken: str) -> None:
+    signature = f"DKIM-Signature: v=1; bh=; H={signed};\n d=own.example; b=abc\n"
+    assert admitted(running(), TRUSTED, incoming(signature + head)).breaks_signature == broken
+
+
+def test_a_default_from_voids_a_signature_that_was_made_without_one() -> None:
+    relay = running(senders={"defaultFrom": "app@own.example"})
+    assert admitted(relay, TRUSTED, incoming(SIGNED + "Subject: hi\n")).breaks_signature == "another From"
 
 
 def test_what_is_left_alone_keeps_its_bytes_and_its_signature() -> None:
