@@ -16,9 +16,9 @@ row fails mail, and only for a wrong recipient, refused content, a size or a mis
 
 Patterns (RE2, case ignored) are looked for in the reply without e-mail addresses and without the domains of the mail,
 so that nobody steers the relay by the name of a recipient. A row does not match where what it names after "unless" is
-found. Two answers look at the addresses after all: a recipient said to be unknown whose name is the sender's own address
-or domain is *hold* (sender), and Amazon's list of unverified identities is a matter of the sandbox when it names
-recipients only.
+found. Two answers look at the addresses after all: a recipient said to be unknown whose name is the sender's own
+address or domain is *hold* (sender), and Amazon's list of unverified identities is a matter of the sandbox when it
+names recipients only.
 
 | rule | providers | where | reply | fault | outcome | what to do |
 |---|---|---|---|---|---|---|

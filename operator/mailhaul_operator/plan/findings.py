@@ -44,7 +44,7 @@ class Reason(StrEnum):
     TLS_SECRET_MISSING = (
         "TLSSecretMissing",
         Severity.ERROR,
-        "A listener's Secret with certificate and key is absent or unusable: it keeps the last good one, or does not open.",
+        "A listener's Secret with certificate and key is absent or unusable: the last good one stays, or it is shut.",
     )
     ACCOUNTS_SECRET_MISSING = (
         "AccountsSecretMissing",

@@ -39,9 +39,7 @@ def _opened(listener: RelayListener, port: int) -> Listener:
     )
 
 
-def _certificate(
-    snapshot: Snapshot, lookup: Lookup, listener: RelayListener, index: int
-) -> dict[str, bytes] | None:
+def _certificate(snapshot: Snapshot, lookup: Lookup, listener: RelayListener, index: int) -> dict[str, bytes] | None:
     """Give the keys that it adds to the assembled Secret: none without TLS, None when it cannot open."""
     reference = listener.tls.secret_ref
     if listener.tls.mode is ListenerTlsMode.NONE or reference is None:

@@ -3,7 +3,7 @@
 import tomllib
 from contextlib import suppress
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -40,10 +40,10 @@ def test_number_of_mailboxes_is_bounded() -> None:
     "text", ['"' * 60_000, "(" * 60_000, "<" * 60_000, " " * 60_000 + "x", "a " * 30_000 + "<", "\\" * 60_000]
 )
 def test_time_is_linear_in_hostile_text(text: str) -> None:
-    started = perf_counter()
+    started = process_time()
     with pytest.raises(MailboxError):
         parse_mailboxes(text)
-    assert perf_counter() - started < 1.0
+    assert process_time() - started < 1.0
 
 
 @given(st.text(alphabet=st.sampled_from('ab@.<>,;:()"\\[] \t\r\n=?ü\x00'), max_size=60))
