@@ -162,5 +162,5 @@ def _check(fields: list[Any], types: tuple[type, ...], what: str) -> None:
     for index, (value, expected) in enumerate(zip(fields, types, strict=True), 1):
         if type(value) is not expected:
             raise Unreadable(f"field {index} of the {what} is {type(value).__name__}, expected {expected.__name__}")
-        if expected is float and not isfinite(value):  # JSON can write 1e999, and it could not be written again
+        if isinstance(value, float) and not isfinite(value):  # JSON can write 1e999, and it could not be written again
             raise Unreadable(f"field {index} of the {what} is not finite")

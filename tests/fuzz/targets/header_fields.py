@@ -5,7 +5,7 @@ The quick reading of `policy.headers` and the careful one must agree on every he
 
 from mailhaul_contract.addresses import Address
 from mailhaul_contract.mailboxes import parse_mailboxes
-from mailhaul_relay.policy.authorship import REPLACED, SIGNATURE, with_from
+from mailhaul_relay.policy.authorship import REPLACED, with_from
 from mailhaul_relay.policy.headers import (
     MAX_FIELDS,
     MAX_LINE,
@@ -16,6 +16,7 @@ from mailhaul_relay.policy.headers import (
     joined,
     parse_head,
 )
+from mailhaul_relay.policy.signatures import SIGNATURE
 
 LONGEST = 900
 WORDS = (
