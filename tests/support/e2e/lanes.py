@@ -21,6 +21,8 @@ from tests.support.repository import REPOSITORY
 
 LANES = 2
 """As many as a machine of two cores takes with the bounds of the tests, which are seconds."""
+APART = shlex.quote(str(Path(__file__).with_name("apart")))
+"""Keeps the node of a second cluster from the pods of the first one."""
 
 
 def lane_count() -> int:
@@ -44,7 +46,10 @@ def clusters_of(lanes: Sequence[Mapping[str, str]]) -> Iterator[None]:
     """Have a cluster up for each of these lanes. One that was up before is left up."""
     with ExitStack() as stack:
         for variables in lanes:
-            stack.enter_context(running_cluster({**os.environ, **variables}))
+            command = (
+                f"{APART} {os.environ['MAILHAUL_E2E_CLUSTER']}" if variables else os.environ["MAILHAUL_E2E_CLUSTER"]
+            )
+            stack.enter_context(running_cluster({**os.environ, **variables, "MAILHAUL_E2E_CLUSTER": command}))
         yield
 
 
