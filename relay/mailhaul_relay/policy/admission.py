@@ -113,6 +113,9 @@ def _relaying_denied(source: Source) -> Reply:
             f"relaying denied: {source.address} is a node or mesh address that hides the client; keep the client's"
             f" address (externalTrafficPolicy: Local) or name this very host in {source.field}",
         )
+    if source.unnamed:
+        who = f"proxy {source.address} does not say who the client is; have it tell the client's address"
+        return Reply(550, "5.7.1", f"relaying denied: {who}")
     client = source.address or "a client whose address is unknown"
     return Reply(550, "5.7.1", f"relaying denied for {client}; add its network to {source.field}")
 

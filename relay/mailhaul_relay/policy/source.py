@@ -23,7 +23,8 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 @dataclass(frozen=True, slots=True)
 class Source:
     """A client's address in normal form, whether it may relay, and whether it hides who really connected. `account` is
-    the one that it logged in as, "" for none; `field` is where networks are trusted, for refusals.
+    the one that it logged in as, "" for none; `field` is where networks are trusted, for refusals. `unnamed`: it is a
+    proxy that named no client.
     """
 
     address: str
@@ -31,6 +32,7 @@ class Source:
     identity_lost: bool = False
     account: str = ""
     field: str = "spec.clients.allowedNetworks"
+    unnamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,10 +180,13 @@ class Ledger:
         return self._upstream.name if self._upstream else ""
 
     def _meant(self, text: str, now: float) -> Quota | None:
-        """The quota of which a reply tells: the period that it names, else the one that is used most."""
+        """The quota of which a reply tells: that of the period that it names, which need not be one that is written
+        down; when it names none, the one that is used most.
+        """
         period = named_period(text)
-        named = next((one for one in self._quotas if one.period is period), None)
-        return named or max(self._quotas, key=lambda one: self._part(one, now), default=None)
+        if period is not None:
+            return next((one for one in self._quotas if one.period is period), None)
+        return max(self._quotas, key=lambda one: self._part(one, now), default=None)
 
     def _part(self, quota: Quota, now: float) -> float:
         usage, there = self._usage(quota, now)
@@ -225,7 +228,8 @@ def with_rest(delivery: Delivery, transmission: Transmission, ledger: Ledger) ->
 
 def _words(quota: Quota, limit: int) -> str:
     of = "of this replica " if limit != quota.limit else ""
-    return f"the {limit} {quota.counts.value.lower()} {of}a {quota.period.value.lower()}"
+    period = "an hour" if quota.period is QuotaPeriod.HOUR else f"a {quota.period.value.lower()}"
+    return f"the {limit} {quota.counts.value.lower()} {of}{period}"
 
 
 def _sum(one: Grant, other: Grant) -> Grant:

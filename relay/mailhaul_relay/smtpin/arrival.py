@@ -26,7 +26,7 @@ class UnnamedSession(Session):
 
     def _judge(self, running: Running) -> Source:
         source = super()._judge(running)
-        return source if source.account else replace(source, trusted=False)
+        return source if source.account else replace(source, trusted=False, unnamed=True)
 
 
 Ended = Callable[["Arrival"], None]

@@ -231,6 +231,24 @@ async def test_a_provider_that_takes_mail_again_before_is_believed() -> None:
     assert desk.ways.states()[0].breaker is BreakerState.CLOSED
 
 
+async def test_a_reply_about_a_period_of_which_no_quota_is_known_says_nothing_of_the_others() -> None:
+    desk = Desk(upstreams=[_limited(100, "Month"), upstream("b", 10)])
+    desk.script("a", (QUOTA_SPENT,))
+    assert await desk.send(mail("m1")) is None  # through b
+    assert (_told(desk).used, _told(desk).told) == (0, False)
+    state = desk.ways.states()[0]
+    assert (state.breaker, state.fault) == (BreakerState.OPEN, "quota")
+    assert state.next_attempt - desk.clock.now <= 1.2 * 3600
+
+
+async def test_an_hour_is_told_in_good_english() -> None:
+    desk = Desk(upstreams=[_limited(2, "Hour", counts="Recipients")])
+    for number in range(3):
+        held = await desk.send(mail(f"m{number}"))
+    assert held is not None
+    assert held.progress[0].text.startswith("a: the 2 recipients an hour are used up; more at ")
+
+
 async def test_a_spent_quota_is_reported_as_an_upstream_that_is_out() -> None:
     desk = Desk(upstreams=[_limited(1, valid_until="2023-12-31")])
     assert (_told(desk).used, _told(desk).limit) == (0, 1)
