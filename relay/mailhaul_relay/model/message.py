@@ -55,6 +55,11 @@ class Envelope:
     utf8: bool = False
     account: str = ""
 
+    @property
+    def giver(self) -> str:
+        """Whose mail this is where several must take turns: an account or a client, and the author's domain."""
+        return f"{self.account or self.client} {self.from_domain}"
+
 
 class State(StrEnum):
     """Where a recipient stands. `QUEUED` has not been tried; `DEAD` is a dead letter; delivered ones are gone."""

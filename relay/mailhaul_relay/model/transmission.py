@@ -9,7 +9,7 @@ from mailhaul_relay.model.outcome import Outcome
 @dataclass(frozen=True, slots=True)
 class Transmission:
     """One message for some recipients with one envelope sender ("" is null). `head` and `body` are in wire form;
-    `important` mail may spend what quotas reserve.
+    `important` mail may spend what quotas reserve; `giver` is that of its envelope.
     """
 
     id: str
@@ -21,6 +21,7 @@ class Transmission:
     eight_bit: bool = False
     utf8: bool = False
     important: bool = False
+    giver: str = ""
 
     @property
     def size(self) -> int:

@@ -49,8 +49,9 @@ class Spent(NamedTuple):
 class UpstreamView:
     """An upstream as it stands now: its breaker's permission and next trial (epoch seconds) with its fault, the From
     domains that it refuses, whether it was tried for this recipient in this round, and until when others wait for it
-    already in such numbers that one more would stand in the way of other upstreams' mail (0: they do not). `spent` is
-    its quota when it is used up, `spent_for_important` when what is reserved is used up too.
+    already in such numbers that one more would stand in the way of other upstreams' mail (0: they do not); `crowding`
+    gave most of that, and only their mail waits (None: everybody's). `spent` is its quota when it is used up,
+    `spent_for_important` when what is reserved is used up too.
     """
 
     permits: bool = True
@@ -59,6 +60,7 @@ class UpstreamView:
     refused_senders: frozenset[str] = frozenset()
     tried: bool = False
     busy_until: float = 0.0
+    crowding: frozenset[str] | None = None
     spent: Spent | None = None
     spent_for_important: Spent | None = None
 
@@ -110,7 +112,7 @@ def route(running: Running, errand: Errand, views: Mapping[str, UpstreamView], n
         view = views.get(upstream.name, _OPEN_VIEW)
         obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, errand, now)
         if obstacle is None:
-            return _in_turn(upstream.name, view, important=path.important)
+            return _in_turn(upstream.name, view, errand)
         obstacles.append(obstacle)
         if obstacle.fault is Fault.QUOTA and upstream.on_quota is OnQuota.HOLD:
             break
@@ -127,11 +129,11 @@ def _no_upstream(path: CompiledRoute) -> str:
     return "the relay has no upstream; add one to spec.upstreams"
 
 
-def _in_turn(name: str, view: UpstreamView, *, important: bool) -> Send | Wait:
+def _in_turn(name: str, view: UpstreamView, errand: Errand) -> Send | Wait:
     """A crowd before an upstream is no cause to fail over: it takes mail, and the mail waits for its turn."""
-    if view.busy_until:
+    if view.busy_until and (view.crowding is None or errand.envelope.giver in view.crowding):
         return Wait(view.busy_until, State.DEFERRED, Fault.NONE, f"waits for its turn at {name}")
-    return Send(name, important)
+    return Send(name, errand.route.important)
 
 
 def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait:
@@ -154,7 +156,7 @@ def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView],
     if spent is not None:
         return Wait(max(spent.until, now + 1), State.HELD, Fault.QUOTA, spent.reason)
     if view.permits and not view.tried:
-        return _in_turn(name, view, important=path.important)
+        return _in_turn(name, view, errand)
     until = view.next_attempt if not view.permits else progress.due
     reason = f"waits for upstream {name}{_why_pinned(progress)}"
     return Wait(max(until, now + 1), State.DEFERRED, view.fault, reason)

@@ -1,22 +1,27 @@
 """The bounded set of messages that are being worked on: what bounds the queue's memory, whatever is stored.
 
-`engine` adds and discards. A message that does not fit stays in the spool and is loaded when there is room. Nothing
-here can fail.
+`engine` adds and discards. A message that does not fit stays in the spool and is loaded when there is room. A tenth is
+kept free for those who have a few messages in work only, so that new mail of theirs does not wait behind somebody's
+long backlog. Nothing here can fail.
 """
 
 from mailhaul_relay.model.message import Message
+from mailhaul_relay.queue.crowd import FEW
 
 MAX_MESSAGES = 1000
 MAX_OCTETS = 24 * 1024 * 1024
 """Bytes of heads and bodies held in memory at once; bodies in files count only their heads."""
+_KEPT_FREE = 10
 
 
 class ActiveSet:
-    """Messages by id, with their weight in memory."""
+    """Messages by id, with their weight in memory and who gave them."""
 
     def __init__(self, messages: int = MAX_MESSAGES, octets: int = MAX_OCTETS) -> None:
         self._limit, self._octets_limit = messages, octets
-        self._weights: dict[str, int] = {}
+        self._common, self._common_octets = messages - messages // _KEPT_FREE, octets - octets // _KEPT_FREE
+        self._weights: dict[str, tuple[int, str]] = {}
+        self._givers: dict[str, int] = {}
         self._octets = 0
 
     def __len__(self) -> int:
@@ -32,25 +37,39 @@ class ActiveSet:
 
     @property
     def room(self) -> int:
-        """How many more messages may be begun; 0 while the bytes in memory are used up."""
-        return self._limit - len(self._weights) if self._octets < self._octets_limit else 0
+        """How many more messages may be begun, whoever gave them; 0 while the bytes in memory are used up."""
+        return max(0, self._common - len(self._weights)) if self._octets < self._common_octets else 0
 
     def add(self, message: Message) -> bool:
         """Take a message on; False when there is no room or it is being worked on already."""
-        if message.id in self._weights or self.room <= 0:
+        giver = message.envelope.giver
+        if message.id in self._weights or not (self.room or self._has_room_for(giver)):
             return False
         weight = len(message.head) + len(message.body.data or b"")
-        self._weights[message.id] = weight
+        self._weights[message.id] = weight, giver
+        self._givers[giver] = self._givers.get(giver, 0) + 1
         self._octets += weight
         return True
+
+    def _has_room_for(self, giver: str) -> bool:
+        is_free = len(self._weights) < self._limit and self._octets < self._octets_limit
+        return is_free and self._givers.get(giver, 0) < FEW
 
     def claim(self, message_id: str) -> bool:
         """Reserve a message that is not in work; False when it is."""
         if message_id in self._weights:
             return False
-        self._weights[message_id] = 0
+        self._weights[message_id] = 0, ""
+        self._givers[""] = self._givers.get("", 0) + 1
         return True
 
     def discard(self, message_id: str) -> None:
         """Let a message go."""
-        self._octets -= self._weights.pop(message_id, 0)
+        known = self._weights.pop(message_id, None)
+        if known is None:
+            return
+        weight, giver = known
+        self._octets -= weight
+        left = self._givers[giver] = self._givers[giver] - 1
+        if not left:
+            del self._givers[giver]

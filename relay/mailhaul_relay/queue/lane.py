@@ -35,16 +35,26 @@ class Lane:
     async def deliver(self, transmission: Transmission, permits: Callable[[], bool]) -> Delivery | None:
         """Send when it is this transmission's turn; None when it was not begun, or was cut off by `abort`."""
         octets = len(transmission.head) + len(transmission.body.data or b"")
-        self._crowd.enter(octets)
+        giver = transmission.giver
+        self._crowd.enter(octets, giver)
         try:
-            async with self._slots:
+            await self._slots.take(giver)
+            try:
                 if self._pace.is_limited:
                     await self._pace.turn()
                 if self._stopped or not permits():
                     return None
                 return await self._carry(transmission)
+            finally:
+                self._slots.give_back()
         finally:
-            self._crowd.leave(octets)
+            self._crowd.leave(octets, giver)
+
+    def crowding(self, share: Share) -> frozenset[str] | None:
+        """Who waits in the spool while it is crowded: those who gave much of what is here; everybody (None) when the
+        whole share is taken.
+        """
+        return self._crowd.crowding if self._crowd.has_room(share) else None
 
     def keep_to(self, tempo: Tempo) -> None:
         """Use this part of the connections and of the rate from now on; what is under way goes on."""

@@ -165,6 +165,7 @@ class Round:
             eight_bit=envelope.eight_bit,
             utf8=envelope.utf8,
             important=group.important,
+            giver=envelope.giver,
         )
         return Batch(group.upstream, tuple(indexes), transmission, group.breaks_signature, group.route)
 

@@ -78,7 +78,9 @@ class Way:
             return False
         return self.tempo is FULL and (self.ledger is None or self.ledger.spent(important=False) is None)
 
-    def view(self, now: float, *, tried: bool, busy_until: float = 0.0) -> UpstreamView:
+    def view(
+        self, now: float, *, tried: bool, busy_until: float = 0.0, crowding: frozenset[str] | None = None
+    ) -> UpstreamView:
         """What routing needs to know."""
         spent = self.ledger.spent(important=False) if self.ledger else None
         return UpstreamView(
@@ -88,6 +90,7 @@ class Way:
             refused_senders=self.refusals.refused(now),
             tried=tried,
             busy_until=busy_until,
+            crowding=crowding,
             spent=spent,
             spent_for_important=self.ledger.spent(important=True) if self.ledger and spent else None,
         )

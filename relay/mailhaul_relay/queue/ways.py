@@ -48,6 +48,7 @@ class Ways:
         self._revision = ""
         self._calm: dict[str, UpstreamView] = {}
         self._share = Share(MAX_MESSAGES, MAX_OCTETS)
+        self._common = self._share.common
         self._retiring: dict[asyncio.Task[None], Way] = {}
         self.on_reopen: Callable[[], None] = lambda: None
         """Called when an upstream that took no mail takes it again."""
@@ -72,6 +73,7 @@ class Ways:
         self._ways, self._revision = now_open, running.secrets.revision
         self._calm = dict.fromkeys(now_open, UpstreamView())
         self._share = Share(MAX_MESSAGES // max(1, len(now_open)), MAX_OCTETS // max(1, len(now_open)))
+        self._common = self._share.common
         for way in before.values():
             self._retire(way)
         for way in () if is_start else opened:
@@ -92,18 +94,23 @@ class Ways:
         if len(self._ways) == 1:
             return {name: way.view(now, tried=name in tried) for name, way in self._ways.items()}
         return {
-            name: way.view(now, tried=name in tried, busy_until=self._busy_until(way, now))
+            name: way.view(
+                now,
+                tried=name in tried,
+                busy_until=self._busy_until(way, now),
+                crowding=way.lane.crowding(self._share),
+            )
             for name, way in self._ways.items()
         }
 
     def _is_calm(self) -> bool:
         """Whether nothing is known against any upstream, as is usual: then nothing need be looked at."""
-        return all(way.is_calm and not way.lane.wait(self._share) for way in self._ways.values())
+        return all(way.is_calm and not way.lane.wait(self._common) for way in self._ways.values())
 
     def _busy_until(self, way: Way, now: float) -> float:
         """When mail for a crowded upstream comes back, spread by chance; 0 while it has room. One that is the only one
         crowds out nobody."""
-        wait = way.lane.wait(self._share)
+        wait = way.lane.wait(self._common)
         return now + wait * (0.5 + self._chance()) if wait else 0.0
 
     async def deliver(self, name: str, transmission: Transmission) -> Delivery | None:
