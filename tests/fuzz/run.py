@@ -4,8 +4,10 @@
 """
 
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ MEMORY = 1024
 SLOWEST = 10
 """Seconds for one input; more is a finding."""
 _GRACE = 60
-_DONE = re.compile(r"^Done (\d+) runs in (\d+) second", re.MULTILINE)
+_DONE = re.compile(r"^Done (\d+) runs", re.MULTILINE)
 _PULSE = re.compile(r"^#(\d+)\s.*?\bcov: (\d+)", re.MULTILINE)
 
 
@@ -72,13 +74,14 @@ def fuzz(name: str, seconds: int, work: Path) -> Result:
         f"-dict={_words(name, work)}",
     ]
     kept = [str(CORPORA / name)] if (CORPORA / name).is_dir() else []
+    began = time.monotonic()
     with log.open("wb") as output:
         code = _call([name, *options, f"-artifact_prefix={found}/", str(new), *kept], output.fileno(), seconds + _GRACE)
-    text = log.read_text(encoding="utf-8", errors="replace")
+    spent = round(time.monotonic() - began)
+    runs, coverage = _figures(log.read_text(encoding="utf-8", errors="replace"))
     broke = tuple(sorted(set(found.iterdir()) - known))
     error = "" if code == 0 or broke else f"ended with {code}, see {log}"
-    runs, spent, coverage = _figures(text)
-    return Result(name, runs, spent or seconds, coverage, len(set(new.iterdir()) - before), broke, error)
+    return Result(name, runs, spent, coverage, len(set(new.iterdir()) - before), broke, error)
 
 
 def keep(name: str, work: Path) -> tuple[int, int]:
@@ -100,7 +103,7 @@ def keep(name: str, work: Path) -> tuple[int, int]:
     for old in before:
         old.unlink()
     for one in chosen:
-        one.rename(kept / one.name)
+        shutil.move(one, kept / one.name)
     return len(before), len(chosen)
 
 
@@ -120,8 +123,8 @@ def _words(name: str, work: Path) -> Path:
     return path
 
 
-def _figures(text: str) -> tuple[int, int, int]:
-    """Give runs, seconds and coverage as libFuzzer told them last."""
+def _figures(text: str) -> tuple[int, int]:
+    """Give runs and coverage as libFuzzer told them last; what broke a rule ended it between two of its lines."""
     done, pulses = _DONE.findall(text), _PULSE.findall(text)
     runs, coverage = map(int, pulses[-1]) if pulses else (0, 0)
-    return (int(done[-1][0]), int(done[-1][1]), coverage) if done else (runs, 0, coverage)
+    return (int(done[-1]) if done else runs), coverage

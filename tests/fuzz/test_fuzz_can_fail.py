@@ -25,6 +25,10 @@ def _failed(stage: Stage, reply: Reply) -> Outcome:
     return Outcome(Verdict.FAILED, stage, reply=reply)
 
 
+def _delivered(transaction: Any, answer: Any) -> None:  # noqa: ANN401 - the module's own
+    transaction._fill(Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=answer.reply()))
+
+
 def _utc_midnight(day: date, _zone: tzinfo) -> float:
     return datetime.combine(day, time(), UTC).timestamp()
 
@@ -48,6 +52,8 @@ def _yes(*_: object) -> bool:
 SESSION = (
     b"EHLO x\r\nMAIL FROM:<app@example.com>\r\nRCPT TO:<joe@example.net>\r\nDATA\r\nFrom: app@example.com\r\n.\r\n"
 )
+_SAID = (b"220 x", b"250 x", b"250 from", b"250 to", b"250 to", b"250 to", b"354 go", b"554 5.7.1 spam")
+REFUSED = b"\0" + b"\x1e".join(b"%s\r\n" % line for line in _SAID)
 HASH = b"a:$argon2id$v=19$m=999999,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g"
 RECORD = b'[1,"",[["c@d.example","c@d.example",""]],"","submission",1e999,10,"",false,true]'
 PAGE = b"GET /v1/queue?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -70,6 +76,7 @@ CASES = (
     ),
     Broken("conversation", f"{_RELAY}.smtpin.acceptance.Acceptance._deny", _promised, bytes([16 | 4]) + SESSION),
     Broken("upstream_replies", f"{_RELAY}.smtpout.classify._by_class", _failed, b"\x06599 nobody knows this\r\n"),
+    Broken("upstream_session", f"{_RELAY}.smtpout.transaction.Transaction._settle_accepted", _delivered, REFUSED),
     Broken(
         "proxy_header",
         f"{_RELAY}.smtpin.proxy_header._client_v1",

@@ -1,4 +1,4 @@
-"""`relay.v1.json`: refused with reasons that repeat no value, or a configuration that is read again as it was written.
+"""`relay.v1.json`: refused with reasons that say where, or a configuration that is read again as it was written.
 
 A configuration that was read compiles, or says why it cannot run.
 """
@@ -40,7 +40,6 @@ WORDS = (
     ),
     *(b'"senders":{"domains":["own.example"]}', b'"srs":{"domain":"own.example"}', b'"priority":5', b'"weight":1'),
 )
-_CANARY = "canary"
 
 
 def check(data: bytes) -> None:
@@ -66,5 +65,6 @@ def _check_refusal(error: UnreadableError) -> None:
     assert error.reasons
     assert error.digest.startswith("sha256:")
     for reason in error.reasons:
-        assert reason
-        assert ": " in reason or CONFIG_FILE in reason, f"no path: {reason}"
+        path, colon, told = reason.partition(": ")
+        assert CONFIG_FILE in reason or (path and colon), f"no path: {reason}"
+        assert reason.startswith(CONFIG_FILE) or "; " in told, f"no remedy: {reason}"
