@@ -33,14 +33,16 @@ def register(
             settings.watching.label_selectors[_is(group, one.kind.plural)] = one.selector
         # An optional kind may come later, in any version: kopf then takes the one that the cluster prefers.
         served = None if one.optional else version
-        kopf.on.event(group=group, version=served, plural=one.kind.plural, registry=registry)(_taker(to))
+        kopf.on.event(group=group, version=served, plural=one.kind.plural, registry=registry)(taker(to))
 
 
 def _is(group: str, plural: str) -> Callable[[kopf.Resource], bool]:
     return lambda resource: (resource.group, resource.plural) == (group, plural)
 
 
-def _taker(to: Sink) -> Callable[..., Awaitable[None]]:
+def taker(to: Sink) -> Callable[..., Awaitable[None]]:
+    """Give the handler: it hands the object of an event to the sink."""
+
     async def taken(event: kopf.RawEvent, **_: object) -> None:
         (to.gone if event["type"] == "DELETED" else to.seen)(dict(event["object"]))
 

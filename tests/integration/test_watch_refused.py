@@ -14,6 +14,7 @@ import kopf
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from kopf._core.reactor import processing
 
 from mailhaul_operator.reconcile.scope import watched
 from mailhaul_operator.serve import kopf_running
@@ -22,6 +23,7 @@ from mailhaul_operator.serve.kopf_running import WatchRefused
 pytestmark = pytest.mark.integration
 
 DEADLINE = 20.0
+KOPFS = processing.process_resource_event
 GROUP = "mailhaul.dev"
 KINDS = {"smtprelays": "SmtpRelay", "upstreamproviders": "UpstreamProvider", "mailaliases": "MailAlias"}
 
@@ -142,6 +144,40 @@ def _kubeconfig(folder: Path, port: int) -> Path:
     }
     (folder / "config").write_text(json.dumps(config))
     return folder / "config"
+
+
+class Spoiled(Seen):
+    """Cannot take what is in one namespace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tried = asyncio.Event()
+
+    def seen(self, body: dict[str, Any]) -> None:
+        if body["metadata"]["namespace"] == "la":
+            self.tried.set()
+            raise ValueError("canary-words")
+        super().seen(body)
+
+
+async def test_an_object_that_cannot_be_taken_ends_no_watch_and_is_told_without_its_words(
+    server: tuple[ApiServer, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, port = server
+    monkeypatch.setenv("KUBECONFIG", "")
+    scope = [one for one in watched(("la", "lb"), "") if one.kind.kind == "SmtpRelay"]
+    to, stop = Spoiled(), asyncio.Event()
+    config = _kubeconfig(tmp_path, port)
+    async with asyncio.timeout(DEADLINE):
+        watching = asyncio.create_task(kopf_running.watch(scope, to, ("la", "lb"), config, stop, lambda: None))
+        await to.has({"lb/relay"})
+        await to.tried.wait()
+        assert not watching.done()
+        stop.set()
+        await watching
+    assert "could not be taken" in caplog.text
+    assert "canary-words" not in caplog.text
+    assert processing.process_resource_event is KOPFS, "others who embed kopf in this process get kopf's own"
 
 
 async def test_a_namespace_that_is_refused_ends_the_watches_and_nothing_of_ours(

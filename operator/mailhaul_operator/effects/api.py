@@ -9,18 +9,16 @@ that the kubelet rotates is followed for as long as the process lives.
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, Configuration
-from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.client import ApiClient
+from kubernetes.aio.config import ConfigException
 from kubernetes.aio.dynamic import DynamicClient
 
+from mailhaul_operator.effects.connection import Denied, connect
 from mailhaul_operator.plan.naming import MANAGER
 from mailhaul_operator.wire.kinds import Body, Kind, kind_of
 from mailhaul_operator.wire.objects import name_of
@@ -28,8 +26,6 @@ from mailhaul_operator.wire.refused import Refusal, Refused, refusal_of
 
 DEADLINE = 15.0
 """Seconds for one request."""
-CONNECTIONS = 32
-"""At most so many requests at once; the others wait for a connection."""
 PAGE = 500
 """Objects of one page of a list."""
 WRITES = frozenset({"apply", "create", "delete", "patch"})
@@ -37,23 +33,6 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _STEPS = "application/json-patch+json"
 _LOST = (aiohttp.ClientError, OSError, ConfigException, ValueError)
-
-
-def proxy_of(host: str) -> str | None:
-    """Give the proxy that the environment (`HTTPS_PROXY`, `NO_PROXY`) names for the URL of an API server, if any."""
-    parts = urlsplit(host)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-
-
-class _NoDiscovery:
-    """In place of the client's discoverer, which reads the whole API at the start and keeps it in a file."""
-
-    def __init__(self, _client: DynamicClient, _cache_file: str | None) -> None:
-        pass
-
-    def __await__(self) -> Generator[None, None, Self]:
-        yield from ()
-        return self
 
 
 class Api:
@@ -67,18 +46,7 @@ class Api:
     @classmethod
     async def open(cls, kubeconfig: Path | None = None) -> Self:
         """Connect as a kubeconfig says, or as the pod's ServiceAccount. Raises ConfigException, OSError."""
-        configuration = Configuration()
-        if kubeconfig is None:
-            load_incluster_config(configuration)
-        else:
-            await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
-        configuration.connection_pool_maxsize = CONNECTIONS
-        # Left to itself, aiohttp reads the environment and looks for a .netrc in a thread, for every request.
-        configuration.client_session_kwargs = {"trust_env": False}
-        configuration.proxy = configuration.proxy or proxy_of(configuration.host)
-        client = ApiClient(configuration)
-        client.user_agent = f"{MANAGER}-operator"
-        return cls(client, await DynamicClient(client, discoverer=_NoDiscovery))
+        return cls(*await connect(kubeconfig))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -165,8 +133,8 @@ class Api:
                 body = json.loads(await answer.read())
         except TimeoutError:
             return Refused(Refusal.TIMEOUT, f"the API server gave no answer in {DEADLINE:g} s")
-        except ApiException as error:
-            return refusal_of(error.status or 0, _status(error.body), secret=kind.kind == "Secret")
+        except Denied as error:
+            return refusal_of(error.status, _status(error.body), secret=kind.kind == "Secret")
         except _LOST as error:
             return Refused(Refusal.UNAVAILABLE, f"the API server cannot be asked ({type(error).__name__})")
         return body if isinstance(body, dict) else Refused(Refusal.UNAVAILABLE, "the API server's answer is no object")
