@@ -13,6 +13,8 @@ from tests.support.programs import need
 from tests.support.relay_process import RelayProcess, relay_document, running_relay
 from tests.support.scripted_server import Received, ScriptedServer
 
+from mailhaul_relay.policy.guards import MAX_HOPS
+
 pytestmark = pytest.mark.integration
 
 SECRET = "an interoperable secret"
@@ -159,7 +161,7 @@ async def test_a_stranger_is_refused_what_leads_nowhere(
 
 async def test_a_loop_is_stopped_by_own_delivered_to_and_by_hops(tmp_path: Path, free_port: int) -> None:
     """The upstream hands everything back to the relay; it ends after one turn."""
-    hops = "".join(f"Received: from a by b{n}; Sat, 21 Nov 2026 10:00:00 +0000\r\n" for n in range(51))
+    hops = "".join(f"Received: from a by b{n}; Sat, 21 Nov 2026 10:00:00 +0000\r\n" for n in range(MAX_HOPS + 1))
     async with ScriptedServer() as server, relay_with(tmp_path, free_port, server) as relay:
         (forward,) = await _sent(relay, server, "team@own.example")
         extra = forward.data.partition(b"\r\n")[0].decode() + "\r\n"
