@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz.target import CORPORA, load
+from tests.fuzz.target import CORPORA
 
 AT_ONCE = 2
 MEMORY = 1024
@@ -71,7 +71,7 @@ def fuzz(name: str, seconds: int, work: Path) -> Result:
         f"-max_total_time={seconds}",
         f"-timeout={SLOWEST}",
         f"-rss_limit_mb={MEMORY}",
-        f"-dict={_words(name, work)}",
+        f"-dict={work / name / 'words'}",
     ]
     kept = [str(CORPORA / name)] if (CORPORA / name).is_dir() else []
     began = time.monotonic()
@@ -113,14 +113,6 @@ def _call(arguments: list[str], output: int, limit: float) -> int:
         return subprocess.run(command, stdout=output, stderr=output, timeout=limit, check=False).returncode
     except subprocess.TimeoutExpired:
         return -1
-
-
-def _words(name: str, work: Path) -> Path:
-    """Write the words of a target as libFuzzer reads them."""
-    path = work / name / "words"
-    lines = ('"' + "".join(f"\\x{octet:02x}" for octet in word) + '"\n' for word in load(name).words)
-    path.write_text("".join(lines), encoding="ascii")
-    return path
 
 
 def _figures(text: str) -> tuple[int, int]:
