@@ -76,7 +76,7 @@ def dead_upstreams(stack: ExitStack) -> dict[str, Any]:
         port = held.getsockname()[1]
         upstreams.append({"name": name, "provider": name, "host": "127.0.0.1", "port": port, "tls": {"mode": "None"}})
         routes.append({"name": name, "match": {"recipientDomains": [f"{name}.example"]}, "upstreams": [name]})
-    return {"upstreams": upstreams, "routes": routes}
+    return {"upstreams": upstreams, "routes": routes, "queue": {"highWatermark": 10 * WAITING}}
 
 
 def fill(spool: Path, count: int) -> None:

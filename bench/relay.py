@@ -97,7 +97,8 @@ def _configuration(port: int, upstream: int, more: Mapping[str, Any]) -> dict[st
         ],
         "limits": {"messageSize": 52_428_800, "connections": 1000, "connectionsPerClient": 1000},
     }
-    return {**own, **{name: [*own.get(name, []), *value] for name, value in more.items()}}
+    lists = {name: [*own.get(name, []), *value] for name, value in more.items() if isinstance(value, list)}
+    return {**own, **more, **lists}
 
 
 def _make_certificate(secrets: Path) -> None:
