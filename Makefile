@@ -51,7 +51,7 @@ check-static: $(READY)
 	@$(BIN)/mypy -p mailhaul_contract -p mailhaul_relay -p mailhaul_operator -p bench -p tests
 
 check-tests: $(READY)
-	@$(BIN)/pytest -q -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/fuzz tests/meta
+	@$(BIN)/pytest -q -n 2 --dist worksteal -m "not integration and not e2e and not slow" tests/unit tests/golden tests/dialogs tests/fuzz tests/meta
 
 test: setup ## Everything that this machine can run; ends with what was skipped and why
 	@$(BIN)/python -m tests.support.sessions

@@ -6,6 +6,7 @@ difference.
 """
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,20 @@ KINDS: dict[str, Callable[[Any, float, Any], Status]] = {
 }
 
 
+@cache
 def read(case: str) -> Any:  # noqa: ANN401 - YAML
     """Give a case's YAML."""
     return yaml.safe_load((HERE / "views" / f"{case}.yaml").read_text())
 
 
+@cache
 def statuses(case: str) -> list[tuple[float, int, Status]]:
-    """Assess every step of a case; gives time, generation and status of each."""
+    """Give time, generation and status of every step of a case."""
+    return assessed(case)
+
+
+def assessed(case: str) -> list[tuple[float, int, Status]]:
+    """Assess every step of a case anew."""
     said = read(case)
     assess, world, previous = KINDS[said["kind"]], said.get("world", {}), None
     done: list[tuple[float, int, Status]] = []

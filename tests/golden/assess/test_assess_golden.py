@@ -1,7 +1,7 @@
 """Worlds in, statuses and events out, as files; and what holds for every one of them."""
 
 import pytest
-from tests.golden.assess.cases import CASES, expected, outcome, read, statuses
+from tests.golden.assess.cases import CASES, assessed, expected, outcome, read, statuses
 
 from mailhaul_operator.assess.patch import due_in
 from mailhaul_operator.assess.reasons import Reason
@@ -17,7 +17,7 @@ def test_the_case_is_told_as_its_file_says(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_two_assessments_of_an_equal_world_are_equal(case: str) -> None:
-    assert statuses(case) == statuses(case)
+    assert assessed(case) == statuses(case)
 
 
 @pytest.mark.parametrize("case", CASES)
