@@ -4,7 +4,7 @@ What is kept is read once more as an upstream would that takes any line end for 
 """
 
 from tests.fuzz.pieces import cuts
-from tests.support.memory_spool import MemoryBody, MemorySpool
+from tests.support.memory_spool import MemorySpool
 
 from mailhaul_contract.listening import LineEndings
 from mailhaul_relay.smtpin.gate import HeadBudget
@@ -12,7 +12,6 @@ from mailhaul_relay.smtpin.limits import HEAD
 from mailhaul_relay.smtpin.line_ends import line_ends
 from mailhaul_relay.smtpin.receiver import Receiver
 from mailhaul_relay.smtpout.capture import unstuffed
-from mailhaul_relay.spool.interface import SpoolError
 
 LONGEST = 1200
 WORDS = (
@@ -21,18 +20,6 @@ WORDS = (
 )
 _LIMIT = 500
 _BETWEEN = b"\n.\n"
-
-
-class _Bodies(MemorySpool):
-    """Bodies only: outside of a loop nothing is committed."""
-
-    def __init__(self) -> None:
-        self.fault: SpoolError | None = None
-        self.open_bodies = 0
-        self.keeps_bytes = True
-
-    def new_body(self) -> MemoryBody:
-        return MemoryBody(self)
 
 
 def check(data: bytes) -> None:
@@ -57,7 +44,7 @@ def check(data: bytes) -> None:
 
 def _received(way: list[bytes], mode: LineEndings) -> tuple[bool, bytes, bytes | None]:
     """Give whether it was refused, what is kept, and what was left behind its end (None: it did not end)."""
-    bodies, budget = _Bodies(), HeadBudget()
+    bodies, budget = MemorySpool(), HeadBudget()
     receiver = Receiver(bodies.new_body, line_ends(mode), _LIMIT, budget)
     rest: bytes | None = None
     for index, piece in enumerate(way):

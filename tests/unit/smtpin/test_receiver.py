@@ -6,14 +6,13 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.memory_spool import MemoryBody, MemorySpool
+from tests.support.memory_spool import MemorySpool
 
 from mailhaul_contract.listening import LineEndings
 from mailhaul_relay.smtpin.gate import HeadBudget
 from mailhaul_relay.smtpin.limits import HEAD, HEAD_FREE
 from mailhaul_relay.smtpin.line_ends import line_ends
 from mailhaul_relay.smtpin.receiver import Receiver
-from mailhaul_relay.spool.interface import SpoolError
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Result:
 
 
 def receive(chunks: list[bytes], mode: LineEndings, limit: int = 10**9) -> Result:
-    spool, budget = _Spool(), HeadBudget()
+    spool, budget = MemorySpool(), HeadBudget()
     receiver = Receiver(spool.new_body, line_ends(mode), limit, budget)
     rest: bytes | None = None
     for index, chunk in enumerate(chunks):
@@ -44,18 +43,6 @@ def receive(chunks: list[bytes], mode: LineEndings, limit: int = 10**9) -> Resul
     assert spool.open_bodies == 0
     assert budget.take(HeadBudget()._left)
     return Result(kept, rest)
-
-
-class _Spool(MemorySpool):
-    """Outside of a loop there is no commit to hold back."""
-
-    def __init__(self) -> None:
-        self.fault: SpoolError | None = None
-        self.open_bodies = 0
-        self.keeps_bytes = True
-
-    def new_body(self) -> MemoryBody:
-        return MemoryBody(self)
 
 
 def reference(octets: bytes, mode: LineEndings) -> Result:
@@ -144,7 +131,7 @@ def test_nothing_that_is_kept_can_end_a_message_further_on(mode: LineEndings, oc
 
 
 def test_a_head_over_its_limit_is_refused_and_read_to_the_end() -> None:
-    receiver = Receiver(_Spool().new_body, line_ends(LineEndings.STRICT), 10**9, HeadBudget())
+    receiver = Receiver(MemorySpool().new_body, line_ends(LineEndings.STRICT), 10**9, HeadBudget())
     line = b"X: " + b"y" * 70 + b"\r\n"
     for _ in range(HEAD // len(line) + 1):
         assert receiver.feed(line) is None
@@ -155,7 +142,7 @@ def test_a_head_over_its_limit_is_refused_and_read_to_the_end() -> None:
 
 def test_an_octet_at_a_time_costs_no_copy_of_the_head_each() -> None:
     """A head of 256 KiB in single octets would be 32 GiB of copying if each made a new one."""
-    receiver = Receiver(_Spool().new_body, line_ends(LineEndings.STRICT), 10**9, HeadBudget())
+    receiver = Receiver(MemorySpool().new_body, line_ends(LineEndings.STRICT), 10**9, HeadBudget())
     for _ in range(100_000):
         receiver.feed(b"x")
     assert receiver.refusal is None
@@ -163,7 +150,7 @@ def test_an_octet_at_a_time_costs_no_copy_of_the_head_each() -> None:
 
 def test_many_large_heads_share_one_budget() -> None:
     budget = HeadBudget(50_000)
-    first, second = (Receiver(_Spool().new_body, line_ends(LineEndings.STRICT), 10**9, budget) for _ in range(2))
+    first, second = (Receiver(MemorySpool().new_body, line_ends(LineEndings.STRICT), 10**9, budget) for _ in range(2))
     first.feed(b"x" * (HEAD_FREE + 40_000))
     second.feed(b"x" * (HEAD_FREE + 40_000))
     assert first.refusal is None
@@ -173,7 +160,7 @@ def test_many_large_heads_share_one_budget() -> None:
 
 
 def test_a_message_over_the_size_is_refused_at_its_end_and_given_back_at_once() -> None:
-    spool = _Spool()
+    spool = MemorySpool()
     receiver = Receiver(spool.new_body, line_ends(LineEndings.STRICT), 1000, HeadBudget())
     receiver.feed(b"A: b\r\n\r\n" + b"x" * 2000)
     assert str(receiver.refusal).startswith("552 5.3.4 ")
