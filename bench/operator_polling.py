@@ -131,7 +131,7 @@ async def figures(api: Api, running: Running, relays: int, stack: AsyncExitStack
         Figure("passes over relays in a second", passes / MEASURED, 30, ""),
         Figure("CPU of such a pass", used / max(1, passes) * 1000, 10, "ms"),
         Figure("writes in that minute", after.writes - before.writes, 0, ""),
-        Figure("memory", running.memory(), 200, "MiB"),
+        Figure("memory", running.memory(), 200e6 / 2**20, "MiB"),
     ]
 
 

@@ -26,6 +26,8 @@ from mailhaul_operator.wire.refused import Refused
 NAMESPACES = 10
 AT_ONCE = 20
 PATIENCE = 600.0
+MB = 1e6 / 2**20
+"""In MiB."""
 Body = dict[str, Any]
 
 
@@ -40,7 +42,7 @@ class Figure:
 
     def __str__(self) -> str:
         verdict = "ok" if self.value <= self.bound else "OVER"
-        return f"| {self.name} | {self.value:.1f} {self.unit} | {self.bound:g} {self.unit} | {verdict} |"
+        return f"| {self.name} | {self.value:.1f} {self.unit} | {self.bound:.4g} {self.unit} | {verdict} |"
 
     @staticmethod
     def table(figures: "Sequence[Figure]") -> int:
@@ -113,24 +115,29 @@ async def until(holds: Callable[[], Awaitable[bool]], interval: float) -> float:
     return time.monotonic() - began
 
 
-def all_current(api: Api, running: Running, resources: int) -> Callable[[], Awaitable[bool]]:
-    """Whether each of these resources was assessed at its generation.
+class AllCurrent:
+    """Whether each of these resources was assessed at its generation, and `since` when that is known, by the clock of
+    `time.monotonic`.
 
     The API server is asked only once each has had a pass and nothing waits in the operator, for lists of it all take
-    time of both.
+    time of both. The pages of a list are all of the moment at which its first one was asked for.
     """
 
-    async def holds() -> bool:
-        told = await running.told()
-        if told.waiting or sum(told.passes.values()) < resources:
+    def __init__(self, api: Api, running: Running, resources: int) -> None:
+        self._api, self._running, self._resources = api, running, resources
+        self.since = 0.0
+
+    async def __call__(self) -> bool:
+        """Look once."""
+        told = await self._running.told()
+        if told.waiting or sum(told.passes.values()) < self._resources:
             return False
-        for kind in (KINDS["MailAlias"], KINDS["SmtpRelay"]):
-            found = await api.list_all(kind)
+        for kind in (KINDS["SmtpRelay"], KINDS["MailAlias"]):
+            self.since = time.monotonic()
+            found = await self._api.list_all(kind)
             if isinstance(found, Refused) or not all(map(_current, found)):
                 return False
         return True
-
-    return holds
 
 
 def _current(body: Body) -> bool:
@@ -161,7 +168,7 @@ async def measure(chosen: argparse.Namespace) -> list[Figure]:
     try:
         async with operator(arguments(chosen)) as idle:
             await asyncio.sleep(15)
-            figures = [Figure("memory with no resources, idle", idle.memory(), 90, "MiB")]
+            figures = [Figure("memory with no resources, idle", idle.memory(), 90 * MB, "MiB")]
         _say(f"applying {size.relays} relays and {size.aliases} aliases")
         bodies = resources(size)
         await make(api, bodies)
@@ -196,12 +203,13 @@ def arguments(chosen: argparse.Namespace) -> list[str]:
 
 async def _first_start(api: Api, running: Running, resources: int) -> list[Figure]:
     """Everything is to be made; a change is made while the backlog is long, and more once all is quiet."""
+    began, current = time.monotonic(), AllCurrent(api, running, resources)
     overtaking = asyncio.create_task(_in_the_crowd(api, running))
-    took = await until(all_current(api, running, resources), 1)
+    await until(current, 1)
     figures = [
-        Figure("start to all current, nothing made before", took, 60, "s"),
+        Figure("start to all current, nothing made before", current.since - began, 60, "s"),
         Figure("CPU of the operator until then", running.cpu(), 35, "s"),
-        Figure("memory then", running.memory(), 200, "MiB"),
+        Figure("memory then", running.memory(), 200 * MB, "MiB"),
         Figure("one change live in the middle of that start", await overtaking, 2, "s"),
     ]
     await asyncio.sleep(15)
@@ -213,7 +221,7 @@ async def _first_start(api: Api, running: Running, resources: int) -> list[Figur
     _say(f"requests of the first start: {_by_verb(after.requests)}; passes: {dict(after.passes)}")
     return [
         *figures,
-        Figure("memory after", running.memory(), 200, "MiB"),
+        Figure("memory after", running.memory(), 200 * MB, "MiB"),
         Figure("writes in 30 quiet seconds", after.writes - before.writes, 0, ""),
         Figure("CPU in 30 quiet seconds, share of a core", (running.cpu() - spent) / 30 * 100, 10, "%"),
     ]
@@ -244,7 +252,7 @@ async def _restart(running: Running, resources: int) -> list[Figure]:
         Figure("restart to quiet, all made before", took, 30, "s"),
         Figure("CPU of the operator until then", running.cpu(), 25, "s"),
         Figure("writes of the restart", told.writes, 0, ""),
-        Figure("memory of the restarted", running.memory(), 200, "MiB"),
+        Figure("memory of the restarted", running.memory(), 200 * MB, "MiB"),
     ]
 
 

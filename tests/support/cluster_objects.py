@@ -1,7 +1,7 @@
 """Objects as the API server gives them, for tests of what is read from them; and a server that is a dictionary."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from mailhaul_operator.wire.kinds import Body, Kind
@@ -89,6 +89,14 @@ class FakeServer:
         label, _, value = selector.partition("=")
         found = (body for key, body in self.objects.items() if key[0] == kind.kind and namespace in {"", key[1]})
         return self.failure or tuple(one for one in found if not label or labels(one).get(label) == value)
+
+    async def pages(
+        self, kind: Kind, namespace: str = "", selector: str = ""
+    ) -> AsyncIterator[tuple[Body, ...] | Refused]:
+        """Read the same, an object a page."""
+        found = await self.list_all(kind, namespace, selector)
+        for page in (found,) if isinstance(found, Refused) else ((one,) for one in found):
+            yield page
 
     async def apply(self, body: Mapping[str, Any]) -> Body | Refused:
         """Take an object as it is given."""

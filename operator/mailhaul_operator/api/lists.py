@@ -5,6 +5,7 @@ Used as annotations of fields; `structural` writes them into the CRDs. Failures:
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler
@@ -40,13 +41,20 @@ class MapBy:
 
     def refuse_duplicates(self, items: tuple[Any, ...]) -> tuple[Any, ...]:
         """Give the list back, or raise RuleBroken."""
-        found = (tuple(str(getattr(item, to_snake(key))) for key in self.keys) for item in items)
+        names = _attributes(self.keys)
+        found = (tuple(str(getattr(item, name)) for name in names) for item in items)
         _refuse((key if any(key) else () for key in found), " and ".join(self.keys))
         return items
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401
         """Hook of pydantic."""
         return core_schema.no_info_after_validator_function(self.refuse_duplicates, handler(source))
+
+
+@cache
+def _attributes(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of keys in the models."""
+    return tuple(map(to_snake, keys))
 
 
 def _refuse(keys: Iterable[Hashable], what: str) -> None:

@@ -7,9 +7,8 @@ that the kubelet rotates is followed for as long as the process lives.
 """
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +16,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 from kubernetes.aio.config import ConfigException
 from kubernetes.aio.dynamic import DynamicClient
+from pydantic_core import from_json
 
 from mailhaul_operator.effects.connection import Denied, connect
 from mailhaul_operator.plan.naming import MANAGER
@@ -29,9 +29,14 @@ DEADLINE = 15.0
 PAGE = 500
 """Objects of one page of a list."""
 WRITES = frozenset({"apply", "create", "delete", "patch"})
+_WRITTEN = WRITES - {"delete"}
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _STEPS = "application/json-patch+json"
+_UNCHECKED = [("fieldValidation", "Ignore")]
+"""Nobody reads warnings of unknown or doubled fields here, and for them the API server parses each body twice: a
+twentieth of its CPU at the start (docs/design/0029). An apply of an unknown field is refused all the same.
+"""
 _LOST = (aiohttp.ClientError, OSError, ConfigException, ValueError)
 
 
@@ -62,20 +67,29 @@ class Api:
         return await self._request("get", kind, kind.path(namespace, name))
 
     async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> tuple[Body, ...] | Refused:
-        """Read all objects of a kind, in one namespace or in all, in pages; items get their kind and version,
-        and lose their managed fields."""
-        found: list[Body] = []
+        """Read all objects of a kind, in one namespace or in all."""
+        pages = [page async for page in self.pages(kind, namespace, selector)]
+        refused = next((page for page in pages if isinstance(page, Refused)), None)
+        return refused or tuple(one for page in pages if not isinstance(page, Refused) for one in page)
+
+    async def pages(
+        self, kind: Kind, namespace: str = "", selector: str = ""
+    ) -> AsyncIterator[tuple[Body, ...] | Refused]:
+        """Read them page by page; items get their kind and version, and lose their managed fields. A refusal is the
+        last that comes.
+        """
         following = ""
         while True:
             options = {"label_selector": selector or None, "limit": PAGE, "_continue": following or None}
             page = await self._request("list", kind, kind.path(namespace), **options)
             if isinstance(page, Refused):
-                return page
+                yield page
+                return
             head = {"apiVersion": kind.api_version, "kind": kind.kind}
-            found += [{**head, **_without_managers(one)} for one in page.get("items") or ()]
+            yield tuple({**head, **_without_managers(one)} for one in page.get("items") or ())
             following = (page.get("metadata") or {}).get("continue", "")
             if not following:
-                return tuple(found)
+                return
 
     async def apply(self, body: Mapping[str, Any]) -> Body | Refused:
         """Apply on the server, as the field manager `mailhaul`, taking over the fields that are ours."""
@@ -127,10 +141,12 @@ class Api:
 
     async def _request(self, verb: str, kind: Kind, path: str, **options: Any) -> Body | Refused:  # noqa: ANN401
         self.requests[verb, kind.kind] += 1
+        if verb in _WRITTEN:
+            options["query_params"] = list(_UNCHECKED)
         try:
             async with asyncio.timeout(DEADLINE):
                 answer = await self._dynamic.request(_METHODS[verb], path, serialize=False, **options)
-                body = json.loads(await answer.read())
+                body = from_json(await answer.read())
         except TimeoutError:
             return Refused(Refusal.TIMEOUT, f"the API server gave no answer in {DEADLINE:g} s")
         except Denied as error:
@@ -161,7 +177,7 @@ def _status(body: object) -> Mapping[str, Any]:
     """Give the `Status` in an answer; what is none becomes its message."""
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     try:
-        found = json.loads(text)
+        found = from_json(text)
     except ValueError:
         return {"message": text}
     return found if isinstance(found, dict) else {"message": text}

@@ -10,6 +10,7 @@ from typing import NoReturn, Self
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from aiohttp import DummyCookieJar
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.client.rest import RESTResponse
 from kubernetes.aio.config import load_incluster_config, load_kube_config
@@ -72,7 +73,8 @@ async def connect(kubeconfig: Path | None) -> tuple[ApiClient, DynamicClient]:
         await load_kube_config(str(kubeconfig), client_configuration=configuration, persist_config=False)
     configuration.connection_pool_maxsize = CONNECTIONS
     # Left to itself, aiohttp reads the environment and looks for a .netrc in a thread, for every request.
-    configuration.client_session_kwargs = {"trust_env": False}
+    # And the API server sets no cookies, which it would look up for every request too.
+    configuration.client_session_kwargs = {"trust_env": False, "cookie_jar": DummyCookieJar()}
     configuration.proxy = configuration.proxy or proxy_of(configuration.host)
     client = _Client(configuration)
     client.user_agent = f"{MANAGER}-operator"

@@ -28,7 +28,9 @@ MAX_REFUSALS = 16
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A resource. `model` is None when it does not parse, and `refused` says why; the model's status is left out."""
+    """A resource. `model` is None when it does not parse, and `refused` says why; the model's status is left out. It
+    is in `packed`, with all that is no spec.
+    """
 
     key: Key
     uid: str
@@ -38,7 +40,7 @@ class Seen:
     model: Resource | None
     refused: tuple[Refusal, ...]
     named: frozenset[Reference]
-    _rest: bytes = field(repr=False)
+    packed: bytes = field(repr=False)
 
     @property
     def owner(self) -> Owner:
@@ -48,8 +50,13 @@ class Seen:
     @property
     def status(self) -> Body:
         """Its status as it was seen last; empty when it has none but the API server's, which says that it has none."""
-        found = unpacked(self._rest).get("status")
-        return found if isinstance(found, dict) and found != NOT_ASSESSED else {}
+        return status_of(self.packed)
+
+
+def status_of(packed: bytes) -> Body:
+    """Give the status in what `Seen.packed` holds."""
+    found = unpacked(packed).get("status")
+    return found if isinstance(found, dict) and found != NOT_ASSESSED else {}
 
 
 def seen(body: Mapping[str, Any], before: Seen | None = None) -> Seen:
@@ -67,7 +74,7 @@ def seen(body: Mapping[str, Any], before: Seen | None = None) -> Seen:
         model=None,
         refused=(),
         named=frozenset(),
-        _rest=packed_resource(body),
+        packed=packed_resource(body),
     )
     if before is not None and _is_same(before, one, found):
         return replace(one, model=before.model, refused=before.refused, named=before.named)

@@ -4,10 +4,11 @@ A parsed object takes about four times the memory of its text, and that twice as
 thousand relays have ten thousand objects. So that is kept, and parsed when it is asked for.
 """
 
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from mailhaul_operator.wire.kinds import Body
 from mailhaul_operator.wire.objects import metadata
@@ -23,7 +24,7 @@ def packed(body: Mapping[str, Any]) -> bytes:
     unread = _UNREAD.get(str(body.get("kind", "")), ())
     rest = {name: value for name, value in body.items() if name not in unread}
     kept = {**rest, "metadata": trimmed(metadata(body))}
-    return zlib.compress(json.dumps(kept, separators=(",", ":"), ensure_ascii=False).encode(), 1)
+    return zlib.compress(to_json(kept), 1)
 
 
 def trimmed(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def trimmed(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def unpacked(text: bytes) -> Body:
     """Give the object; it is the caller's own."""
-    body: Body = json.loads(zlib.decompress(text))
+    body: Body = from_json(zlib.decompress(text))
     return body
 
 

@@ -7,7 +7,7 @@ from mailhaul_operator.api.mailalias import MailAlias, MailAliasStatus
 from mailhaul_operator.assess.alias import assess_alias
 from mailhaul_operator.assess.view import AliasView
 from mailhaul_operator.reconcile.forwarding import Forwarding, reference
-from mailhaul_operator.reconcile.pace import TOLD, after_status
+from mailhaul_operator.reconcile.pace import after_told, resync
 from mailhaul_operator.reconcile.telling import tell, tell_invalid
 from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.key import Key
@@ -25,7 +25,7 @@ async def reconcile_alias(world: World, key: Key) -> float | None:
     relay = Key("SmtpRelay", *alias.relay)
     if world.cache.relay(*alias.relay) is not None and not world.memory.knows((relay,)):
         # After a restart nothing is known of it yet, and what its status says still holds. The relay's pass wakes this.
-        return TOLD
+        return resync(world.chance())
     known = world.memory.forwarding(relay, reference(alias)) or Forwarding()
     view = AliasView(
         alias=alias.model_copy(update={"status": MailAliasStatus.from_json(seen.status) if seen.status else None}),
@@ -41,4 +41,4 @@ async def reconcile_alias(world: World, key: Key) -> float | None:
     )
     status = assess_alias(view)
     told = await tell(world, seen, view.alias.status, status)
-    return min(told, after_status(status.conditions, view.now, world.chance(), TOLD))
+    return min(told, after_told(status.conditions, view.now, world.chance()))

@@ -48,6 +48,7 @@ class Listing:
         self._reader, self._memory = reader, memory
         self.scope, self.namespaces = tuple(scope), tuple(namespaces)
         self.closed: Mapping[str, str] = {}
+        self._untold: set[Key] = set()
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -59,10 +60,34 @@ class Listing:
         changed. Raises ListingError.
         """
         if not self.namespaces:
-            # Kind by kind: the objects of a whole cluster are not held at once.
-            return frozenset().union(*[await self._refresh("", (one,)) for one in self.scope])
+            return await self._refresh_all()
         found = [await self._refresh_one(one) for one in only or self.namespaces]
         return frozenset().union(*found)
+
+    async def _refresh_all(self) -> frozenset[Key]:
+        """List a whole cluster, of which no more than a page is held at once. What was taken before a page was refused
+        is told with the next listing.
+        """
+        for one in self.scope:
+            await self._refresh_kind(one)
+        touched, self._untold = frozenset(self._untold), set()
+        return touched
+
+    async def _refresh_kind(self, watched: Watched) -> None:
+        before, there = self._memory.heads(watched.kind.kind), set()
+        refused: Refused | None = None
+        async for page in self._reader.pages(watched.kind, selector=watched.selector):
+            if isinstance(page, Refused):
+                refused = page  # the last that comes; whoever leaves a generator early leaves it open
+                continue
+            for one in page:
+                there.add(_identity(one))
+                self._untold |= self._memory.put(one)
+        if refused is not None and not _is_absent(watched, refused):
+            raise ListingError(watched.kind.kind, refused)
+        for one in () if refused else before:
+            if _identity(one) not in there:
+                self._untold |= self._memory.remove(one)
 
     async def _refresh_one(self, namespace: str) -> frozenset[Key]:
         """List a namespace wholly, or close it: over half of what it holds nothing may be decided."""
@@ -102,15 +127,15 @@ class Listing:
             return frozenset()
         there = {_identity(one) for one in page.found}
         touched = [self._memory.put(one) for one in page.found]
-        gone = [one for one in page.before if namespace in {"", name_of(one)[0]} and _identity(one) not in there]
+        gone = [one for one in page.before if namespace == name_of(one)[0] and _identity(one) not in there]
         return frozenset().union(*touched, *(self._memory.remove(one) for one in gone))
 
     async def _list(self, watched: Watched, namespace: str) -> tuple[Body, ...] | None:
-        """Give all of a kind; None when it is not served in this version, which may be watched in another by now."""
+        """Give all of a kind; None when it is not served."""
         page = await self._reader.list_all(watched.kind, namespace, watched.selector)
         if not isinstance(page, Refused):
             return page
-        if watched.optional and page.kind is Refusal.NOT_FOUND:
+        if _is_absent(watched, page):
             return None
         raise ListingError(watched.kind.kind, page)
 
@@ -121,6 +146,11 @@ class _Page:
 
     before: tuple[Body, ...]
     found: tuple[Body, ...] | None = field(repr=False)
+
+
+def _is_absent(watched: Watched, refused: Refused) -> bool:
+    """Whether a kind is not served in this version; it may be watched in another by now."""
+    return watched.optional and refused.kind is Refusal.NOT_FOUND
 
 
 def _identity(body: Body) -> tuple[str, str, str]:

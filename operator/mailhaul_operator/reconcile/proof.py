@@ -8,6 +8,7 @@ name and password, which the two assembled Secrets tell. Used by `relay`.
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mailhaul_contract.names import (
     CREDENTIAL_PARTS,
@@ -21,10 +22,13 @@ from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import UpstreamProvider
 from mailhaul_operator.assess.provider import proves, refutes
 from mailhaul_operator.observe.cache import Cache
-from mailhaul_operator.observe.resources import Seen
+from mailhaul_operator.observe.resources import Seen, status_of
 from mailhaul_operator.plan.naming import configuration
 from mailhaul_operator.plan.snapshot import Plan
 from mailhaul_operator.wire.key import Key
+
+STATUSES = 256
+"""Statuses of providers that are kept parsed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,14 @@ def known_handles(cache: Cache, relay: SmtpRelay, plan: Plan) -> Known:
 def with_status(seen: Seen) -> UpstreamProvider:
     """Give a provider that parses with its status, which the cache keeps apart."""
     assert isinstance(seen.model, UpstreamProvider)
-    status = UpstreamProviderStatus.from_json(seen.status) if seen.status else None
-    return seen.model.model_copy(update={"status": status})
+    return seen.model.model_copy(update={"status": _status(seen.packed)})
+
+
+@lru_cache(maxsize=STATUSES)
+def _status(packed: bytes) -> UpstreamProviderStatus | None:
+    """Parse a status once, and not for each relay that uses its provider."""
+    found = status_of(packed)
+    return UpstreamProviderStatus.from_json(found) if found else None
 
 
 def _probed(cache: Cache, provider: UpstreamProvider, plan: Plan) -> str | None:

@@ -125,8 +125,8 @@ async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
         gone, refusals = await prune(world.api, world.cache, desired, gathered.owner)
         applied.changed += gone
         applied.failures += refusals
-    if applied.complete and not applied.changed:
-        world.settled.note(key, made.plan, versions)
+    if applied.complete and applied.exact:
+        world.settled.note(key, made.plan, world.cache.versions(uid))
     return applied
 
 

@@ -37,7 +37,7 @@ class Pace:
     `first` and `most` bound the delay after failures, which doubles each time.
     """
 
-    workers: int = 16
+    workers: int = 32
     settle: float = 0.05
     first: float = 0.5
     most: float = 60

@@ -8,15 +8,16 @@ Its other watches that were refused end unheard; the loop would tell of each in 
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import kopf
+from kopf._cogs.clients import watching
 from kopf._cogs.clients.errors import APIError
 from kopf._cogs.clients.watching import WatchingError
-from kopf._core.reactor import processing
+from kopf._core.reactor import processing, queueing
 
 from mailhaul_operator.handlers import Sink, register, taker
 from mailhaul_operator.reconcile.scope import Watched
@@ -24,6 +25,8 @@ from mailhaul_operator.serve.logs import LOG, told
 
 WATCH_SECONDS = 300
 """The API server ends a watch after this time; the next one goes on from there."""
+AT_A_TIME = 20
+"""Events that are taken before others have their turn."""
 _TALKATIVE = ("kopf._core.reactor.running", "kopf._core.reactor.observation", "kopf._core.engines.peering")
 
 
@@ -64,11 +67,11 @@ async def watch(
             namespaces=namespaces,
             stop_flag=stop,
         )
-    began()
-    try:
-        await kopf.run_tasks(tasks, ignored=NotKopfs())
-    except (APIError, WatchingError) as error:
-        raise WatchRefused(f"a watch was refused: {error}") from error
+        began()
+        try:
+            await kopf.run_tasks(tasks, ignored=NotKopfs())
+        except (APIError, WatchingError) as error:
+            raise WatchRefused(f"a watch was refused: {error}") from error
 
 
 def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -100,7 +103,6 @@ def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
     settings.watching.client_timeout = WATCH_SECONDS + 30
     settings.watching.connect_timeout = 10
     settings.watching.chunk_size = 100
-    settings.queueing.idle_timeout = 0.05  # the task of an object ends so soon, and thousands are seen at the start
     settings.queueing.exit_timeout = 0.5
     settings.process.ultimate_exiting_timeout = None  # it would kill the process after a watch was refused
     settings.execution.max_workers = 1
@@ -109,12 +111,13 @@ def _settings(in_namespaces: bool) -> kopf.OperatorSettings:
 
 @contextmanager
 def _straight(to: Sink) -> Iterator[None]:
-    """Let watches that begin here hand each event to the handler and to nothing else.
+    """Let watches that run meanwhile hand each event to the handler and to nothing else.
 
-    kopf makes causes, loggers, memories and an empty patch of every event, for sorts of handlers that nobody has here:
-    at the start over thousands of resources that was a seventh of all CPU. It has no setting for it.
+    kopf makes a task with a queue for each object, and causes, loggers, memories and an empty patch of every event, for
+    sorts of handlers that nobody has here: at the start over thousands of resources that was a fifth of all CPU. It has
+    no setting for it. What else it watches, such as the kinds that are served, it goes on watching in its own way.
     """
-    take, kopfs = taker(to), processing.process_resource_event
+    take, kopfs, watchers = taker(to), processing.process_resource_event, queueing.watcher
 
     async def process(*, raw_event: kopf.RawEvent, **_: object) -> str | None:
         try:
@@ -123,9 +126,36 @@ def _straight(to: Sink) -> Iterator[None]:
             LOG.error("an event could not be taken; the next listing makes it good", extra={"fields": told(error)})
         return None
 
+    async def watcher(*, processor: Any, **of: Any) -> None:  # noqa: ANN401 - kopf's own
+        await (
+            _each(process, **of) if getattr(processor, "func", None) is process else watchers(processor=processor, **of)
+        )
+
     straight: Any = process  # it takes the one argument of kopf's fifteen that counts
-    processing.process_resource_event = straight
+    processing.process_resource_event, queueing.watcher = straight, watcher
     try:
         yield
     finally:
-        processing.process_resource_event = kopfs
+        processing.process_resource_event, queueing.watcher = kopfs, watchers
+
+
+async def _each(
+    process: Callable[..., Awaitable[object]],
+    *,
+    operator_indexed: Any = None,  # noqa: ANN401 - kopf's own
+    resource_indexed: Any = None,  # noqa: ANN401 - kopf's own
+    **of: Any,  # noqa: ANN401 - what the watch of a kind is given
+) -> None:
+    """Watch one kind and take its events in their order, as kopf's own watcher does."""
+    watched: Any = watching.infinite_watch(**of)  # a generator, of which kopf tells no more than that it iterates
+    async with aclosing(watched) as events:
+        taken = 0
+        async for event in events:
+            if event is watching.Bookmark.LISTED and operator_indexed is not None and resource_indexed is not None:
+                await operator_indexed.drop_toggle(resource_indexed)
+            if isinstance(event, watching.Bookmark) or event.get("type") == "BOOKMARK":
+                continue
+            await process(raw_event=event)
+            taken += 1
+            if taken % AT_A_TIME == 0:
+                await asyncio.sleep(0)

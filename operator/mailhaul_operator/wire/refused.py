@@ -3,7 +3,7 @@
 Made by `effects.api`, the one place that catches the client's exceptions. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -67,6 +67,9 @@ class Reader(Protocol):
 
     async def list_all(self, kind: Kind, namespace: str = "", selector: str = "") -> tuple[Body, ...] | Refused:
         """Read all objects of a kind, in one namespace or in all, that a label selector selects."""
+
+    def pages(self, kind: Kind, namespace: str = "", selector: str = "") -> AsyncIterator[tuple[Body, ...] | Refused]:
+        """Read the same page by page, for what is too much to be held at once; a refusal is the last that comes."""
 
 
 def refusal_of(status: int, answer: Mapping[str, Any], *, secret: bool) -> Refused:

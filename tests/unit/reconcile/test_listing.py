@@ -2,6 +2,8 @@
 namespace that is closed to the operator keeps it from none of the others.
 """
 
+from collections.abc import AsyncIterator
+
 import pytest
 from tests.support.cluster_objects import NAMESPACE, FakeServer, made, relay, resource
 
@@ -60,6 +62,39 @@ async def test_another_kind_that_cannot_be_listed_is_told_and_nothing_forgotten(
     cache, server = _remembering(), Server()
     server.refusals["Service"] = Refused(kind, "no")
     with pytest.raises(ListingError, match="Service cannot be listed: no"):
+        await _listing(server, cache).refresh()
+    assert cache.get("Service", NAMESPACE, "one") is not None
+
+
+class Broken(Server):
+    """Its lists break off after their first page, as often as it is told."""
+
+    breaks = 1
+
+    async def pages(
+        self, kind: Kind, namespace: str = "", selector: str = ""
+    ) -> AsyncIterator[tuple[Body, ...] | Refused]:
+        pages = [page async for page in super().pages(kind, namespace, selector)]
+        if self.breaks:
+            self.breaks -= 1
+            pages[1:] = [Refused(Refusal.TIMEOUT, "no answer")]
+        for page in pages:
+            yield page
+
+
+async def test_what_was_taken_before_a_list_broke_off_is_told_with_the_next_one() -> None:
+    cache, server = Cache(), Broken(made("Service", "one", "one"), made("Service", "two", "two"))
+    listing = _listing(server, cache)
+    with pytest.raises(ListingError, match="Service cannot be listed: no answer"):
+        await listing.refresh()
+    assert cache.get("Service", NAMESPACE, "one") is not None
+    assert await listing.refresh() == {Key("SmtpRelay", NAMESPACE, name) for name in ("one", "two")}
+    assert await listing.refresh() == frozenset()
+
+
+async def test_a_list_that_broke_off_makes_nothing_forgotten() -> None:
+    cache, server = _remembering(), Broken(made("Service", "two", "two"))
+    with pytest.raises(ListingError):
         await _listing(server, cache).refresh()
     assert cache.get("Service", NAMESPACE, "one") is not None
 

@@ -14,6 +14,7 @@ from mailhaul_operator.reconcile.pace import (
     TURNED,
     WAITING,
     after_status,
+    after_told,
     resync,
     steady,
 )
@@ -54,6 +55,22 @@ def test_what_is_not_ready_is_looked_at_ever_later_while_nothing_turns(age: floa
 
 def test_the_grace_of_a_status_ends_before_the_looks_do() -> None:
     assert TURNED > GRACE + WAITING
+
+
+@pytest.mark.parametrize("age", [0, 1, 60, GRACE - 1])
+def test_an_alias_is_looked_at_again_just_after_its_grace_has_ended(age: float) -> None:
+    assert GRACE < age + after_told(conditions(Ready=False), NOON + age, 0.0) <= GRACE + WAITING
+    assert GRACE < age + after_told(conditions(Ready=False), NOON + age, 0.999) <= GRACE + WAITING
+
+
+@pytest.mark.parametrize("age", [GRACE, 1e6])
+def test_an_alias_without_grace_left_waits_to_be_told(age: float) -> None:
+    assert after_told(conditions(Ready=False), NOON + age, 0.5) == RESYNC
+    assert after_told(conditions(Ready=False, Stalled=True), NOON + age, 0.5) == RESYNC
+
+
+def test_an_alias_that_is_ready_waits_for_the_resync() -> None:
+    assert after_told(conditions(Ready=True), NOON, 0.5) == RESYNC
 
 
 def test_pods_are_asked_at_a_rate_that_many_relays_do_not_raise() -> None:
