@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from tests.support.e2e.stage import Stage
@@ -18,11 +20,16 @@ def concluded(stage: Stage, *resources: str) -> str:
 
 def conclusions(stage: Stage, *resources: str) -> dict[str, str]:
     """What it concludes for each, by kind and name."""
+    return concluded_of(stage, [stage.get(one) for one in resources])
+
+
+def concluded_of(stage: Stage, items: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What it concludes for these resources as they were read."""
     path = stage.cluster.environment["PATH"]
     program = shutil.which("kstatus", path=path)
     if program is None:
         pytest.skip("needs the kstatus program on the cluster's PATH")
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [stage.get(one) for one in resources]})
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
     done = subprocess.run([program], input=listed, capture_output=True, text=True, timeout=SECONDS, check=True)
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     return {f"{kind}/{name}": conclusion for kind, name, conclusion, *_ in lines}
