@@ -1,7 +1,7 @@
 """Writes docs/replies.md from the classifier's table: `python -m tests.support.reply_page > docs/replies.md`."""
 
 from mailhaul_relay.model.outcome import Verdict
-from mailhaul_relay.smtpout.reply_table import Row, rows
+from mailhaul_relay.smtpout.reply_table import Row, doubts, rows
 
 INTRODUCTION = """\
 # What the replies of providers mean
@@ -22,6 +22,13 @@ names recipients only.
 
 | rule | providers | where | reply | fault | outcome | what to do |
 |---|---|---|---|---|---|---|
+"""
+DOUBT = """
+## Words of doubt
+Where one of these is found no row of any server fails mail, whatever else the reply says and whatever its digits are:
+they speak of time, of a part of the server that is out of order, or of one's own login, account and settings, next to
+which "user unknown" proves nothing. Such a reply goes on to the rows that keep it.
+
 """
 END = """
 ## Replies that no row knows
@@ -47,7 +54,9 @@ OUTCOMES = {Verdict.RETRY: "retry", Verdict.HOLD: "hold", Verdict.FAILED: "faile
 
 def page() -> str:
     """Give the whole page."""
-    return INTRODUCTION + "".join(f"{_line(row)}\n" for row in rows()) + END
+    table = "".join(f"{_line(row)}\n" for row in rows())
+    doubt = "".join(f"- `{pattern}`\n" for pattern in doubts())
+    return INTRODUCTION + table + DOUBT + doubt + END
 
 
 def _line(row: Row) -> str:
