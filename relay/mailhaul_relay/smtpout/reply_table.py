@@ -16,9 +16,10 @@ from typing import Any, Protocol, Self
 import re2
 
 from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.reply_words import Understood
 
 _KEYS = frozenset(
-    {"name", "profiles", "stages", "codes", "enhanced", "text", "unless", "fault", "verdict", "remedy", "docs"}
+    {"name", "profiles", "stages", "codes", "enhanced", "text", "unless", "only", "fault", "verdict", "remedy", "docs"}
 )
 
 
@@ -34,7 +35,8 @@ class Pattern(Protocol):
 class Row:
     """One row. An empty condition holds for everything. `codes` are codes, or first digits such as `5`; `enhanced`
     are enhanced codes where `x` stands for any class and `*` for any detail. `text` must be found, `unless` must not
-    (`exception` is it, compiled), nor `doubt`, which rows of any server have that fail mail.
+    (`exception` is it, compiled), nor `doubt`, which rows of any server have that fail mail. `only`: nothing may be said
+    but words that are understood.
     """
 
     name: str
@@ -51,9 +53,10 @@ class Row:
     pattern: Pattern | None = None
     exception: Pattern | None = None
     doubt: Pattern | None = None
+    only: Understood | None = None
 
     @classmethod
-    def parse(cls, given: dict[str, Any], doubt: str = "") -> Self:
+    def parse(cls, given: dict[str, Any], doubt: str = "", understood: Understood | None = None) -> Self:
         """Read one row of the file; raises ValueError on an unknown key or word. `doubt` forbids it to fail mail."""
         if unknown := set(given) - _KEYS:
             raise ValueError(f"replies.toml: row {given.get('name', '?')!r} has unknown keys {sorted(unknown)}")
@@ -75,6 +78,7 @@ class Row:
             pattern=_compiled(text),
             exception=_compiled(unless),
             doubt=_compiled(doubt if doubtful else ""),
+            only=understood if given.get("only") else None,
         )
 
     def matches(self, profile: str, stage: Stage, reply: Reply) -> bool:
@@ -87,6 +91,7 @@ class Row:
             and (self.pattern is None or self.pattern.search(reply.text) is not None)
             and (self.exception is None or self.exception.search(reply.text) is None)
             and (self.doubt is None or self.doubt.search(reply.text) is None)
+            and (self.only is None or self.only.whole(reply.text))
         )
 
 
@@ -113,13 +118,18 @@ def first_match(rows: Iterable[Row], profile: str, stage: Stage, reply: Reply) -
 @lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
     """Give the table, loaded at the first use."""
-    doubt = _alternatives(doubts())
-    return tuple(Row.parse(given, doubt) for given in _table()["reply"])
+    doubt, words = _alternatives(doubts()), understood()
+    return tuple(Row.parse(given, doubt, words) for given in _table()["reply"])
 
 
 def doubts() -> list[str]:
     """Give the patterns of the words that forbid rows of any server to fail mail."""
     return [str(pattern) for pattern in _table()["doubt"]]
+
+
+def understood() -> Understood:
+    """Give the words that a refusal of a recipient may say if it is to fail mail."""
+    return Understood.parse(_table()["understood"])
 
 
 def _table() -> dict[str, Any]:
