@@ -35,8 +35,8 @@ class Pattern(Protocol):
 class Row:
     """One row. An empty condition holds for everything. `codes` are codes, or first digits such as `5`; `enhanced`
     are enhanced codes where `x` stands for any class and `*` for any detail. `text` must be found, `unless` must not
-    (`exception` is it, compiled), nor `doubt`, which rows of any server have that fail mail. `only`: nothing may be said
-    but words that are understood.
+    (`exception` is it, compiled), nor `doubt`, which every row of any server has that fails mail. With `only` every
+    word must be understood.
     """
 
     name: str
