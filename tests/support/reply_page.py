@@ -1,7 +1,7 @@
 """Writes docs/replies.md from the classifier's table: `python -m tests.support.reply_page > docs/replies.md`."""
 
 from mailhaul_relay.model.outcome import Verdict
-from mailhaul_relay.smtpout.reply_table import Row, rows
+from mailhaul_relay.smtpout.reply_table import Row, doubts, rows
 
 INTRODUCTION = """\
 # What the replies of providers mean
@@ -22,6 +22,16 @@ names recipients only.
 
 | rule | providers | where | reply | fault | outcome | what to do |
 |---|---|---|---|---|---|---|
+"""
+DOUBT = """
+## Words of doubt
+Where one of these is found no row of any server fails mail, whatever else the reply says and whatever its digits are:
+they speak of time, of a part of the server that is out of order, or of one's own login, account and settings, next to
+which "user unknown" proves nothing. Such a reply goes on to the rows that keep it.
+
+Beyond that, the rows marked *says nothing else* fail mail for a recipient only where every word of the reply is one of
+those that `understood` lists in `replies.toml` (numbers, names of hosts and addresses of pages aside).
+
 """
 END = """
 ## Replies that no row knows
@@ -47,13 +57,16 @@ OUTCOMES = {Verdict.RETRY: "retry", Verdict.HOLD: "hold", Verdict.FAILED: "faile
 
 def page() -> str:
     """Give the whole page."""
-    return INTRODUCTION + "".join(f"{_line(row)}\n" for row in rows()) + END
+    table = "".join(f"{_line(row)}\n" for row in rows())
+    doubt = "".join(f"- `{pattern}`\n" for pattern in doubts())
+    return INTRODUCTION + table + DOUBT + doubt + END
 
 
 def _line(row: Row) -> str:
     codes = ", ".join(f"{code}xx" if code < 10 else str(code) for code in sorted(row.codes))
     exception = f"unless {_words(row.unless)}" if row.unless else ""
-    parts = (codes, ", ".join(sorted(row.enhanced)), _words(row.text), exception)
+    only = "and says nothing else" if row.only else ""
+    parts = (codes, ", ".join(sorted(row.enhanced)), _words(row.text), exception, only)
     reply = " ".join(part for part in parts if part)
     remedy = f"{row.remedy} [More]({row.docs})" if row.docs else row.remedy
     where = ", ".join(sorted(stage.value for stage in row.stages)) or "anywhere"

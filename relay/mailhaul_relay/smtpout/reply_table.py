@@ -1,6 +1,8 @@
 """The rows of `replies.toml`, read once and compiled: which reply of which provider means what.
 
 `classify` asks it. A row matches when every condition that it names holds; the first match in the file's order wins.
+No row of any server fails mail where a word of doubt is found (`doubt` in the file): such a reply goes on to the rows
+that keep it. A provider's own rows match its own words, which need no doubt.
 Failure: a wrong row raises ValueError when the table is loaded, which a test does.
 """
 
@@ -14,9 +16,10 @@ from typing import Any, Protocol, Self
 import re2
 
 from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.reply_words import Understood
 
 _KEYS = frozenset(
-    {"name", "profiles", "stages", "codes", "enhanced", "text", "unless", "fault", "verdict", "remedy", "docs"}
+    {"name", "profiles", "stages", "codes", "enhanced", "text", "unless", "only", "fault", "verdict", "remedy", "docs"}
 )
 
 
@@ -31,7 +34,9 @@ class Pattern(Protocol):
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row. An empty condition holds for everything. `codes` are codes, or first digits such as `5`; `enhanced`
-    are enhanced codes where `x` stands for any class and `*` for any detail. `text` must be found, `unless` must not.
+    are enhanced codes where `x` stands for any class and `*` for any detail. `text` must be found, `unless` must not
+    (`exception` is it, compiled), nor `doubt`, which every row of any server has that fails mail. With `only` every
+    word must be understood.
     """
 
     name: str
@@ -47,17 +52,21 @@ class Row:
     unless: str = ""
     pattern: Pattern | None = None
     exception: Pattern | None = None
+    doubt: Pattern | None = None
+    only: Understood | None = None
 
     @classmethod
-    def parse(cls, given: dict[str, Any]) -> Self:
-        """Read one row of the file; raises ValueError on an unknown key or word."""
+    def parse(cls, given: dict[str, Any], doubt: str = "", understood: Understood | None = None) -> Self:
+        """Read one row of the file; raises ValueError on an unknown key or word. `doubt` forbids it to fail mail."""
         if unknown := set(given) - _KEYS:
             raise ValueError(f"replies.toml: row {given.get('name', '?')!r} has unknown keys {sorted(unknown)}")
         text, unless = _alternatives(given.get("text", "")), _alternatives(given.get("unless", ""))
+        verdict = Verdict(given["verdict"])
+        doubtful = verdict is Verdict.FAILED and not given.get("profiles")
         return cls(
             name=given["name"],
             fault=Fault(given["fault"]),
-            verdict=Verdict(given["verdict"]),
+            verdict=verdict,
             remedy=given["remedy"],
             docs=given.get("docs", ""),
             profiles=frozenset(given.get("profiles", ())),
@@ -66,8 +75,10 @@ class Row:
             enhanced=frozenset(given.get("enhanced", ())),
             text=text,
             unless=unless,
-            pattern=re2.compile(f"(?i){text}") if text else None,
-            exception=re2.compile(f"(?i){unless}") if unless else None,
+            pattern=_compiled(text),
+            exception=_compiled(unless),
+            doubt=_compiled(doubt if doubtful else ""),
+            only=understood if given.get("only") else None,
         )
 
     def matches(self, profile: str, stage: Stage, reply: Reply) -> bool:
@@ -79,12 +90,19 @@ class Row:
             and (not self.enhanced or not self.enhanced.isdisjoint(_written(reply.enhanced)))
             and (self.pattern is None or self.pattern.search(reply.text) is not None)
             and (self.exception is None or self.exception.search(reply.text) is None)
+            and (self.doubt is None or self.doubt.search(reply.text) is None)
+            and (self.only is None or self.only.whole(reply.text))
         )
 
 
 def _alternatives(given: str | list[str]) -> str:
     """Join the patterns of a list into one that any of them fulfils."""
     return given if isinstance(given, str) else "|".join(given)
+
+
+def _compiled(text: str) -> Pattern | None:
+    """Compile a pattern, None when there is none; the library gives one object for one text."""
+    return re2.compile(f"(?i){text}") if text else None
 
 
 def _written(enhanced: str) -> tuple[str, str, str]:
@@ -100,5 +118,20 @@ def first_match(rows: Iterable[Row], profile: str, stage: Stage, reply: Reply) -
 @lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
     """Give the table, loaded at the first use."""
+    doubt, words = _alternatives(doubts()), understood()
+    return tuple(Row.parse(given, doubt, words) for given in _table()["reply"])
+
+
+def doubts() -> list[str]:
+    """Give the patterns of the words that forbid rows of any server to fail mail."""
+    return [str(pattern) for pattern in _table()["doubt"]]
+
+
+def understood() -> Understood:
+    """Give the words that a refusal of a recipient may say if it is to fail mail."""
+    return Understood.parse(_table()["understood"])
+
+
+def _table() -> dict[str, Any]:
     text = (files("mailhaul_relay.smtpout") / "replies.toml").read_text(encoding="utf-8")
-    return tuple(Row.parse(given) for given in tomllib.loads(text)["reply"])
+    return tomllib.loads(text)

@@ -1,0 +1,37 @@
+"""A reply that is to fail mail for a recipient says nothing but words that are understood."""
+
+import pytest
+
+from mailhaul_relay.model.outcome import Reply, Stage, Verdict
+from mailhaul_relay.smtpout.classify import Context, classify
+from mailhaul_relay.smtpout.reply_words import Understood
+
+UNDERSTOOD = Understood.parse("user unknown doesn't exist\n不存在 用户 empfänger")
+CONTEXT = Context("example.com", "app@example.com", ("bob@example.net",))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "User unknown!",
+        "user doesn't exist",
+        "用户不存在",
+        "Empfänger unknown",
+        "unknown #5.1.1 ab12cd mx1.example.net https://example.net/help <user>",
+    ],
+)
+def test_numbers_hosts_and_pages_say_nothing(said: str) -> None:
+    assert UNDERSTOOD.whole(said)
+
+
+@pytest.mark.parametrize("said", ["user unknown here", "用户不存在或", "Empfänger nicht", "unknownuser", "don't"])
+def test_one_word_more_is_not_understood(said: str) -> None:
+    assert not UNDERSTOOD.whole(said)
+
+
+def test_a_word_that_nobody_foresaw_keeps_the_mail() -> None:
+    for words in ("User unknown", "Mailbox does not exist", "Mailbox full", "The mailbox is disabled"):
+        known = classify("smtp", Stage.RCPT, Reply(550, "", words), CONTEXT)
+        unforeseen = classify("smtp", Stage.RCPT, Reply(550, "", f"{words} quibblewise"), CONTEXT)
+        assert (known.verdict, unforeseen.verdict) == (Verdict.FAILED, Verdict.HOLD)
