@@ -5,12 +5,13 @@ loop, as a real one does.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from mailhaul_relay.model.message import Body, Message, Progress, State
-from mailhaul_relay.spool.interface import WHOLE, Counts, Narrowed, Pages, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, Counts, Narrowed, Pages, Place, SpoolError, Stored
 
 
 class MemoryBody:
@@ -49,6 +50,8 @@ class MemorySpool:
 
     def __init__(self, *, keeps_bytes: bool = True) -> None:
         self.messages: dict[str, Message] = {}
+        self.places_of: dict[str, Place] = {}
+        """By message, those first that were put there first."""
         self.fault: SpoolError | None = None
         self.broken: Exception | None = None
         self.gate = asyncio.Event()
@@ -66,8 +69,10 @@ class MemorySpool:
     def accept(self, message: Message) -> "asyncio.Future[None]":
         return self._commit(message)
 
-    def update(self, message: Message) -> "asyncio.Future[None]":
+    def update(self, message: Message, place: Place | None = None) -> "asyncio.Future[None]":
         known = self.messages.get(message.id)
+        if known and self.fault is None and self.broken is None:
+            self._put(message.id, place)
         return self._commit(replace(known, progress=message.progress)) if known else self._resolved(None)
 
     def remove(self, id: str) -> "asyncio.Future[None]":  # noqa: A002
@@ -78,11 +83,33 @@ class MemorySpool:
         return self.messages.get(id)
 
     async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
-        ready = [one for one in self.messages.values() if one.due <= now and one.id not in exclude]
-        return sorted(ready, key=lambda one: one.due)[:limit]
+        ready = [one for one in self.messages.values() if self._due(one) <= now and one.id not in exclude]
+        return sorted(ready, key=self._due)[:limit]
+
+    async def places(self) -> Sequence[str]:
+        return sorted({place.awaits for id, place in self.places_of.items() if id in self.messages})  # noqa: A001
+
+    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        givers: dict[str, list[Message]] = {}
+        for id, place in self.places_of.items():  # noqa: A001
+            if place.awaits == awaits and id in self.messages and id not in exclude:
+                givers.setdefault(self.messages[id].envelope.giver, []).append(self.messages[id])
+        names = sorted(givers, key=lambda name: (name <= after, name))
+        turns = zip_longest(*(givers[name] for name in names))
+        return [one for turn in turns for one in turn if one is not None][:limit]
+
+    def _due(self, message: Message) -> float:
+        place = self.places_of.get(message.id)
+        return place.until if place else message.due
+
+    def _put(self, id: str, place: Place | None) -> None:  # noqa: A002
+        self.places_of.pop(id, None)
+        if place:
+            self.places_of[id] = place
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:
-        times = [one.due for one in self.messages.values() if one.id not in exclude and one.due != float("inf")]
+        times = [self._due(one) for one in self.messages.values() if one.id not in exclude]
+        times = [one for one in times if one != float("inf")]
         return min(times, default=None)
 
     async def list(self, states: Iterable[State], after: str, limit: int, narrowed: Narrowed = WHOLE) -> list[Stored]:
@@ -100,9 +127,9 @@ class MemorySpool:
         wanted, woken = set(states), 0
         for id, one in self.messages.items():  # noqa: A001
             due = {
-                i: _due(p, now)
+                i: _awake(p, now)
                 for i, p in enumerate(one.progress)
-                if p.is_open and p.state in wanted and not p.is_on_hold
+                if p.is_open and p.state in wanted and not p.is_on_hold and id not in self.places_of
             }
             if due:
                 self.messages[id] = one.with_progress(due)
@@ -171,7 +198,7 @@ class MemorySpool:
         return future
 
 
-def _due(progress: Progress, now: float) -> Progress:
+def _awake(progress: Progress, now: float) -> Progress:
     return replace(progress, due=now)
 
 

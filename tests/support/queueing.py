@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 from tests.support.memory_spool import MemorySpool
@@ -155,9 +156,14 @@ def running(secrets: Secrets | None = None, **config: Any) -> Running:  # noqa: 
         "upstreams": [upstream("a", 0), upstream("b", 10)],
         "secret_revision": known.revision,
     } | config
-    compiled = compile_running(RelayConfig.model_validate(document), known, f"sha256:{known.revision}")
+    compiled = compile_running(RelayConfig.model_validate(document), known, f"sha256:{_digest(config)}{known.revision}")
     assert isinstance(compiled, Running), compiled
     return compiled
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Another one for another configuration, as in earnest."""
+    return sha256(repr(sorted(config.items())).encode()).hexdigest()
 
 
 def upstream(name: str, priority: int = 0, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of Upstream

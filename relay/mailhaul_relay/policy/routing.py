@@ -25,6 +25,8 @@ from mailhaul_relay.policy.running import Running
 IDLE = 3600.0
 """Seconds until held mail is looked at again when no upstream says when; a new configuration wakes it at once."""
 REFUSED_SENDER = 300.0
+IMPORTANT = "!"
+"""Behind an upstream's name: that important mail waits for it, which may spend what its quotas reserve."""
 _HOLDING = (Fault.AUTH, Fault.SENDER, Fault.QUOTA, Fault.TLS)
 """Faults that somebody must mend, the most telling first; they hold mail, the others defer it."""
 
@@ -75,12 +77,16 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No attempt now; `until` is in epoch seconds, `state` DEFERRED or HELD, `reason` for people."""
+    """No attempt now; `until` is in epoch seconds, `state` DEFERRED or HELD, `reason` for people. `awaits` are the
+    upstreams of which one must take mail again, where nothing else helps but another configuration; then it is no use
+    to ask before. Empty where time or another message's fate may help too.
+    """
 
     until: float
     state: State
     fault: Fault
     reason: str
+    awaits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +97,15 @@ class Refuse:
 
 
 class _Obstacle(NamedTuple):
-    """Why one upstream is passed over, and when that may be otherwise."""
+    """Why one upstream is passed over, and when that may be otherwise: when it takes mail again (`awaits` is its name),
+    or only under another configuration (`is_fixed`), else at a time.
+    """
 
     fault: Fault
     until: float
     reason: str
+    awaits: str = ""
+    is_fixed: bool = False
 
 
 _OPEN_VIEW = UpstreamView()
@@ -132,7 +142,8 @@ def _no_upstream(path: CompiledRoute) -> str:
 def _in_turn(name: str, view: UpstreamView, errand: Errand) -> Send | Wait:
     """A crowd before an upstream is no cause to fail over: it takes mail, and the mail waits for its turn."""
     if view.busy_until and (view.crowding is None or errand.envelope.giver in view.crowding):
-        return Wait(view.busy_until, State.DEFERRED, Fault.NONE, f"waits for its turn at {name}")
+        reason = f"waits for its turn at {name}"
+        return Wait(view.busy_until, State.DEFERRED, Fault.NONE, reason, (_awaited(name, errand),))
     return Send(name, errand.route.important)
 
 
@@ -154,12 +165,13 @@ def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView],
     view = views.get(name, _OPEN_VIEW)
     spent = _spent(view, important=path.important)
     if spent is not None:
-        return Wait(max(spent.until, now + 1), State.HELD, Fault.QUOTA, spent.reason)
+        return Wait(max(spent.until, now + 1), State.HELD, Fault.QUOTA, spent.reason, (_awaited(name, errand),))
     if view.permits and not view.tried:
         return _in_turn(name, view, errand)
     until = view.next_attempt if not view.permits else progress.due
     reason = f"waits for upstream {name}{_why_pinned(progress)}"
-    return Wait(max(until, now + 1), State.DEFERRED, view.fault, reason)
+    awaits = () if view.permits else (_awaited(name, errand),)
+    return Wait(max(until, now + 1), State.DEFERRED, view.fault, reason, awaits)
 
 
 def _why_pinned(progress: Progress) -> str:
@@ -171,11 +183,18 @@ def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: flo
     """What only a new configuration changes."""
     if domain is None:
         told = envelope.from_domain or "an empty From"
-        return _Obstacle(Fault.SENDER, now + IDLE, f"{upstream.name} may not send {told}; see its spec.senders")
+        return _Obstacle(
+            Fault.SENDER, now + IDLE, f"{upstream.name} may not send {told}; see its spec.senders", is_fixed=True
+        )
     largest = upstream.behavior.max_message_size
     if largest and envelope.size > largest:
-        return _Obstacle(Fault.SIZE, now + IDLE, f"{upstream.name} takes at most {largest} octets")
+        return _Obstacle(Fault.SIZE, now + IDLE, f"{upstream.name} takes at most {largest} octets", is_fixed=True)
     return None
+
+
+def _awaited(name: str, errand: Errand) -> str:
+    """What is awaited when an upstream takes no such mail: important mail may go there while other mail may not."""
+    return f"{name}{IMPORTANT}" if errand.route.important else name
 
 
 def _spent(view: UpstreamView, *, important: bool) -> Spent | None:
@@ -187,14 +206,15 @@ def _unwilling(
     upstream: Upstream, view: UpstreamView, domain: str | None, errand: Errand, now: float
 ) -> _Obstacle | None:
     """What time may change."""
-    progress = errand.progress
+    progress, awaited = errand.progress, _awaited(upstream.name, errand)
     spent = _spent(view, important=errand.route.important)
     if spent is not None:
-        return _Obstacle(Fault.QUOTA, max(spent.until, now + 1), spent.reason)
+        return _Obstacle(Fault.QUOTA, max(spent.until, now + 1), spent.reason, awaited)
     if view.tried:
-        return _Obstacle(_tried_fault(progress, view), max(progress.due, view.next_attempt, now + 1), progress.text)
+        until, awaits = max(progress.due, view.next_attempt, now + 1), "" if view.permits else awaited
+        return _Obstacle(_tried_fault(progress, view), until, progress.text, awaits)
     if not view.permits:
-        return _Obstacle(view.fault, max(view.next_attempt, now + 1), f"{upstream.name}: {view.fault.value}")
+        return _Obstacle(view.fault, max(view.next_attempt, now + 1), f"{upstream.name}: {view.fault.value}", awaited)
     if domain in view.refused_senders:
         reason = f"{upstream.name} refuses From domain {domain}; verify it there"
         return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, reason)
@@ -214,7 +234,13 @@ def _wait(obstacles: list[_Obstacle], path: CompiledRoute) -> Wait:
     telling = min(passing, key=lambda one: _HOLDING.index(one.fault) if one.fault in _HOLDING else len(_HOLDING))
     state = State.HELD if all(one.fault in _HOLDING for one in passing) else State.DEFERRED
     reason = f"route {path.name}: {telling.reason}" if path.name else telling.reason
-    return Wait(until, state, telling.fault, reason)
+    awaits = tuple(one.awaits for one in obstacles if one.awaits) if all(map(_is_lasting, obstacles)) else ()
+    return Wait(until, state, telling.fault, reason, awaits)
+
+
+def _is_lasting(obstacle: _Obstacle) -> bool:
+    """Whether time alone does not remove it."""
+    return bool(obstacle.awaits) or obstacle.is_fixed
 
 
 def _too_large(size: int, path: CompiledRoute) -> Outcome:

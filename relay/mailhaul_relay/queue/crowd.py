@@ -76,6 +76,10 @@ class Crowd:
         """Whether one more may come within its share."""
         return self._transmissions < share.messages and self._octets < share.octets
 
+    def room(self, share: Share) -> int:
+        """How many more may come within a share; 0 when its octets are used up."""
+        return max(0, share.messages - self._transmissions) if self._octets < share.octets else 0
+
     def wait(self, share: Share, oldest: float) -> float:
         """Seconds until this crowd may be gone, 0 while the share has room; `oldest` is under way for so long."""
         if self.has_room(share):

@@ -8,6 +8,7 @@ keeps the message.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailhaul_relay.model.message import Message
 from mailhaul_relay.policy.routing import UpstreamView
@@ -17,6 +18,7 @@ from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.account import Account
 from mailhaul_relay.queue.rounds import Batch, Change, Round
 from mailhaul_relay.queue.ways import Ways
+from mailhaul_relay.spool.interface import Place
 
 MAX_ROUNDS = 50
 """More rounds than a relay has candidates; a bound, so that no fault of ours can become a busy loop."""
@@ -26,10 +28,20 @@ FAULT_DELAY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A message after its round, and what was settled in it."""
+    """A message after its round, what was settled in it, and where it waits when it awaits upstreams."""
 
     message: Message
     changes: tuple[Change, ...]
+    place: Place | None = None
+
+
+class Outlook(NamedTuple):
+    """What would become of a stored message now. `blocked`: no upstream takes it, and this is all that there is to
+    store. `room_awaited` is where it may wait for room in the queue, had it none now.
+    """
+
+    blocked: Worked | None = None
+    room_awaited: Place | None = None
 
 
 class Courier:
@@ -59,11 +71,31 @@ class Courier:
             self.account.internal_error(message.id, error)
             rounds.postpone(self.clock() + FAULT_DELAY)
         self.account.settled(rounds.message, rounds.changes, self.clock())
-        return Worked(rounds.message, tuple(rounds.changes))
+        return Worked(rounds.message, tuple(rounds.changes), rounds.place())
+
+    def outlook(self, message: Message) -> Outlook:
+        """Tell what would become of a stored message, and do nothing. What it cannot tell is for `work` to find out."""
+        now = self.clock()
+        try:
+            rounds = Round(message, self._running(), now, self._chance)
+            batches = rounds.next_batches(self._ways.views, now)
+        except Exception:  # noqa: BLE001 - a fault of ours, which `work` meets again and tells
+            return Outlook()
+        if any(not one.progress.is_open for one in rounds.changes):
+            return Outlook()
+        if batches:
+            return Outlook(room_awaited=rounds.room_awaited(batches, now))
+        place = rounds.place()
+        return Outlook(Worked(rounds.message, tuple(rounds.changes), place)) if place else Outlook()
 
     def views(self) -> Mapping[str, UpstreamView]:
         """Every upstream as it stands now."""
         return self._ways.views(frozenset())
+
+    @property
+    def ways(self) -> Ways:
+        """Where mail leaves."""
+        return self._ways
 
     async def stop(self, grace: float) -> None:
         """Begin nothing more; what is under way gets `grace` seconds to end by itself (see `Ways.stop`)."""

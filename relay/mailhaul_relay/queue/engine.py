@@ -16,7 +16,7 @@ from mailhaul_relay.policy.running import Running
 from mailhaul_relay.queue.active import ActiveSet
 from mailhaul_relay.queue.bouncer import Bouncer
 from mailhaul_relay.queue.delivery import Courier
-from mailhaul_relay.spool.interface import BodyWriter, Spool, SpoolError
+from mailhaul_relay.spool.interface import BodyWriter, Place, Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
 
 STORE_RETRY = 1.0
@@ -87,6 +87,11 @@ class Queue:
         """Give a claimed message back; what a scan read of it before is stale."""
         self._let_go(message_id)
 
+    @property
+    def courier(self) -> Courier:
+        """Who knows the upstreams."""
+        return self._courier
+
     def kick(self) -> None:
         """Look for due mail now."""
         self.left_behind = True
@@ -103,7 +108,7 @@ class Queue:
             worked = await self._courier.work(message)
             if worked.message is not message:
                 await self._bouncer.report(worked)
-                await self._store(worked.message)
+                await self._store(worked.message, worked.place)
         finally:
             del self._tasks[message.id]
             self._let_go(message.id)
@@ -115,11 +120,11 @@ class Queue:
         if self.left_behind:
             self.on_room()
 
-    async def _store(self, message: Message) -> None:
+    async def _store(self, message: Message, place: Place | None) -> None:
         """Store what became of a message, again and again while the disk refuses: it stays claimed meanwhile."""
         while True:
             try:
-                await (self._spool.update(message) if _is_kept(message) else self._spool.remove(message.id))
+                await (self._spool.update(message, place) if _is_kept(message) else self._spool.remove(message.id))
             except SpoolError as error:
                 self._log.event("store-refused", level="error", id=message.id, reason=str(error))
                 await asyncio.sleep(STORE_RETRY)

@@ -64,6 +64,10 @@ class Lane:
         self._slots.resize(connections)
         self.transport.use_at_most(connections)
 
+    def room(self, share: Share) -> int:
+        """How many more messages may come within a share."""
+        return self._crowd.room(share)
+
     def wait(self, share: Share) -> float:
         """Seconds after which one more may come back, 0 when it may come now."""
         if self._crowd.has_room(share):

@@ -16,9 +16,11 @@ from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
 from mailhaul_relay.policy.route_match import Traits
 from mailhaul_relay.policy.routes import CompiledRoute
-from mailhaul_relay.policy.routing import IDLE, Errand, Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.routing import IDLE, IMPORTANT, Errand, Send, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.chance import Chance
+from mailhaul_relay.queue.places import Waiting, place_of
+from mailhaul_relay.spool.interface import Place
 
 SOON = 1.5
 """Seconds: a wait as short as this says only that no upstream named a time."""
@@ -79,6 +81,7 @@ class Round:
         self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
         self._tried: dict[int, frozenset[str]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
+        self._waiting: dict[int, Waiting] = {}
         for index in [index for index in self._open if message.progress[index].is_on_hold]:
             self._wait(index, ON_HOLD, now)
 
@@ -117,6 +120,20 @@ class Round:
                 self._tried[index] = self._tried.get(index, _NONE) | {batch.upstream}
             else:
                 self._settle(index, batch.upstream, outcome, now)
+
+    def place(self) -> Place | None:
+        """Where the message waits afterwards, when it awaits upstreams."""
+        return place_of(self._running, self.message.progress, self._waiting)
+
+    def room_awaited(self, batches: list[Batch], now: float) -> Place | None:
+        """Where a message waits that could leave in these batches, had the queue room for it."""
+        ways = {index: batch.upstream for batch in batches for index in batch.indexes}
+        waiting = {
+            index: Waiting((upstream + (IMPORTANT if self._route(index).important else ""),), self._expiry(index))
+            for index, upstream in ways.items()
+        }
+        place = place_of(self._running, self.message.progress, self._waiting | waiting)
+        return place if place and place.until > now else None
 
     def postpone(self, due: float) -> None:
         """Put off what is still open, after an error of ours."""
@@ -174,6 +191,8 @@ class Round:
         tried = self._last.get(index)
         progress = self.message.progress[index]
         settings, accepted = self._route(index).queue, self.message.envelope.accepted
+        if wait.awaits and (not tried or tried[1].fault.is_of_upstream):
+            self._waiting[index] = Waiting(wait.awaits, self._expiry(index))
         if tried:
             upstream, outcome = tried
             attempt = Attempt(outcome, upstream, now, self._chance())
@@ -181,6 +200,11 @@ class Round:
             self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
         else:
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
+
+    def _expiry(self, index: int) -> float:
+        """When the time of a recipient is over."""
+        begun = max(self.message.envelope.accepted, self.message.progress[index].renewed)
+        return begun + self._route(index).queue.expire_after
 
     def _settle(self, index: int, upstream: str, outcome: Outcome, now: float) -> None:
         if outcome.verdict is Verdict.DELIVERED:

@@ -1,31 +1,49 @@
-"""Brings due mail from the spool into work whenever there is room; a message is never in memory only.
+"""Brings stored mail into work whenever there is room; a message is never in memory only.
 
-`app` runs it; `engine` tells it of room. It sleeps until the next message falls due, is told of room, or a few
-seconds have passed. Failures: a spool that cannot be read is tried again after a pause.
+`app` runs it; `engine` tells it of room. Two kinds of mail come: what waits in a place for an upstream that takes mail
+again (`returner`), and what is due by its own time. Of the latter it looks at each: what no upstream takes now goes to
+its place at once, without an attempt, so that nothing of it is read again before that changes; so does what finds no
+room, so that givers have their turns. It sleeps until something falls due, it is told of room, or a few seconds have
+passed. Failures: a spool that cannot be read or written is tried again after a pause.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Iterable, Sequence
+from time import perf_counter
 
 from mailhaul_relay.model.message import Message
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.engine import Queue
-from mailhaul_relay.spool.interface import Spool, SpoolError
+from mailhaul_relay.queue.patience import SHORTEST, Patience
+from mailhaul_relay.queue.places import awakened
+from mailhaul_relay.queue.returner import Returner, Turn
+from mailhaul_relay.spool.interface import Place, Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
 
 AT_MOST = 5.0
 """Seconds between two looks, so that nothing depends on a wake-up alone."""
 BATCH = 200
 """Messages that are loaded at once."""
+LOOKED_AT = 100
+"""Messages that are looked at at once: fewer, for some of them go back."""
+_SLICE = 16
+"""Messages after which others have their turn."""
+_DEAF = 0.05
+"""Seconds after a look that found nothing: mail that comes and goes gives cause for a look each time."""
 
 
 class Scanner:
-    """Looks for due messages. `kick` makes it look now."""
+    """Looks for mail that may come. `kick` makes it look now."""
 
     def __init__(self, queue: Queue, spool: Spool, clock: Clock, log: Log) -> None:
         self._queue, self._spool = queue, spool
         self._clock, self._log = clock, log
         self._kicked = asyncio.Event()
+        self._returner = Returner(spool, queue.courier.ways, clock)
+        self._patience = Patience()
+        self._deciding = 0.0
+        self._stale: set[str] = set()
         queue.on_room = self.kick
 
     def kick(self) -> None:
@@ -33,39 +51,106 @@ class Scanner:
         self._kicked.set()
 
     async def run(self) -> None:
-        """Look for due mail until cancelled."""
+        """Look for mail until cancelled."""
         while True:
             self._kicked.clear()
+            # Whatever is worked on during a look is not what the look read.
+            self._queue.stale = self._stale = set()
             try:
                 pause = await self._look()
             except SpoolError as error:
                 self._log.event("scan-refused", level="error", reason=str(error))
                 pause = AT_MOST
-            if pause > 0:
-                await self._sleep(pause)
+            finally:
+                self._queue.stale = None
+            if self._deciding:
+                await self._patience.rest(self._deciding)
+            elif pause <= 0:
+                await asyncio.sleep(SHORTEST)
+            else:
+                await asyncio.sleep(min(_DEAF, pause))
+                await self._sleep(pause - _DEAF)
 
     async def _look(self) -> float:
-        """Load what is due and fits; the seconds until the next look, 0 when more is due already."""
-        room = min(self._queue.active.room, BATCH)
-        if room <= 0:
-            return AT_MOST
+        """Load what may come and fits; the seconds until the next look, 0 when there is more already."""
+        self._deciding = 0.0
         self._queue.left_behind = False
-        due, stale = await self._read(room)
-        begun = [self._queue.begin(message) for message in due if message.id not in stale]
-        if len(due) == room:
-            self._queue.left_behind = True
-            return 0.0 if any(begun) else AT_MOST
+        returned = await self._return()
+        due = await self._spool.due(self._clock(), LOOKED_AT, self._queue.active.ids)
+        begun = await self._sort(due)
+        is_full = len(due) == LOOKED_AT
+        self._queue.left_behind |= is_full or self._returner.has_more
+        if returned or begun:
+            return 0.0
+        if is_full:
+            return AT_MOST
         following = await self._spool.next_due(self._queue.active.ids)
-        return AT_MOST if following is None else min(AT_MOST, max(0.05, following - self._clock()))
+        first = min(self._returner.opens, AT_MOST + self._clock() if following is None else following)
+        return min(AT_MOST, max(_DEAF, first - self._clock()))
 
-    async def _read(self, room: int) -> tuple[list[Message], set[str]]:
-        """Load due messages, and tell which of them were worked on while they were read."""
-        stale: set[str] = set()
-        self._queue.stale = stale
+    async def _return(self) -> int:
+        """Begin what waits for upstreams that take mail now; how many messages."""
+        count, running = 0, self._queue.running()
+        for turn in await self._returner.turns(running, BATCH):
+            turn.limit = min(turn.limit, LOOKED_AT if turn.is_stale else self._queue.active.room)
+            if turn.limit <= 0:
+                self._queue.left_behind = True
+                continue
+            count += await self._bring(turn)
+        return count
+
+    async def _bring(self, turn: Turn) -> int:
+        messages = await self._spool.waiting(turn.name, turn.after, turn.limit, self._queue.active.ids)
+        self._returner.took(turn, messages)
+        now = self._clock()
+        found = [awakened(one, now) for one in messages]
+        if turn.is_stale:
+            return await self._sort(found)
+        return sum(self._begin(one) for one in found)
+
+    async def _sort(self, messages: Sequence[Message]) -> int:
+        """Begin what can leave and fits, put the rest where it waits; how many were begun."""
+        begun, waiting = 0, list[tuple[Message, Place]]()
+        for index, message in enumerate(messages):
+            if index % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            if self._queue.active.room and self._queue.courier.ways.is_calm:
+                begun += self._begin(message)
+                continue
+            since = perf_counter()
+            blocked = self._where(message)
+            if blocked is None:
+                begun += self._begin(message)
+            else:
+                waiting.append(blocked)
+                self._deciding += perf_counter() - since
+        await self._put(waiting)
+        return begun
+
+    def _where(self, message: Message) -> tuple[Message, Place] | None:
+        """Where a message waits that cannot be begun, and what is stored of it; None when it is to be begun."""
+        outlook = self._queue.courier.outlook(message)
+        if outlook.blocked is not None and outlook.blocked.place is not None:
+            return outlook.blocked.message, outlook.blocked.place
+        if outlook.room_awaited is not None and not self._queue.active.room:
+            return message, outlook.room_awaited
+        return None
+
+    async def _put(self, waiting: Iterable[tuple[Message, Place]]) -> None:
+        """Store messages in their places; each is claimed meanwhile. Raises SpoolError."""
+        claimed = [one for one in waiting if one[0].id not in self._stale and self._queue.claim(one[0].id)]
         try:
-            return await self._spool.due(self._clock(), room, self._queue.active.ids), stale
+            stored = [self._spool.update(message, place) for message, place in claimed]
+            results = await asyncio.gather(*stored, return_exceptions=True)
         finally:
-            self._queue.stale = None
+            for message, _ in claimed:
+                self._queue.release(message.id)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _begin(self, message: Message) -> bool:
+        return message.id not in self._stale and self._queue.begin(message)
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -70,6 +70,10 @@ class Way:
         """Whether a transmission may begin: the breaker is closed, or a trial is due and nobody is on one."""
         return self.current.permits(now) and not self.on_trial
 
+    def takes(self, now: float, *, important: bool) -> bool:
+        """Whether mail may begin there, and has a quota left."""
+        return self.permits(now) and (self.ledger is None or self.ledger.spent(important=important) is None)
+
     @property
     def is_calm(self) -> bool:
         """Whether nothing is known against it: mail may go there whatever the time and the From."""

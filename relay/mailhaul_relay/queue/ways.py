@@ -140,6 +140,18 @@ class Ways:
             self._observe(way, transmission, delivery, trial.began)
         return delivery
 
+    def room(self, name: str) -> int:
+        """Tell how many more messages for an upstream that takes mail may come into work; one when it is on trial."""
+        way = self._ways.get(name)
+        if way is not None and way.current.is_open:
+            return 1
+        return MAX_MESSAGES if way is None or len(self._ways) == 1 else way.lane.room(self._common)
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether every upstream takes mail and has room, as is usual."""
+        return self._is_calm()
+
     def way(self, name: str) -> Way | None:
         """Give one upstream as it stands."""
         return self._ways.get(name)

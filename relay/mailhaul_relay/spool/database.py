@@ -12,7 +12,7 @@ from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.settings import Settings
 
 FILE = "spool.db"
-VERSION = 1
+VERSION = 2
 LOG_BYTES = 16 * 1024 * 1024
 """The write-ahead log is cut back to this after it grew beyond it."""
 
@@ -31,6 +31,14 @@ CREATE TABLE quarantine (
   file TEXT, head BLOB, body BLOB
 ) STRICT;
 """
+_PLACES = """
+ALTER TABLE message ADD COLUMN awaits TEXT;
+ALTER TABLE message ADD COLUMN giver TEXT;
+ALTER TABLE message ADD COLUMN since REAL;
+CREATE INDEX message_place ON message (awaits, giver, since) WHERE awaits IS NOT NULL;
+"""
+_STEPS = (_TABLES, _PLACES)
+"""What leads from each version to the next; all mail stays."""
 
 
 def connect_writer(path: Path, settings: Settings) -> sqlite3.Connection:
@@ -74,12 +82,13 @@ def _migrate(connection: sqlite3.Connection) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == VERSION:
         return
-    if version != 0:
+    if version not in range(VERSION):
         raise SpoolError(
             f"the spool database has version {version}, this relay reads {VERSION}: "
             "run the relay version that wrote it, or a later one"
         )
-    connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={VERSION};COMMIT;")
+    steps = "".join(_STEPS[version:])
+    connection.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version={VERSION};COMMIT;")
 
 
 def restrict(path: Path) -> None:

@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
-from mailhaul_relay.spool.rows import Row
+from mailhaul_relay.spool.rows import COLUMNS, Row
 
 _COLUMNS = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(1, 8))
 SETUP = f"""
@@ -22,7 +22,7 @@ CREATE TEMP TRIGGER batch_comes INSTEAD OF INSERT ON batch BEGIN
     SELECT json_extract(value, '$[8]'), substr(NEW.bytes, json_extract(value, '$[9]'), json_extract(value, '$[10]')),
       substr(NEW.bytes, json_extract(value, '$[11]'), json_extract(value, '$[12]'))
     FROM json_each(NEW.fields);
-  INSERT INTO message
+  INSERT INTO message ({COLUMNS})
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[8]'), {_COLUMNS} FROM json_each(NEW.fields);
   DELETE FROM content WHERE key IN
     (SELECT key FROM message WHERE id IN (SELECT value FROM json_each(NEW.gone)));

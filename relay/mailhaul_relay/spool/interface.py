@@ -7,7 +7,7 @@ is set aside and counted, never deleted and never an exception.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
@@ -68,6 +68,17 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message waits in the store while no upstream takes it: a queue that is named by what it waits for, and
+    the time (epoch seconds) at which it is due whatever becomes of that. The name is the asker's; the store only
+    compares it.
+    """
+
+    awaits: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Narrowed:
     """What narrows a list in the store: accepted between two times (epoch seconds, both included), and words in lower
     case ASCII, each of which an address of the envelope contains. The store may give more than that, never less.
@@ -94,8 +105,9 @@ class Spool(Protocol):
         Whoever cancels the future does not know whether the message is stored.
         """
 
-    def update(self, message: Message) -> "asyncio.Future[None]":
-        """Store the message's progress (envelope and bytes never change). A message that is gone stays gone.
+    def update(self, message: Message, place: Place | None = None) -> "asyncio.Future[None]":
+        """Store the message's progress (envelope and bytes never change). A message that is gone stays gone. With a
+        place it is not due by its progress, but waits there; without one it has none any more.
 
         What is asked for one message without waiting in between is done in the order accept, update, remove.
         """
@@ -109,6 +121,16 @@ class Spool(Protocol):
     async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
         """Give messages with an open recipient due at `now`, the longest due first, except those excluded."""
 
+    async def places(self) -> Sequence[str]:
+        """Tell what messages wait for that have a place, each name once. The longer the queue, the more of them are the
+        same: this is as cheap as there are few names.
+        """
+
+    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        """Give messages of a place, but for those excluded: their givers in turn, from the one that comes after a giver
+        on, and of each those first whose last update is the longest ago.
+        """
+
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due; None when no open one is stored."""
 
@@ -118,8 +140,8 @@ class Spool(Protocol):
         """
 
     async def wake(self, now: float, states: Iterable[State]) -> int:
-        """Make every open recipient in these states due now, but for those that a person holds; the number of messages.
-        Used on reload and when an upstream takes mail again.
+        """Make every open recipient in these states due now, but for those that a person holds, and those of messages
+        that have a place; the number of messages. Used on reload and when an upstream takes mail again.
         """
 
     def counts(self) -> Counts:

@@ -18,6 +18,7 @@ from mailhaul_relay.spool.database import FILE, connect_reader
 from mailhaul_relay.spool.failures import from_sqlite
 from mailhaul_relay.spool.interface import Narrowed, SpoolError, Stored
 from mailhaul_relay.spool.settings import Settings
+from mailhaul_relay.spool.turns import in_turn, places
 
 T = TypeVar("T")
 
@@ -44,6 +45,14 @@ class Reader:
     async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
         """Give messages that are due, the longest due first."""
         return await self._run(self._due, now, limit, exclude)
+
+    async def places(self) -> list[str]:
+        """Tell what messages wait for that have a place."""
+        return await self._run(places)
+
+    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> list[Message]:
+        """Give messages of a place, their givers in turn."""
+        return await self._run(self._waiting, awaits, after, limit, exclude)
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due."""
@@ -131,6 +140,12 @@ class Reader:
                 messages.append(message)
         rows.close()
         return messages
+
+    def _waiting(
+        self, connection: sqlite3.Connection, awaits: str, after: str, limit: int, exclude: frozenset[str]
+    ) -> list[Message]:
+        found = [self._load(connection, one) for one in in_turn(connection, awaits, after, limit, exclude)]
+        return [one for one in found if one is not None]
 
     def _next_due(self, connection: sqlite3.Connection, exclude: frozenset[str]) -> float | None:
         rows = connection.execute("SELECT id, due FROM message WHERE due IS NOT NULL ORDER BY due, id")

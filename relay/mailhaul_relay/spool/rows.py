@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+COLUMNS = "id, key, due, mask, accepted, body_size, file, envelope, progress"
+"""What a new message has in the table `message`; the others are for its place, and it has none yet."""
+
 
 class Row(NamedTuple):
     """A new message: the columns of `message` but for the key, then its bytes (`body` None when it is in `file`)."""
@@ -19,9 +22,12 @@ class Row(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """The columns that an update changes."""
+    """The columns that an update changes; the last three are None for a message without a place."""
 
     id: str
     due: float | None
     mask: int
     progress: str
+    awaits: str | None = None
+    giver: str | None = None
+    since: float | None = None

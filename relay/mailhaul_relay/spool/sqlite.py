@@ -7,7 +7,7 @@ says; docs/spool.md tells the person who runs it what they mean.
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from mailhaul_relay.ports.clock import Clock, wall_clock
 from mailhaul_relay.spool.bodies import BodyStore
 from mailhaul_relay.spool.codec import BITS, ON_HOLD, encode_envelope, encode_progress, mask
 from mailhaul_relay.spool.committer import Committer
-from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Narrowed, Pages, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Narrowed, Pages, Place, SpoolError, Stored
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.pages import HistoryPages
@@ -99,12 +99,12 @@ class SqliteSpool:
         else:
             self._writer.submit(operation)
 
-    def update(self, message: Message) -> "asyncio.Future[None]":
-        """Store the message's progress. A message that is gone stays gone."""
+    def update(self, message: Message, place: Place | None = None) -> "asyncio.Future[None]":
+        """Store the message's progress, and where it waits. A message that is gone stays gone."""
         future = self._future()
         if not future.done():
             try:
-                fate = Fate(message.id, _due(message), mask(message.progress), encode_progress(message.progress))
+                fate = _fate(message, place, self._clock())
             except ValueError as error:
                 future.set_exception(SpoolError(f"the progress cannot be written as a record: {error}"))
             else:
@@ -125,6 +125,14 @@ class SqliteSpool:
     async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
         """Give messages with an open recipient due at `now`, the longest due first."""
         return await self._reader.due(now, limit, exclude)
+
+    async def places(self) -> Sequence[str]:
+        """Tell what messages wait for that have a place."""
+        return await self._reader.places()
+
+    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        """Give messages of a place, their givers in turn."""
+        return await self._reader.waiting(awaits, after, limit, exclude)
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due."""
@@ -242,8 +250,18 @@ def _row(message: Message) -> Row:
     )
 
 
+def _fate(message: Message, place: Place | None, now: float) -> Fate:
+    columns = message.id, _due(message), mask(message.progress), encode_progress(message.progress)
+    if place is None:
+        return Fate(*columns)
+    return Fate(*columns, place.awaits, message.envelope.giver, now)._replace(due=_finite(place.until))
+
+
 def _due(message: Message) -> float | None:
-    due = message.due
+    return _finite(message.due)
+
+
+def _finite(due: float) -> float | None:
     return None if due == float("inf") else due
 
 

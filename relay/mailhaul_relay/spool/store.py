@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from mailhaul_relay.spool import express
 from mailhaul_relay.spool.census import Change
 from mailhaul_relay.spool.codec import OPEN
-from mailhaul_relay.spool.rows import Fate, Row
+from mailhaul_relay.spool.rows import COLUMNS, Fate, Row
 
 _ROWS = 8
 """Rows of one INSERT at most; a statement for each number stays prepared, and keeps the bytes of its last rows."""
@@ -24,9 +24,11 @@ def _inserts(table: str, columns: int) -> dict[int, str]:
     return {size: f"INSERT INTO {table} VALUES {','.join([row] * size)}" for size in range(1, _ROWS + 1)}  # noqa: S608 - constants
 
 
-_MESSAGES = _inserts("message", 9)
+_MESSAGES = _inserts(f"message ({COLUMNS})", 9)
 _CONTENTS = _inserts("content", 3)
 
+
+_UPDATE = "UPDATE message SET due=?2, mask=?3, progress=?4, awaits=?5, giver=?6, since=?7 WHERE id=?1"
 
 _RECENT = 4096
 """Messages of which it is known what the database has of them."""
@@ -81,7 +83,7 @@ class Store:
         for fate in fates:
             before = self._connection.execute("SELECT mask, accepted FROM message WHERE id=?", (fate.id,)).fetchone()
             if before:
-                self._connection.execute("UPDATE message SET due=?2, mask=?3, progress=?4 WHERE id=?1", fate)
+                self._connection.execute(_UPDATE, fate)
                 changes.append(Change(before[0], fate.mask, before[1]))
         return changes
 
@@ -155,11 +157,21 @@ class Store:
         self._connection.execute("UPDATE pulse SET count = count + 1")
 
     def open_in(self, mask: int, after: str, limit: int) -> list[tuple[str, str, str]]:
-        """Give (id, envelope, progress) of open messages with a recipient in these states, in order of id."""
+        """Give (id, envelope, progress) of the next messages in order of id that are open, have a recipient in these
+        states and no place; at most so many are looked at.
+        """
         return self._connection.execute(
-            f"SELECT id, envelope, progress FROM message WHERE id > ? AND mask & ? & {OPEN} ORDER BY id LIMIT ?",  # noqa: S608
-            (after, mask, limit),
+            "SELECT id, envelope, progress FROM"  # noqa: S608 - a constant
+            " (SELECT id, mask, awaits, envelope, progress FROM message WHERE id > ? ORDER BY id LIMIT ?)"
+            f" WHERE mask & ? & {OPEN} AND awaits IS NULL",
+            (after, limit, mask),
         ).fetchall()
+
+    def after(self, id: str, count: int) -> str | None:  # noqa: A002 - the field's own word
+        """Give the id that comes so many messages after another, None when there are fewer."""
+        sql = "SELECT id FROM message WHERE id > ? ORDER BY id LIMIT 1 OFFSET ?"
+        found = self._connection.execute(sql, (id, count - 1)).fetchone()
+        return str(found[0]) if found else None
 
     def checkpoint(self) -> None:
         """Carry the log over into the database as far as readers let it."""

@@ -13,6 +13,8 @@ from mailhaul_relay.spool.rows import Fate
 from mailhaul_relay.spool.store import Store
 
 _CHUNK = 200
+_PASSED = 2000
+"""Messages of one transaction, and those that it looks at to find them."""
 
 
 class WakeChunk:
@@ -28,8 +30,11 @@ class WakeChunk:
         """Wake a chunk in the open transaction; the result is the number of messages. Unreadable ones are left."""
         effect = Effect()
         bits = sum(BITS[state] for state in self._states)
-        found = store.open_in(bits, self._after, _CHUNK)
-        self.last = found[-1][0] if len(found) == _CHUNK else None
+        found = store.open_in(bits, self._after, _PASSED)[: _CHUNK + 1]
+        self.last = store.after(self._after, _PASSED)
+        if len(found) > _CHUNK:
+            found.pop()
+            self.last = found[-1][0]
         for id, envelope, progress in found:  # noqa: A001 - the column's own word
             try:
                 recipients = len(decode_envelope(id, envelope).recipients)

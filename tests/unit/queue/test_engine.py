@@ -9,7 +9,7 @@ from tests.support.queueing import DELIVERED, GREYLISTED, NO_SUCH_USER, Desk, ma
 
 from mailhaul_relay.model.message import Message, State
 from mailhaul_relay.queue.active import ActiveSet
-from mailhaul_relay.spool.interface import SpoolError
+from mailhaul_relay.spool.interface import Place, SpoolError
 
 ONLY_A: dict[str, Any] = {"upstreams": [upstream("a")]}
 
@@ -160,9 +160,9 @@ async def test_a_report_is_stored_before_the_dead_letter_so_that_a_crash_between
         order.append("report")
         return accept(message)
 
-    def updating(message: Message) -> "asyncio.Future[None]":
+    def updating(message: Message, place: Place | None) -> "asyncio.Future[None]":
         order.append("dead letter")
-        return update(message)
+        return update(message, place)
 
     desk.bouncer.accept = accepting
     desk.spool.update = updating  # type: ignore[method-assign]

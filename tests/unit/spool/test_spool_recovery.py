@@ -167,10 +167,10 @@ async def test_a_second_damaged_database_does_not_replace_the_first(tmp_path: Pa
 
 async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     await fill(tmp_path)
-    change(tmp_path, "PRAGMA user_version=2")
-    with pytest.raises(SpoolError, match="has version 2, this relay reads 1: run the relay version that wrote it"):
+    change(tmp_path, "PRAGMA user_version=3")
+    with pytest.raises(SpoolError, match="has version 3, this relay reads 2: run the relay version that wrote it"):
         await SqliteSpool.open(tmp_path, Lines().log)
-    change(tmp_path, "PRAGMA user_version=1")
+    change(tmp_path, "PRAGMA user_version=2")
     async with opened(tmp_path) as spool:
         assert spool.counts().queued == 2
 

@@ -1,0 +1,84 @@
+"""Brings mail back from its place when an upstream that it awaits takes mail: the givers in turn, no more than fits.
+
+`scanner` asks it at each look. Whether an upstream takes mail is known in memory, so a long queue for a dead one
+costs a look at its name; its trial is one message, and after that twice as many each time. Failures: SpoolError.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+
+from mailhaul_relay.model.message import Message
+from mailhaul_relay.policy.running import Running
+from mailhaul_relay.ports.clock import Clock
+from mailhaul_relay.queue.places import Awaited, awaited
+from mailhaul_relay.queue.ways import Ways
+from mailhaul_relay.spool.interface import Spool
+
+
+@dataclass(slots=True)
+class Turn:
+    """A place from which messages may come now, so many of them, from behind a giver on. `is_stale`: it is of another
+    configuration, and what waits there is to be looked at anew.
+    """
+
+    name: str
+    limit: int
+    after: str = ""
+    is_stale: bool = False
+
+
+class Returner:
+    """Which places have a turn now. It knows the places that it saw last, and nothing of a message."""
+
+    def __init__(self, spool: Spool, ways: Ways, clock: Clock) -> None:
+        self._spool, self._ways, self._clock = spool, ways, clock
+        self._allowed: dict[str, int] = {}
+        self._last: dict[str, str] = {}
+        self._turn = ""
+        self.opens = inf
+        """When the next upstream of a place is to be tried (epoch seconds), by the last look."""
+        self.has_more = False
+        """Whether a place waits for nothing but room, by the last look."""
+
+    async def turns(self, running: Running, at_most: int) -> Iterator[Turn]:
+        """Give the places that have a turn, beginning with another one each time. Raises SpoolError."""
+        names = sorted(await self._spool.places())
+        self._allowed = {name: self._allowed[name] for name in names if name in self._allowed}
+        self._last = {name: self._last[name] for name in names if name in self._last}
+        self.opens, self.has_more = inf, False
+        following = [name for name in names if name > self._turn]
+        return self._turns(following + names[: len(names) - len(following)], running, at_most)
+
+    def _turns(self, names: list[str], running: Running, at_most: int) -> Iterator[Turn]:
+        for name in names:
+            wanted = awaited(running, name)
+            limit = at_most if wanted is None else self._limit(name, wanted, at_most)
+            if limit > 0:
+                self._turn = name
+                yield Turn(name, limit, self._last.get(name, ""), wanted is None)
+
+    def took(self, turn: Turn, messages: Sequence[Message]) -> None:
+        """Remember what came from a place: whose turn it was, and that more may come when all that could did."""
+        if messages:
+            self._last[turn.name] = messages[-1].envelope.giver
+        if len(messages) == turn.limit:
+            self._allowed[turn.name] = max(2 * turn.limit, self._allowed.get(turn.name, 0))
+            self.has_more = True
+
+    def _limit(self, name: str, wanted: tuple[Awaited, ...], at_most: int) -> int:
+        takers = [one.upstream for one in wanted if self._takes(one)]
+        if wanted and not takers:
+            self._allowed[name] = 1
+            return 0
+        room = max(map(self._ways.room, takers), default=at_most)
+        self.has_more |= room <= 0
+        return min(room, at_most, self._allowed.get(name, at_most))
+
+    def _takes(self, one: Awaited) -> bool:
+        way, now = self._ways.way(one.upstream), self._clock()
+        if way is None or way.takes(now, important=one.important):
+            return True
+        if not way.on_trial and way.next_attempt > now:
+            self.opens = min(self.opens, way.next_attempt)
+        return False
