@@ -1,27 +1,31 @@
 """Whether mail that waits for dead upstreams delays mail for another: the same load through two relays in turn, one of
 which has a long backlog.
 
-    python -m bench.fairness [--waiting 100000] [--reps 5] [--case 4k:20:reuse]
+    python -m bench.fairness [--waiting 100000] [--reps 5] [--case 4k:20:reuse] [--settle 0]
 
 Half of the backlog waits for an upstream that refuses connections, half for one that takes them and never says a word.
-All of it lies in the relay's own spool before it starts, never tried; routes by recipient domain lead it there.
+All of it lies in the relay's own spool before it starts, never tried; routes by recipient domain lead it there. While
+one relay is measured the other is stopped, so the first rounds meet a relay that has not yet looked at its backlog:
+`--settle 120` lets it do that before.
 Prints how long the start took, the memory and the usual tables; exit code 1 when a bound is missed or mail was lost.
 """
 
 import argparse
 import asyncio
+import os
+import signal
 import socket
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.__main__ import WORK, free_port_pair, measure, stop_well_on_sigterm
-from bench.cases import parse_case
+from bench.cases import Case, parse_case
 from bench.relay import Relay
-from bench.rounds import Bench, Run
+from bench.rounds import Bench, Run, Target
 from bench.table import figures_table, ratios, ratios_table
 from bench.traffic import Sink, build
 
@@ -56,12 +60,31 @@ def main(arguments: list[str] | None = None) -> int:
         stack.callback(loaded.stop)
         memory = loaded.target.tree.pss()
         targets = [replace(usual.target, name="usual"), replace(loaded.target, name="loaded")]
-        runs = list(measure(Bench(traffic, sink), targets, [parse_case(options.case)], options.reps))
+        time.sleep(options.settle)
+        runs = list(measure(Alone(traffic, sink, tuple(targets)), targets, [parse_case(options.case)], options.reps))
     sys.stdout.write(f"\n{figures_table(runs)}\n\n{ratios_table(runs)}\n")
     sys.stdout.write(
         f"\nstart with {options.waiting} waiting: {loaded.ready_after:.1f} s, memory then {memory:.0f} MiB\n"
     )
     return int(not kept(runs, options.case) or loaded.ready_after > START_LIMIT)
+
+
+@dataclass(frozen=True, slots=True)
+class Alone(Bench):
+    """A bench that stops the other relay during each run: what it does with its backlog is not to slow this one."""
+
+    targets: tuple[Target, ...]
+
+    def run(self, target: Target, case: Case, number: int) -> Run:
+        """Send one case through one target while the others stand still."""
+        others = [one.pid for one in self.targets if one.pid != target.pid]
+        try:
+            for pid in others:
+                os.kill(pid, signal.SIGSTOP)
+            return Bench.run(self, target, case, number)
+        finally:
+            for pid in others:
+                os.kill(pid, signal.SIGCONT)
 
 
 def dead_upstreams(stack: ExitStack) -> dict[str, Any]:
@@ -116,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--waiting", type=int, default=WAITING, help="messages of the backlog (default: %(default)s)")
     parser.add_argument("--case", default=CASE, help="the load (default: %(default)s)")
     parser.add_argument("--reps", type=int, default=5, help="rounds (default: %(default)s)")
+    parser.add_argument("--settle", type=float, default=0.0, help="seconds before the first round (default: 0)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder of the spools (default: %(default)s)")
     return parser
 

@@ -73,12 +73,14 @@ class Courier:
         self.account.settled(rounds.message, rounds.changes, self.clock())
         return Worked(rounds.message, tuple(rounds.changes), rounds.place())
 
-    def outlook(self, message: Message) -> Outlook:
-        """Tell what would become of a stored message, and do nothing. What it cannot tell is for `work` to find out."""
+    def outlook(self, message: Message, seen: Mapping[str, UpstreamView]) -> Outlook:
+        """Tell what would become of a stored message with every upstream as it was seen, and do nothing. What it cannot
+        tell is for `work` to find out.
+        """
         now = self.clock()
         try:
             rounds = Round(message, self._running(), now, self._chance)
-            batches = rounds.next_batches(self._ways.views, now)
+            batches = rounds.next_batches(lambda _: seen, now)
         except Exception:  # noqa: BLE001 - a fault of ours, which `work` meets again and tells
             return Outlook()
         if any(not one.progress.is_open for one in rounds.changes):

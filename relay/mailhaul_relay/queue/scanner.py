@@ -9,10 +9,11 @@ passed. Failures: a spool that cannot be read or written is tried again after a 
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from time import perf_counter
+from collections.abc import Iterable, Mapping, Sequence
+from time import thread_time
 
 from mailhaul_relay.model.message import Message
+from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.patience import SHORTEST, Patience
@@ -110,26 +111,28 @@ class Scanner:
 
     async def _sort(self, messages: Sequence[Message]) -> int:
         """Begin what can leave and fits, put the rest where it waits; how many were begun."""
-        begun, waiting = 0, list[tuple[Message, Place]]()
+        begun, waiting, courier = 0, list[tuple[Message, Place]](), self._queue.courier
+        seen = courier.views()
         for index, message in enumerate(messages):
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-            if self._queue.active.room and self._queue.courier.ways.is_calm:
+                seen = courier.views()
+            if self._queue.active.room and courier.ways.is_calm:
                 begun += self._begin(message)
                 continue
-            since = perf_counter()
-            blocked = self._where(message)
+            since = thread_time()
+            blocked = self._where(message, seen)
             if blocked is None:
                 begun += self._begin(message)
             else:
                 waiting.append(blocked)
-                self._deciding += perf_counter() - since
+                self._deciding += thread_time() - since
         await self._put(waiting)
         return begun
 
-    def _where(self, message: Message) -> tuple[Message, Place] | None:
+    def _where(self, message: Message, seen: Mapping[str, UpstreamView]) -> tuple[Message, Place] | None:
         """Where a message waits that cannot be begun, and what is stored of it; None when it is to be begun."""
-        outlook = self._queue.courier.outlook(message)
+        outlook = self._queue.courier.outlook(message, seen)
         if outlook.blocked is not None and outlook.blocked.place is not None:
             return outlook.blocked.message, outlook.blocked.place
         if outlook.room_awaited is not None and not self._queue.active.room:

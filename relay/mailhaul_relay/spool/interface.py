@@ -128,7 +128,8 @@ class Spool(Protocol):
 
     async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
         """Give messages of a place, but for those excluded: their givers in turn, from the one that comes after a giver
-        on, and of each those first whose last update is the longest ago.
+        on, and of each those first whose last update is the longest ago. May be fewer than asked for while there are
+        more, but not none.
         """
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:

@@ -50,6 +50,7 @@ class SqliteSpool:
         committer = Committer(opened.store, lambda: open_store(directory, settings), directory, settings, log)
         self._writer = Writer(committer, opened.census, self._bodies.unlink, log)
         self._closed = False
+        self._since = 0.0
 
     @classmethod
     async def open(cls, directory: Path, log: Log, clock: Clock = wall_clock, settings: Settings | None = None) -> Self:
@@ -104,7 +105,7 @@ class SqliteSpool:
         future = self._future()
         if not future.done():
             try:
-                fate = _fate(message, place, self._clock())
+                fate = _fate(message, place, self._next_since() if place else 0.0)
             except ValueError as error:
                 future.set_exception(SpoolError(f"the progress cannot be written as a record: {error}"))
             else:
@@ -209,6 +210,11 @@ class SqliteSpool:
         self._bodies.close()
         self._ownership.release()
 
+    def _next_since(self) -> float:
+        """The time, but later than the last one: what comes into a place later stands behind."""
+        self._since = max(self._clock(), self._since + 1e-6)
+        return self._since
+
     def _future(self) -> "asyncio.Future[None]":
         future: asyncio.Future[None] = self._loop.create_future()
         if self._closed:
@@ -250,11 +256,11 @@ def _row(message: Message) -> Row:
     )
 
 
-def _fate(message: Message, place: Place | None, now: float) -> Fate:
+def _fate(message: Message, place: Place | None, since: float) -> Fate:
     columns = message.id, _due(message), mask(message.progress), encode_progress(message.progress)
     if place is None:
         return Fate(*columns)
-    return Fate(*columns, place.awaits, message.envelope.giver, now)._replace(due=_finite(place.until))
+    return Fate(*columns, place.awaits, message.envelope.giver, since)._replace(due=_finite(place.until))
 
 
 def _due(message: Message) -> float | None:

@@ -8,7 +8,7 @@ from tests.unit.policy.builders import NOW, alias, aliases, running, upstream
 from mailhaul_relay.model.message import Envelope, Origin, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Verdict
 from mailhaul_relay.policy.route_match import Traits
-from mailhaul_relay.policy.routing import IDLE, Errand, Refuse, Send, UpstreamView, Wait, route
+from mailhaul_relay.policy.routing import IDLE, Errand, Refuse, Send, Spent, UpstreamView, Wait, route
 from mailhaul_relay.policy.running import Running
 
 YOU = Recipient("you@far.example", "you@far.example")
@@ -150,3 +150,46 @@ def test_forward_goes_only_where_somebody_elses_from_may_go() -> None:
     upstreams = [upstream("first", behavior={"foreignFrom": "Refuse"}), upstream("second", priority=1)]
     assert ask(running(upstreams=upstreams, aliases=aliases(entry, fromRewriting="Never")), mail=mail) == Send("second")
     assert ask(running(upstreams=upstreams, aliases=aliases(entry)), mail=mail) == Send("first")
+
+
+LIMITED = UpstreamView(spent=Spent(NOW + 60, "full"), spent_for_important=Spent(NOW + 60, "full"))
+CROWDED = UpstreamView(busy_until=NOW + 9)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "awaits"),
+    [
+        (shut(Fault.CONNECTION, NOW + 10), shut(Fault.AUTH, NOW + 300), ("first", "second")),
+        (shut(Fault.CONNECTION, NOW + 10, tried=True), shut(Fault.AUTH, NOW + 300), ("first", "second")),
+        (LIMITED, shut(Fault.AUTH, NOW + 300), ("first", "second")),
+        (shut(Fault.CONNECTION, NOW + 10), CROWDED, ("second",)),
+        (CROWDED, UpstreamView(), ("first",)),
+        (UpstreamView(tried=True), shut(Fault.AUTH, NOW + 300), ()),
+        (UpstreamView(refused_senders=frozenset({"own.example"})), shut(Fault.AUTH, NOW + 300), ()),
+    ],
+)
+def test_mail_awaits_upstreams_where_no_time_of_its_own_helps(
+    first: UpstreamView, second: UpstreamView, awaits: tuple[str, ...]
+) -> None:
+    assert waits(ask(TWO, first=first, second=second)).awaits == awaits
+
+
+def test_what_an_upstream_may_never_send_does_not_keep_mail_from_awaiting_the_others() -> None:
+    relay = running(upstreams=[upstream("first", senders={"domains": ["x.example"]}), upstream("second", priority=10)])
+    assert waits(ask(relay, second=shut(Fault.AUTH, NOW + 300))).awaits == ("second",)
+
+
+def test_where_only_another_configuration_helps_nothing_is_awaited() -> None:
+    relay = running(upstreams=[upstream("first", senders={"domains": ["x.example"]})])
+    assert waits(ask(relay)).awaits == ()
+
+
+def test_pinned_mail_awaits_its_upstream_alone() -> None:
+    pinned = Progress(State.DEFERRED, pinned="second", unknowns=1)
+    assert waits(ask(TWO, pinned, second=shut(Fault.CONNECTION, NOW + 10))).awaits == ("second",)
+    assert waits(ask(TWO, pinned, second=LIMITED)).awaits == ("second",)
+
+
+def test_important_mail_awaits_what_is_reserved_for_it() -> None:
+    relay = running(upstreams=[upstream("first")], routes=[{"name": "alerts", "match": {}, "important": True}])
+    assert waits(ask(relay, first=LIMITED)).awaits == ("first!",)

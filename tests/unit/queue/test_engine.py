@@ -160,7 +160,7 @@ async def test_a_report_is_stored_before_the_dead_letter_so_that_a_crash_between
         order.append("report")
         return accept(message)
 
-    def updating(message: Message, place: Place | None) -> "asyncio.Future[None]":
+    def updating(message: Message, place: Place | None = None) -> "asyncio.Future[None]":
         order.append("dead letter")
         return update(message, place)
 

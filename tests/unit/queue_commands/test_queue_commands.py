@@ -15,7 +15,7 @@ from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue.commands import MAX_PAGE, QueueCommands
 from mailhaul_relay.queue.orders import Answer, Order, Selection, Tallied, Verb
-from mailhaul_relay.spool.interface import SpoolError, Stored
+from mailhaul_relay.spool.interface import Place, SpoolError, Stored
 from mailhaul_relay.telemetry.tally import Tally
 
 NOW = ACCEPTED + 10_000
@@ -50,9 +50,9 @@ class CheckedSpool(MemorySpool):
         super().__init__()
         self.claims = claims
 
-    def update(self, message: Message) -> "asyncio.Future[None]":
+    def update(self, message: Message, place: Place | None = None) -> "asyncio.Future[None]":
         assert message.id in self.claims.claimed
-        return super().update(message)
+        return super().update(message, place)
 
     def remove(self, id: str) -> "asyncio.Future[None]":  # noqa: A002
         assert id in self.claims.claimed

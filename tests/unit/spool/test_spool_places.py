@@ -1,0 +1,140 @@
+"""Places of the spool, on each backend: mail that awaits an upstream is not due, and its givers come back in turn."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.spool.making import NOW, at, message, opened
+from tests.unit.spool.test_spool_conformance import BACKENDS
+
+from mailhaul_relay.model.message import Message, State
+from mailhaul_relay.spool.database import FILE
+from mailhaul_relay.spool.interface import Place, Spool
+
+NONE: frozenset[str] = frozenset()
+AT_A, AT_B = Place("a", NOW + 100), Place("b", NOW + 200)
+
+
+@pytest.fixture(params=sorted(BACKENDS))
+async def spool(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Spool]:
+    async with BACKENDS[request.param](tmp_path / "spool") as made:
+        yield made
+
+
+def given(name: str, client: str) -> Message:
+    one = message(name, at(State.DEFERRED, NOW))
+    return replace(one, envelope=replace(one.envelope, client=client))
+
+
+async def put(spool: Spool, place: Place | None, *messages: Message) -> None:
+    """Accept messages and put one after the other into a place."""
+    for one in messages:
+        await spool.accept(one)
+        await spool.update(one, place)
+
+
+async def ids(spool: Spool, after: str = "", limit: int = 10, exclude: frozenset[str] = NONE) -> list[str]:
+    return [one.id for one in await spool.waiting("a", after, limit, exclude)]
+
+
+async def test_a_message_in_a_place_is_due_at_the_end_of_its_time_only(spool: Spool) -> None:
+    await put(spool, AT_A, given("m1", "x"))
+    assert list(await spool.places()) == ["a"]
+    assert await ids(spool) == ["m1"]
+    assert await spool.due(NOW + 99, 10, NONE) == []
+    assert await spool.next_due(NONE) == NOW + 100
+    assert [one.id for one in await spool.due(NOW + 100, 10, NONE)] == ["m1"]
+
+
+async def test_an_update_without_a_place_takes_a_message_out_of_it(spool: Spool) -> None:
+    await put(spool, AT_A, given("m1", "x"))
+    await spool.update(given("m1", "x"))
+    assert list(await spool.places()) == []
+    assert await ids(spool) == []
+    assert [one.id for one in await spool.due(NOW, 10, NONE)] == ["m1"]
+
+
+async def test_a_removed_message_leaves_no_place_behind(spool: Spool) -> None:
+    await put(spool, AT_A, given("m1", "x"))
+    await spool.remove("m1")
+    assert list(await spool.places()) == []
+    assert await ids(spool) == []
+
+
+async def test_each_place_is_named_once_and_gives_its_own_mail(spool: Spool) -> None:
+    await put(spool, AT_A, given("m1", "x"), given("m2", "y"))
+    await put(spool, AT_B, given("m3", "x"))
+    assert sorted(await spool.places()) == ["a", "b"]
+    assert [one.id for one in await spool.waiting("b", "", 10, NONE)] == ["m3"]
+
+
+async def test_givers_have_their_turns_whoever_has_more(spool: Spool) -> None:
+    giant = [given(f"g{number}", "giant") for number in range(6)]
+    await put(spool, AT_A, *giant, given("s1", "small"), given("t1", "tiny"))
+    assert await ids(spool, limit=3) == ["g0", "s1", "t1"]
+    assert (await ids(spool, limit=5))[:4] == ["g0", "s1", "t1", "g1"]
+    assert await ids(spool, limit=2) == ["g0", "s1"]
+
+
+async def test_turns_go_on_after_the_giver_that_was_last_and_begin_anew(spool: Spool) -> None:
+    ones = [given(f"m{number}", f"c{number}") for number in range(4)]
+    await put(spool, AT_A, *ones)
+    assert await ids(spool, after=ones[1].envelope.giver, limit=2) == ["m2", "m3"]
+    assert await ids(spool, after=ones[2].envelope.giver, limit=3) == ["m3", "m0", "m1"]
+    assert await ids(spool, after="zzz", limit=2) == ["m0", "m1"]
+
+
+async def test_of_one_giver_what_was_updated_last_comes_last(spool: Spool) -> None:
+    """Else a message that breaks its session would be the trial of its upstream for ever."""
+    ones = [given(f"m{number}", "x") for number in range(3)]
+    await put(spool, AT_A, *ones)
+    await spool.update(ones[0], AT_A)
+    assert await ids(spool) == ["m1", "m2", "m0"]
+    assert await ids(spool, exclude=frozenset({"m1"}), limit=1) == ["m2"]
+
+
+async def test_a_wake_leaves_mail_in_its_place(spool: Spool) -> None:
+    later = message("m1", at(State.HELD, NOW + 50))
+    await put(spool, AT_A, later)
+    await put(spool, None, message("m2", at(State.HELD, NOW + 50)))
+    assert await spool.wake(NOW, (State.HELD, State.DEFERRED)) == 1
+    kept = await spool.load("m1")
+    assert kept is not None
+    assert kept.progress == later.progress
+
+
+async def test_places_are_there_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, AT_A, given("m1", "x"), given("m2", "y"))
+    async with opened(tmp_path) as spool:
+        assert list(await spool.places()) == ["a"]
+        assert await ids(spool) == ["m1", "m2"]
+
+
+async def test_a_wake_finds_its_messages_among_many_that_are_not_meant(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        for number in range(2300):
+            held = message(f"m{number:04}", at(State.HELD, NOW + 50))
+            spool.accept(held)
+            if number % 10:
+                spool.update(held, AT_A)
+        assert await spool.wake(NOW, (State.HELD,)) == 230
+
+
+async def test_a_spool_of_a_relay_of_before_is_opened_with_all_its_mail(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await put(spool, None, given("m1", "x"), given("m2", "y"))
+    database = sqlite3.connect(tmp_path / FILE)
+    database.executescript(
+        "DROP INDEX message_place; ALTER TABLE message DROP COLUMN awaits; ALTER TABLE message DROP COLUMN giver;"
+        "ALTER TABLE message DROP COLUMN since; PRAGMA user_version=1"
+    )
+    database.close()
+    async with opened(tmp_path) as spool:
+        assert [one.id for one in await spool.due(NOW, 10, NONE)] == ["m1", "m2"]
+        assert spool.counts().deferred == 2
+        await spool.update(given("m1", "x"), AT_A)
+        await spool.accept(given("m3", "x"))
+        assert await ids(spool) == ["m1"]
