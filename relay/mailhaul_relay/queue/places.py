@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from mailhaul_relay.model.message import Message, Progress, State
+from mailhaul_relay.model.message import Message, Progress
 from mailhaul_relay.model.outcome import Fault
 from mailhaul_relay.policy.routing import IMPORTANT
 from mailhaul_relay.policy.running import Running
@@ -52,13 +52,12 @@ def awaited(running: Running, name: str) -> tuple[Awaited, ...] | None:
 
 
 def awakened(message: Message, now: float) -> Message:
-    """Give a message from its place with all that awaited an upstream due now."""
-    changes = {
-        index: replace(one, due=now)
-        for index, one in enumerate(message.progress)
-        if one.is_open and one.due > now and one.fault in _OF_UPSTREAMS and one.state is not State.QUEUED
-    }
-    return message.with_progress(changes) if changes else message
+    """Give a message from its place with all that awaited an upstream due now: those with a fault of upstreams. Where
+    the fault says something else, as when one upstream may not send the From and another is awaited, all that waits.
+    """
+    waiting = {i: one for i, one in enumerate(message.progress) if one.is_open and not one.is_on_hold}
+    meant = {i: one for i, one in waiting.items() if one.due <= now or one.fault in _OF_UPSTREAMS} or waiting
+    return message.with_progress({i: replace(one, due=now) for i, one in meant.items() if one.due > now})
 
 
 def _name(running: Running, names: Iterable[str]) -> str:

@@ -220,6 +220,20 @@ async def test_mail_with_several_ways_waits_for_any_of_them() -> None:
     assert len(desk.transport("b").taken) == 5
 
 
+async def test_mail_that_one_upstream_may_not_send_leaves_as_soon_as_the_other_takes_it() -> None:
+    desk = Watched(upstreams=[upstream("a", senders={"domains": ["other.example"]}), upstream("b", 10)])
+    desk.script("b", (REFUSED_CONNECTION,))
+    await desk.send(mail("first"))
+    desk.store(*to("a", 3))
+    async with desk.scanning():
+        await asyncio.sleep(5)
+        assert desk.spool.messages["a0000"].progress[0].fault == "sender"
+        desk.ways.probed(desk.ways.way("b"), None)  # type: ignore[arg-type]
+        await asyncio.sleep(1)
+    assert desk.spool.messages == {}
+    assert desk.read == 3 + 4
+
+
 @pytest.mark.parametrize("answer", [GREYLISTED, LOST_AFTER_DOT])
 async def test_what_has_a_time_of_its_own_has_no_place(answer: Any) -> None:  # noqa: ANN401 - an outcome
     desk = Watched(**TWO)
