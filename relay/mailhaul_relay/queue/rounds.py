@@ -123,7 +123,7 @@ class Round:
 
     def place(self) -> Place | None:
         """Where the message waits afterwards, when it awaits upstreams."""
-        return place_of(self._running, self.message.progress, self._waiting)
+        return place_of(self._running, self.message.progress, self._waiting) if self._waiting else None
 
     def room_awaited(self, batches: list[Batch], now: float) -> Place | None:
         """Where a message waits that could leave in these batches, had the queue room for it."""
