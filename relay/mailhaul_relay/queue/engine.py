@@ -41,6 +41,8 @@ class Queue:
         """While the scanner reads: the messages that have left meanwhile, so that what it read of them is old."""
         self.on_room: Callable[[], None] = lambda: None
         """Called when there is cause to look into the spool."""
+        self.on_later: Callable[[float], None] = lambda _: None
+        """Called with the time (epoch seconds) at which a message that was worked on is due again."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -129,6 +131,7 @@ class Queue:
                 self._log.event("store-refused", level="error", id=message.id, reason=str(error))
                 await asyncio.sleep(STORE_RETRY)
             else:
+                self.on_later(place.until if place else message.due)
                 return
 
 

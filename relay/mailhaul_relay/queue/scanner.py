@@ -45,11 +45,17 @@ class Scanner:
         self._patience = Patience()
         self._deciding = 0.0
         self._stale: set[str] = set()
-        queue.on_room = self.kick
+        self._planned = 0.0
+        queue.on_room, queue.on_later = self.kick, self._sooner
 
     def kick(self) -> None:
         """Look now."""
         self._kicked.set()
+
+    def _sooner(self, due: float) -> None:
+        """Look now, to plan anew, when a message is due before the next look."""
+        if due < self._planned:
+            self.kick()
 
     async def run(self) -> None:
         """Look for mail until cancelled."""
@@ -86,8 +92,11 @@ class Scanner:
         if is_full:
             return AT_MOST
         following = await self._spool.next_due(self._queue.active.ids)
-        first = min(self._returner.opens, AT_MOST + self._clock() if following is None else following)
-        return min(AT_MOST, max(_DEAF, first - self._clock()))
+        now = self._clock()
+        first = min(self._returner.opens, now + AT_MOST if following is None else following)
+        pause = min(AT_MOST, max(_DEAF, first - now))
+        self._planned = now + pause
+        return pause
 
     async def _return(self) -> int:
         """Begin what waits for upstreams that take mail now; how many messages."""

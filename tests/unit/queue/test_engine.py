@@ -115,6 +115,18 @@ async def test_deferred_mail_is_brought_back_when_it_falls_due() -> None:
     assert desk.spool.messages == {}
 
 
+@pytest.mark.looptime
+async def test_mail_that_is_due_before_the_next_look_is_brought_back_in_time() -> None:
+    desk = Desk(queue={"retry": {"initial": 1}}, **ONLY_A)
+    desk.script("a", (GREYLISTED,))
+    async with desk.scanning():
+        await asyncio.sleep(1)
+        await desk.send(mail())
+        desk.clock.advance(1.3)
+        await asyncio.sleep(0.2)
+    assert desk.spool.messages == {}
+
+
 def test_memory_is_bounded_by_octets_as_well_as_by_number() -> None:
     active = ActiveSet(messages=100, octets=80)
     assert active.add(mail("m1"))
