@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 from mailhaul_contract.config import RelayConfig
@@ -32,6 +33,7 @@ from mailhaul_relay.queue.journal import Journal
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.prober import Prober
 from mailhaul_relay.queue.pruner import Pruner
+from mailhaul_relay.queue.reply_book import ReplyBook
 from mailhaul_relay.queue.scanner import Scanner
 from mailhaul_relay.queue.suppressor import Suppressor
 from mailhaul_relay.queue.waker import Waker
@@ -73,6 +75,7 @@ class Relay:
         self._stopping = self._draining = False
         self.chronicle, self.recordings = Chronicle(spool, log, wall_clock), Recordings(wall_clock)
         self.day_book = DayBook(spool, self.tally, log, wall_clock)
+        self.reply_book = ReplyBook(spool, log, wall_clock)
         self.memory = Memory(spool, log, own_ordinal())
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         self.prober = Prober(self.ways, log, wall_clock)
@@ -176,6 +179,7 @@ class Relay:
             return CaptureTransport(self.inbox, upstream.name)
         transport = SmtpTransport(upstream, logins, hostname, self.tally, self.log)
         transport.recordings = self.recordings
+        transport.on_unmatched = partial(self.reply_book.saw, upstream.provider)
         return transport
 
     def not_accepting(self) -> str:
@@ -226,6 +230,7 @@ class Relay:
         await self.chronicle.flush()
         await self.suppressor.flush()
         await self.day_book.flush()
+        await self.reply_book.flush()
 
 
 def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:

@@ -20,7 +20,7 @@ _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
 _REFUSED = {Stage.MAIL: Fault.SENDER, Stage.RCPT: Fault.RECIPIENT, Stage.END_OF_DATA: Fault.CONTENT}
 _ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
 _HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
-_ANY_ADDRESS = re2.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>(),;:"]+|[^\s<>(),;:"\[\]]+@[^\s<>(),;:"\[\]]+')
+ANY_ADDRESS = re2.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>(),;:"]+|[^\s<>(),;:"\[\]]+@[^\s<>(),;:"\[\]]+')
 _LATER_CODE = re2.compile(r"(?:^|[\s(#])([45]\.\d{1,3}\.\d{1,3})(?:[\s):,;]|$)")
 
 
@@ -52,15 +52,15 @@ def _said(reply: Reply, context: Context) -> Reply:
     """Give what the server itself says: with an enhanced code that stands later in the text, and without the addresses
     and domains of the mail, which others chose (a mail to `bob@quota-exceeded.example` must not stop an upstream).
     """
-    text = _ANY_ADDRESS.sub("", reply.text) if "@" in reply.text else reply.text
-    if domains := _domains(context.from_domain, context.sender, context.recipients):
+    text = ANY_ADDRESS.sub("", reply.text) if "@" in reply.text else reply.text
+    if domains := mail_domains(context.from_domain, context.sender, context.recipients):
         text = _HOST.sub(lambda host: "" if host.group().lower() in domains else host.group(), text)
     later = None if reply.enhanced else _LATER_CODE.search(text)
     return replace(reply, enhanced=later.group(1) if later else reply.enhanced, text=text)
 
 
 @lru_cache(maxsize=16)
-def _domains(from_domain: str, sender: str, recipients: tuple[str, ...]) -> frozenset[str]:
+def mail_domains(from_domain: str, sender: str, recipients: tuple[str, ...]) -> frozenset[str]:
     """The domains of a mail; kept, since each refused recipient of one mail asks."""
     return frozenset(one.rpartition("@")[2].lower() for one in (from_domain, sender, *recipients)) - {""}
 
