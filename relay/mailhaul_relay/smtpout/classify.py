@@ -1,7 +1,8 @@
 """The one place where an upstream's reply becomes an outcome (exceptions: `breakdown`).
 
-`connection` and `transaction` call it. The table in `replies.toml` decides; a reply that it does not know is judged by
-stage and class, and held or tried again: only a row fails mail, for a wrong guess must not bounce it. It cannot fail.
+`connection`, `transaction` and `probe` call it. The table in `replies.toml` decides; a reply that it does not know is
+judged by stage and class, and held or tried again: only a row fails mail, for a wrong guess must not bounce it. It
+cannot fail.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from functools import lru_cache
 import re2
 
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.reply_table import first_match, rows
 
 NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-transaction"})
@@ -46,6 +48,12 @@ def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outc
         row.verdict, stage, row.fault, reply, remedy=row.remedy, rule=row.name,
         retry_elsewhere=row.verdict is Verdict.FAILED and row.fault in {Fault.SIZE, Fault.CAPABILITY},
     )  # fmt: skip
+
+
+def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outcome:
+    """Tell what an answer means: by every word of it, of which those are not kept that the session logged in with."""
+    outcome = classify(profile, stage, answer.said(), context)
+    return replace(outcome, reply=answer.reply()) if answer.secrets else outcome
 
 
 def _said(reply: Reply, context: Context) -> Reply:
