@@ -18,6 +18,7 @@ from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Envelope, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.alignment import leaving_domain
+from mailhaul_relay.policy.from_refusals import FromRefusal, words
 from mailhaul_relay.policy.retry import MAX_UNKNOWNS
 from mailhaul_relay.policy.routes import CompiledRoute
 from mailhaul_relay.policy.running import Running
@@ -75,12 +76,15 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No attempt now; `until` is in epoch seconds, `state` DEFERRED or HELD, `reason` for people."""
+    """No attempt now; `until` is in epoch seconds, `state` DEFERRED or HELD, `reason` for people. `refusals` are the
+    upstreams that do not send this From.
+    """
 
     until: float
     state: State
     fault: Fault
     reason: str
+    refusals: tuple[FromRefusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +95,14 @@ class Refuse:
 
 
 class _Obstacle(NamedTuple):
-    """Why one upstream is passed over, and when that may be otherwise."""
+    """Why one upstream is passed over, and when that may be otherwise. `refusal` when it does not send this From,
+    whatever else stands in the way.
+    """
 
     fault: Fault
     until: float
     reason: str
+    refusal: FromRefusal | None = None
 
 
 _OPEN_VIEW = UpstreamView()
@@ -170,8 +177,8 @@ def _why_pinned(progress: Progress) -> str:
 def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: float) -> _Obstacle | None:
     """What only a new configuration changes."""
     if domain is None:
-        told = envelope.from_domain or "an empty From"
-        return _Obstacle(Fault.SENDER, now + IDLE, f"{upstream.name} may not send {told}; see its spec.senders")
+        refusal = FromRefusal(upstream.name, envelope.from_domain, by_settings=True)
+        return _Obstacle(Fault.SENDER, now + IDLE, words((refusal,)), refusal)
     largest = upstream.behavior.max_message_size
     if largest and envelope.size > largest:
         return _Obstacle(Fault.SIZE, now + IDLE, f"{upstream.name} takes at most {largest} octets")
@@ -188,16 +195,19 @@ def _unwilling(
 ) -> _Obstacle | None:
     """What time may change."""
     progress = errand.progress
+    refusal = None
+    if domain is not None and domain in view.refused_senders:
+        refusal = FromRefusal(upstream.name, domain, by_settings=False)
     spent = _spent(view, important=errand.route.important)
     if spent is not None:
         return _Obstacle(Fault.QUOTA, max(spent.until, now + 1), spent.reason)
     if view.tried:
-        return _Obstacle(_tried_fault(progress, view), max(progress.due, view.next_attempt, now + 1), progress.text)
+        until = max(progress.due, view.next_attempt, now + 1)
+        return _Obstacle(_tried_fault(progress, view), until, progress.text, refusal)
     if not view.permits:
         return _Obstacle(view.fault, max(view.next_attempt, now + 1), f"{upstream.name}: {view.fault.value}")
-    if domain in view.refused_senders:
-        reason = f"{upstream.name} refuses From domain {domain}; verify it there"
-        return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, reason)
+    if refusal is not None:
+        return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, words((refusal,)), refusal)
     return None
 
 
@@ -213,8 +223,10 @@ def _wait(obstacles: list[_Obstacle], path: CompiledRoute) -> Wait:
     until = min(one.until for one in passing)
     telling = min(passing, key=lambda one: _HOLDING.index(one.fault) if one.fault in _HOLDING else len(_HOLDING))
     state = State.HELD if all(one.fault in _HOLDING for one in passing) else State.DEFERRED
-    reason = f"route {path.name}: {telling.reason}" if path.name else telling.reason
-    return Wait(until, state, telling.fault, reason)
+    refusals = tuple([one.refusal for one in passing if one.refusal])
+    told = words(refusals) if telling.refusal and telling.fault is Fault.SENDER else telling.reason
+    reason = f"route {path.name}: {told}" if path.name else told
+    return Wait(until, state, telling.fault, reason, refusals)
 
 
 def _too_large(size: int, path: CompiledRoute) -> Outcome:
