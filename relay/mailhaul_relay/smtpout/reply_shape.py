@@ -27,7 +27,7 @@ def reply_shape(text: str, context: Context) -> str:
     if domains := mail_domains(context.from_domain, context.sender, context.recipients):
         text = _HOST.sub(lambda host: DOMAIN if _is_below(host.group().lower(), domains) else host.group(), text)
     if names := _local_parts((context.sender, *context.recipients)):
-        text = _WORD.sub(lambda word: LOCAL_PART if word.group().rstrip(".").lower() in names else word.group(), text)
+        text = _WORD.sub(lambda word: LOCAL_PART if _is_name(word.group().lower(), names) else word.group(), text)
     text = _IPV6.sub(IP, _IPV4.sub(IP, _TIME.sub(TIME, text)))
     return str(_TOKEN.sub(lambda token: ID if _is_id(token.group()) else token.group(), text))
 
@@ -36,6 +36,10 @@ def _local_parts(addresses: Iterable[str]) -> frozenset[str]:
     """The names before the @, also without what follows a plus sign: some servers repeat just these."""
     whole = [one.rpartition("@")[0].strip('"').lower() for one in addresses]
     return frozenset((*whole, *(one.partition("+")[0] for one in whole))) - {""}
+
+
+def _is_name(word: str, names: frozenset[str]) -> bool:
+    return word in names or word.rstrip(".") in names
 
 
 def _is_below(host: str, domains: frozenset[str]) -> bool:

@@ -1,6 +1,8 @@
 """The words of a kind of reply: nothing of one mail is in them, and what tells kinds apart stays."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mailhaul_relay.smtpout.classify import Context
 from mailhaul_relay.smtpout.reply_shape import reply_shape
@@ -31,3 +33,11 @@ def test_what_belongs_to_one_mail_is_taken_out_and_the_rest_stays(text: str, sha
 
 def test_the_null_sender_takes_nothing_out() -> None:
     assert reply_shape("odd, bounce", Context("", "", ())) == "odd, bounce"
+
+
+@given(st.text(), st.from_regex(r"[a-z][a-z0-9._+-]{0,20}", fullmatch=True), st.text())
+def test_whatever_stands_around_it_the_recipient_is_not_told(before: str, name: str, after: str) -> None:
+    context = Context("own.example", "", (f"{name}@far.example",))
+    shape = reply_shape(f"{before} <{name}@far.example> {name} {after}", context)
+    assert f"{name}@" not in shape
+    assert f"> {name} " not in shape
