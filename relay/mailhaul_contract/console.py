@@ -12,6 +12,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "relay": ("mailhaul_relay.cli:relay", "serve: run one relay from its configuration file"),
     "queue": ("mailhaul_operator.mail.queue:queue", "look at the mail of a running relay, and act on it"),
     "suppression": ("mailhaul_operator.mail.suppression:suppression", "recipients that a relay refuses at once"),
+    "replies": ("mailhaul_operator.mail.replies:replies", "replies of providers that no rule knows, counted"),
     "trace": ("mailhaul_operator.mail.trace:trace", "the whole story of one message"),
     "up": ("mailhaul_operator.cli:up", "run resources from YAML files here, with no cluster"),
     "validate": (
@@ -25,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-_OF_A_CLUSTER = frozenset({"status", "queue", "trace", "suppression"})
+_OF_A_CLUSTER = frozenset({"status", "queue", "trace", "suppression", "replies"})
 
 
 def main(arguments: list[str] | None = None) -> int:

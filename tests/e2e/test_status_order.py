@@ -39,9 +39,8 @@ def test_whatever_the_order_nothing_is_ever_failed_and_all_ends_current(stage: S
         assert time.monotonic() - began < SETTLED, stage.ask("get", KINDS)
         seen |= now
         time.sleep(0.3)
-    print(
-        f"{len(ORDERS)} orders, {APART:.0f} s apart: all Current {time.monotonic() - began:.1f} s after the last; {seen}"
-    )
+    took = time.monotonic() - began
+    print(f"{len(ORDERS)} orders, {APART:.0f} s apart: all Current {took:.1f} s after the last; {seen}")
     assert len(_conclusions(stage)) == 3 * len(ORDERS)
     assert "Failed" not in seen
     stage.ask("delete", KINDS, "--all", "--timeout=60s")

@@ -40,7 +40,30 @@ async def test_a_redirected_mail_reaches_the_team_and_names_its_recipients(tmp_p
             await relay.until("/v1/report", lambda one: one.get("delivered") == 2)
     reached = sorted(one for mail in server.accepted for one in mail.recipients)
     assert reached == ["team@example.org", "tester@example.net"]
-    assert b"X-Original-To: a@example.net\r\nX-Original-To: b@example.net\r\n" in server.accepted[0].data
+    told = {one: mail.data for mail in server.accepted for one in mail.recipients}
+    assert b"X-Original-To: a@example.net\r\nX-Original-To: b@example.net\r\n" in told["team@example.org"]
+    assert b"X-Original-To" not in told["tester@example.net"]
+
+
+async def test_an_archive_that_refuses_its_copy_is_told_and_still_gets_the_next_ones(
+    tmp_path: Path, free_port: int
+) -> None:
+    refusal = "550 5.1.1 no such user"
+    async with ScriptedServer({"recipients": {"archive@example.org": refusal}}) as server:
+        senders = {"alwaysBcc": ["archive@example.org"]}
+        rules = {"failures": 1, "within": 3600, "lasts": 3600}
+        document = relay_document([upstream(server.port)], free_port, senders=senders, suppression=rules)
+        async with running_relay(tmp_path, document) as relay:
+            for number in (1, 2):
+                await relay.submit(MAIL)
+                await relay.until("/v1/report", lambda one, number=number: one.get("failed") == number)
+            await relay.submit(MAIL, to=("archive@example.org",))
+            await relay.until("/v1/report", lambda one: one.get("failed") == 3)
+            suppressed = (await relay.get("/v1/suppression")).json()
+            told = relay.events("dead-letter")
+    assert suppressed == {"recipients": [], "next": ""}
+    assert [one["reply"] for one in told] == [refusal] * 3
+    assert sum("RCPT TO:<archive@example.org>" in one for one in server.commands) == 3
 
 
 async def test_a_forced_from_and_the_archive(tmp_path: Path, free_port: int) -> None:

@@ -51,6 +51,14 @@ async def test_every_stage_passes_and_no_mail_is_sent(mode: str, served: str, au
         assert f"1 MAIL FROM:<{PROBER}>" in server.commands
 
 
+async def test_a_refused_sender_is_told_without_the_password_that_the_server_repeats() -> None:
+    script = {"accounts": ACCOUNTS, "steps": {"mail": f"550 5.7.1 not you, {CREDENTIAL.password}"}}
+    async with ScriptedServer(script) as server:
+        found = await _probe(server, auth="Auto", probe_sender=PROBER)
+    assert found.outcome is not None
+    assert found.outcome.text == "550 5.7.1 not you, ***"
+
+
 async def test_stages_that_are_not_asked_for_are_left_out() -> None:
     async with ScriptedServer() as server:
         assert await _probe(server) == Findings((CONNECT, EHLO))

@@ -1,6 +1,7 @@
 """XOAUTH2 against a token server and an SMTP server over TLS: tokens are fetched, kept, replaced, and seen nowhere."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -190,6 +191,19 @@ async def test_words_of_the_upstream_that_repeat_the_token_are_concealed(authori
         outcome = await it.send()
         assert outcome.reply is not None
         assert outcome.reply.text == "bad bearer ***"
+
+
+@pytest.mark.parametrize(("point", "code"), [("mail", 451), ("rcpt", 451), ("dot", 250)])
+async def test_no_later_words_of_the_session_have_the_token_either(
+    authority: Authority, pair: Pair, point: str, code: int
+) -> None:
+    async with stage(authority, pair) as it:
+        encoded = base64.b64encode(b"token-canary-1").decode()
+        it.server.play(script(steps={point: f"{code} odd token-canary-1 or {encoded}"}))
+        outcome = await it.send()
+        assert outcome.reply is not None
+        assert outcome.reply.text == "odd *** or ***"
+        assert encoded not in it.seen
 
 
 async def test_the_token_servers_refusal_is_told_in_its_words_without_the_secret(

@@ -35,10 +35,11 @@ those that `understood` lists in `replies.toml` (numbers, names of hosts and add
 """
 END = """
 ## Replies that no row knows
-They fall back by stage and class, are counted in `mailhaul_unmatched_replies_total` and logged as `reply-unmatched`;
-please report them, so that the table grows. Before MAIL: retry (connection or TLS). At AUTH: hold (auth). Later a 4xx:
-retry (transient). A 5xx at MAIL: hold (sender); at RCPT: hold (recipient); at DATA: hold (transient); after the final
-dot: hold (content). A positive reply where none is due: retry (protocol), after the final dot: unknown.
+They are counted in `mailhaul_unmatched_replies_total`, logged as `reply-unmatched` and
+[listed by `mailhaul replies`](queue.md#replies-that-no-rule-knows); please report them, so that the table grows. They
+fall back by stage and class. Before MAIL: retry (connection or TLS). At AUTH: hold (auth). Later a 4xx: retry
+(transient). A 5xx at MAIL: hold (sender); at RCPT: hold (recipient); at DATA: hold (transient); after the final dot:
+hold (content). A positive reply where none is due: retry (protocol), after the final dot: unknown.
 
 ## Exceptions
 | what happened | fault | outcome |

@@ -39,7 +39,8 @@ class RelayDelivery(Part):
     suspended: bool = False
     """Accept mail and hold all of it until this is false again. Held mail expires as ever."""
     redirect_to: OptionalMailAddress = ""
-    """All mail goes here in place of its recipients, but for those in recipients.allowed. X-Original-To names them."""
+    """All mail goes here in place of its recipients, but for those in recipients.allowed. X-Original-To names them to
+    whoever reads this mailbox, Bcc'd ones too."""
 
 
 class RelayRecipients(Part):

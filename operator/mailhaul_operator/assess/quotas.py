@@ -17,6 +17,7 @@ from mailhaul_operator.assess.provider_facts import ProviderFacts
 from mailhaul_operator.assess.quota_words import of_status, utc, words
 from mailhaul_operator.assess.reasons import Reason
 from mailhaul_operator.plan.findings import Reason as Found
+from mailhaul_operator.plan.reserves import unspent
 
 SUFFICIENT: Final = "QuotaSufficient"
 SOON: Final = 14 * 86_400
@@ -46,7 +47,18 @@ def quota_sufficient(facts: ProviderFacts, quotas: Sequence[QuotaStatus], out: S
         return Aspect(draft(SUFFICIENT, FALSE, spent or worries[0]), worries)
     if not facts.reports and not facts.status.quotas:
         return Aspect(Draft(SUFFICIENT, UNKNOWN, Reason.AWAITING_REPORT, Reason.AWAITING_REPORT.meaning))
+    unused = _unused_reserve(facts)
+    if unused:
+        return Aspect(draft(SUFFICIENT, TRUE, unused), (unused,))
     return Aspect(Draft(SUFFICIENT, TRUE, Reason.QUOTA_SUFFICIENT, Reason.QUOTA_SUFFICIENT.meaning))
+
+
+def _unused_reserve(facts: ProviderFacts) -> Cause | None:
+    """A part of a quota that no relay may use: good to know, and mail leaves."""
+    if any(one.spends_reserve for one in facts.used):
+        return None
+    found = unspent(facts.view.provider)
+    return next((of_finding(one, facts.owner, mender=Mender.NOBODY, blocks=False) for one in found), None)
 
 
 def _too_small(facts: ProviderFacts) -> Cause | None:

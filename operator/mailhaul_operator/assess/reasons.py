@@ -267,6 +267,16 @@ class Reason(StrEnum):
         Found.QUOTA_TOO_SMALL.meaning,
         "raise the limit, or let fewer replicas send through the provider",
     )
+    IMPORTANT_WITHOUT_RESERVE = (
+        Found.IMPORTANT_WITHOUT_RESERVE,
+        Found.IMPORTANT_WITHOUT_RESERVE.meaning,
+        "set reservePercent in spec.quotas of an UpstreamProvider of the route, or remove important",
+    )
+    RESERVE_NOT_USED = (
+        Found.RESERVE_NOT_USED,
+        Found.RESERVE_NOT_USED.meaning,
+        "mark a route of a relay as important, or remove reservePercent",
+    )
     NO_UPSTREAM = Found.NO_UPSTREAM, Found.NO_UPSTREAM.meaning, "mend what the message names, or add an upstream"
     ROUTE_UPSTREAM_UNKNOWN = (
         Found.ROUTE_UPSTREAM_UNKNOWN,

@@ -99,6 +99,7 @@ class UsedBy:
     """A relay that sends through a provider: the handle there, what its pods report of it, and the revision of the
     Secret that they run with. `reporting` are names of pods, in the order of `reports`. `settled` tells that all of
     them run what was planned from the provider's present generation: until then, what they report is of the past.
+    `spends_reserve` tells that one of its important routes leads there.
     """
 
     namespace: str
@@ -108,6 +109,7 @@ class UsedBy:
     reporting: tuple[str, ...] = ()
     revision: str = ""
     settled: bool = True
+    spends_reserve: bool = False
 
 
 @dataclass(frozen=True, slots=True)

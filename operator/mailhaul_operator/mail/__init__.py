@@ -1,1 +1,1 @@
-"""Commands on the mail of running relays: `queue`, `trace`, `suppression`; by HTTP, or by a cluster's API server."""
+"""Commands on running relays: `queue`, `trace`, `suppression`, `replies`; by HTTP, or by a cluster's API server."""

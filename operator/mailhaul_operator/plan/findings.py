@@ -86,6 +86,16 @@ class Reason(StrEnum):
         Severity.ERROR,
         "A quota is so small that no replica's part of it is a single message: nothing is sent through the provider.",
     )
+    IMPORTANT_WITHOUT_RESERVE = (
+        "ImportantWithoutReserve",
+        Severity.WARNING,
+        "A route is important, but no quota of its upstreams keeps a reserve: its mail gets no more than any other.",
+    )
+    RESERVE_NOT_USED = (
+        "ReserveNotUsed",
+        Severity.WARNING,
+        "A quota keeps a reserve, but no important route leads to its provider: nobody may use that part.",
+    )
     EXTERNAL_SECRETS_ABSENT = (
         "ExternalSecretsAbsent",
         Severity.ERROR,

@@ -11,6 +11,7 @@ from mailhaul_contract.routes import HeaderMatch, Route, RouteMatch, covers
 from mailhaul_contract.upstream import Upstream
 from mailhaul_operator.api import relay_routes as api
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
+from mailhaul_operator.plan.reserves import without_reserve
 from mailhaul_operator.plan.snapshot import Snapshot
 
 Ways = tuple[Upstream, ...]
@@ -20,7 +21,10 @@ def routes(snapshot: Snapshot, ways: Ways) -> tuple[tuple[Route, ...], list[Find
     """Give the routes in their order, with what was found about them."""
     usable = {one.name for one in ways}
     made = tuple(_route(one, usable) for one in snapshot.relay.spec.routes)
-    return made, [*_unknown(snapshot), *_stranded(snapshot, made, ways), *_never_taken(snapshot, made)]
+    found = [*_unknown(snapshot), *_stranded(snapshot, made, ways), *_never_taken(snapshot, made)]
+    if len(ways) == len(snapshot.relay.spec.upstreams):  # what is left out, with a finding, may keep a reserve
+        found += without_reserve(_relay(snapshot), made, ways)
+    return made, found
 
 
 def ways_of(made: tuple[Route, ...], ways: Ways, *, sender: str = "", recipient: str = "") -> Ways:

@@ -8,11 +8,13 @@ from collections import defaultdict
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.plan.aliases import reference
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason, in_order
+from mailhaul_operator.plan.reserves import reserves_not_used
 
 
 def survey(resources: Resources) -> tuple[Finding, ...]:
-    """Give the findings: unused providers, aliases of no relay, host names that repeat, no relay at all."""
-    findings = [*_unused(resources), *_lost_aliases(resources), *_repeated_hostnames(resources)]
+    """Give the findings: unused providers and reserves, aliases of no relay, host names that repeat, no relay."""
+    findings = [*_unused(resources), *reserves_not_used(resources)]
+    findings += [*_lost_aliases(resources), *_repeated_hostnames(resources)]
     if not resources.relays:
         text = "there is no SmtpRelay, so nothing takes mail"
         findings.append(Finding(ObjectRef(), "", Reason.NO_RELAY, text, "add an SmtpRelay (see examples/smallest)"))

@@ -14,6 +14,7 @@ from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.api.upstreamprovider import ProviderType, UpstreamProvider
 from mailhaul_operator.assess.view import PodView, UsedBy
 from mailhaul_operator.plan.findings import Finding, ObjectRef
+from mailhaul_operator.plan.reserves import spends_reserve
 from mailhaul_operator.plan.snapshot import Plan, Snapshot
 from mailhaul_operator.reconcile.forwarding import Forwarding, Outline
 from mailhaul_operator.wire.key import Key
@@ -132,6 +133,7 @@ class RelayPass:
             reporting=tuple(found),
             revision=revisions.pop() if len(revisions) == 1 else "",
             settled=self.applied,
+            spends_reserve=spends_reserve(self.relay.spec.routes, handle),
         )
 
     def findings(self, about: ObjectRef) -> tuple[Finding, ...]:

@@ -63,6 +63,7 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         await relay.memory.restore()
         await relay.suppressor.restore()
         await relay.day_book.restore()
+        await relay.reply_book.restore()
         watcher = Watcher(
             directories.config,
             directories.secrets,

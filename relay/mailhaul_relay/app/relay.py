@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 
 from mailhaul_contract.config import RelayConfig
@@ -32,6 +33,7 @@ from mailhaul_relay.queue.journal import Journal
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.prober import Prober
 from mailhaul_relay.queue.pruner import Pruner
+from mailhaul_relay.queue.reply_book import ReplyBook
 from mailhaul_relay.queue.scanner import Scanner
 from mailhaul_relay.queue.suppressor import Suppressor
 from mailhaul_relay.queue.waker import Waker
@@ -73,6 +75,7 @@ class Relay:
         self._stopping = self._draining = False
         self.chronicle, self.recordings = Chronicle(spool, log, wall_clock), Recordings(wall_clock)
         self.day_book = DayBook(spool, self.tally, log, wall_clock)
+        self.reply_book = ReplyBook(spool, log, wall_clock)
         self.memory = Memory(spool, log, own_ordinal())
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         self.prober = Prober(self.ways, log, wall_clock)
@@ -83,6 +86,7 @@ class Relay:
         bouncer.accept = self.queue.accept
         self.suppressor = Suppressor(spool, lambda: self._running.config.suppression, log, wall_clock)
         account.suppressor, self.suppressor.on_change = self.suppressor, self._suppress
+        self.suppressor.spared = lambda: self._running.config.senders.always_bcc
         self.pruner = Pruner(spool, self.queue, self.chronicle, self.tally, log)
         journal = Journal(self.tally, log, self.chronicle, account, bouncer, wall_clock)
         self.commands = QueueCommands(spool, self.queue, self.running, journal, wall_clock)
@@ -176,6 +180,7 @@ class Relay:
             return CaptureTransport(self.inbox, upstream.name)
         transport = SmtpTransport(upstream, logins, hostname, self.tally, self.log)
         transport.recordings = self.recordings
+        transport.on_unmatched = partial(self.reply_book.saw, upstream.provider)
         return transport
 
     def not_accepting(self) -> str:
@@ -226,6 +231,7 @@ class Relay:
         await self.chronicle.flush()
         await self.suppressor.flush()
         await self.day_book.flush()
+        await self.reply_book.flush()
 
 
 def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:

@@ -10,6 +10,7 @@ from mailhaul_relay.http.inbox_routes import inbox_routes
 from mailhaul_relay.http.message_routes import Follower, Tester, message_routes
 from mailhaul_relay.http.probe_route import probe_route
 from mailhaul_relay.http.queue_routes import queue_routes
+from mailhaul_relay.http.reply_routes import reply_routes
 from mailhaul_relay.http.routes import Route
 from mailhaul_relay.http.status_routes import status_routes
 from mailhaul_relay.http.suppression_routes import suppression_routes
@@ -28,6 +29,7 @@ def routes(relay: Relay, addresses: Addresses) -> tuple[Route, ...]:
         probe_route(relay.prober.ask, guard),
         *queue_routes(relay.commands, wall_clock, guard),
         *suppression_routes(relay.suppressor, guard),
+        *reply_routes(relay.reply_book, guard),
         drain_route(lambda draining: relay.drain(draining=draining), guard),
         *message_routes(_tester(relay), _follower(relay), guard),
         *inbox_routes(lambda: _inbox(relay), guard, is_open=addresses.open_inbox),

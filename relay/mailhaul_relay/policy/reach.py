@@ -1,7 +1,8 @@
 """Whom mail may reach: the allowlist and the redirection of a staging relay.
 
-`admission` asks for each recipient that RCPT led to, `mending` redirects when the message is spooled, and `bounces`
-asks for the relay's own reports. What is not allowed is refused unless something stands in for it. Cannot fail.
+`admission` asks for each recipient that RCPT led to, `mending` redirects when the message is spooled, `rewriting` asks
+which head each recipient gets, and `bounces` asks for the relay's own reports. What is not allowed is refused unless
+something stands in for it. Cannot fail.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from mailhaul_contract.senders import Delivery
 from mailhaul_relay.model.message import Recipient
 from mailhaul_relay.model.outcome import Reply
 
+_ORIGINAL_TO = b"X-Original-To: "
 MAX_TOLD = 100
 """Original recipients that a redirected message names."""
 
@@ -54,4 +56,24 @@ class Reach:
     def original_to(self, recipients: tuple[Recipient, ...]) -> bytes:
         """Give the header fields that name whom a message was for that is redirected; empty when nobody is."""
         missed = dict.fromkeys(one.original for one in recipients if one.original and not self.covers(one.final))
-        return b"".join(f"X-Original-To: {one}\r\n".encode() for one in list(missed)[:MAX_TOLD])
+        return b"".join(_ORIGINAL_TO + f"{one}\r\n".encode() for one in list(missed)[:MAX_TOLD])
+
+    def readable_to(self, recipient: Recipient, head: bytes, recipients: tuple[Recipient, ...]) -> bytes:
+        """Give the head of a message for one of its recipients: of whom it was for, and some may have been in Bcc, only
+        the mailbox that stands in for them reads.
+        """
+        stands_in = self.redirect_to
+        if not stands_in or recipient.final == stands_in or all(one.final != stands_in for one in recipients):
+            return head
+        return _without_original_to(head)
+
+
+def _without_original_to(head: bytes) -> bytes:
+    """Give a head without the fields that `original_to` wrote below the first one, which is our Received."""
+    start = head.find(b"\r\n") + 2
+    while head[start : start + 1] in {b" ", b"\t"}:
+        start = head.find(b"\r\n", start) + 2
+    end = start
+    while head.startswith(_ORIGINAL_TO, end):
+        end = head.find(b"\r\n", end) + 2
+    return head[:start] + head[end:]

@@ -17,6 +17,8 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 
 MAX_UNKNOWNS = 2
 """Retries after an outcome that nobody knows."""
+MAX_TEXT = 512
+"""Characters of the words that are kept of an attempt."""
 _STATES = {Verdict.RETRY: State.DEFERRED, Verdict.HOLD: State.HELD}
 
 
@@ -62,7 +64,7 @@ def after_attempt(progress: Progress, attempt: Attempt, queue: Queue, accepted: 
         stage=outcome.stage.value,
         fault=outcome.fault.value,
         code=outcome.reply.code if outcome.reply else 0,
-        text=outcome.text[:512],
+        text=outcome.text[:MAX_TEXT],
         changed=now,
     )
     if outcome.verdict is Verdict.DELIVERED:
@@ -87,9 +89,9 @@ def after_wait(progress: Progress, wait: Waiting, queue: Queue, accepted: float,
     waiting = replace(progress, state=wait.state, due=max(wait.until, now + 1), fault=wait.fault.value, changed=now)
     told = progress.upstream and progress.text  # a refused connection has words, but no code
     if not told or progress.stage == Stage.RELAY.value:
-        waiting = replace(waiting, text=wait.reason[:512])
+        waiting = replace(waiting, text=wait.reason[:MAX_TEXT])
     elif wait.fault is Fault.SENDER and progress.fault != Fault.SENDER.value:
-        waiting = replace(waiting, text=wait.reason[:512], code=0, stage=Stage.RELAY.value)
+        waiting = replace(waiting, text=wait.reason[:MAX_TEXT], code=0, stage=Stage.RELAY.value)
     return _unless_expired(waiting, expiry, now)
 
 
@@ -103,5 +105,5 @@ def _unless_expired(progress: Progress, expiry: float, now: float) -> Progress:
     """A dead letter past its time; before it, never due later than its end."""
     if now >= expiry:
         text = f"expired; last: {progress.text}" if progress.text else "expired before any attempt"
-        return replace(progress, state=State.DEAD, fault=Fault.EXPIRED.value, text=text[:512])
+        return replace(progress, state=State.DEAD, fault=Fault.EXPIRED.value, text=text[:MAX_TEXT])
     return replace(progress, due=min(progress.due, expiry))

@@ -8,6 +8,7 @@
   Sender and Return-Path are dropped, and DKIM-Signature too where the upstream wants none but its own.
 - Envelope sender of forwards: SRS where the upstream keeps the envelope and may send for the SRS domain, else an own
   address: the alias (or `rewriteFrom`), so that a bounce comes back to us and not to nobody; null stays null.
+- Of a redirected message only the mailbox that stands in reads whom it was for (`reach`).
 - Where the upstream takes no null sender, an own address stands in, with Auto-Submitted against answers to it.
 Everything that is not named here keeps its bytes. Cannot fail: a head that cannot be parsed leaves as it is.
 """
@@ -44,6 +45,8 @@ def rewrite(running: Running, upstream: Upstream, message: Message, recipient: R
     address = leaving_from(running, upstream, envelope, recipient) or KEEP
     sender = _sender(running, upstream, envelope, recipient, now)
     head, breaks = message.head, False
+    if running.reach is not None:
+        head = running.reach.readable_to(recipient, head, envelope.recipients)
     if address != KEEP:
         head = _with_from(head, Address.parse(address), envelope, recipient, upstream)
         breaks = SIGNATURE in head.lower()

@@ -18,6 +18,7 @@ from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.message import Envelope, Progress, Recipient, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.alignment import leaving_domain
+from mailhaul_relay.policy.from_refusals import FromRefusal, words
 from mailhaul_relay.policy.retry import MAX_UNKNOWNS
 from mailhaul_relay.policy.routes import CompiledRoute
 from mailhaul_relay.policy.running import Running
@@ -79,7 +80,8 @@ class Send:
 class Wait:
     """No attempt now; `until` is in epoch seconds, `state` DEFERRED or HELD, `reason` for people. `awaits` are the
     upstreams of which one must take mail again, where nothing else helps but another configuration; then it is no use
-    to ask before. Empty where time or another message's fate may help too.
+    to ask before. Empty where time or another message's fate may help too. `refusals` are the upstreams that do not
+    send this From.
     """
 
     until: float
@@ -87,6 +89,7 @@ class Wait:
     fault: Fault
     reason: str
     awaits: tuple[str, ...] = ()
+    refusals: tuple[FromRefusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class Refuse:
 
 class _Obstacle(NamedTuple):
     """Why one upstream is passed over, and when that may be otherwise: when it takes mail again (`awaits` is its name),
-    or only under another configuration (`is_fixed`), else at a time.
+    or only under another configuration (`is_fixed`), else at a time. `refusal` when it does not send this From,
+    whatever else stands in the way.
     """
 
     fault: Fault
@@ -106,6 +110,7 @@ class _Obstacle(NamedTuple):
     reason: str
     awaits: str = ""
     is_fixed: bool = False
+    refusal: FromRefusal | None = None
 
 
 _OPEN_VIEW = UpstreamView()
@@ -182,10 +187,8 @@ def _why_pinned(progress: Progress) -> str:
 def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: float) -> _Obstacle | None:
     """What only a new configuration changes."""
     if domain is None:
-        told = envelope.from_domain or "an empty From"
-        return _Obstacle(
-            Fault.SENDER, now + IDLE, f"{upstream.name} may not send {told}; see its spec.senders", is_fixed=True
-        )
+        refusal = FromRefusal(upstream.name, envelope.from_domain, by_settings=True)
+        return _Obstacle(Fault.SENDER, now + IDLE, words((refusal,)), is_fixed=True, refusal=refusal)
     largest = upstream.behavior.max_message_size
     if largest and envelope.size > largest:
         return _Obstacle(Fault.SIZE, now + IDLE, f"{upstream.name} takes at most {largest} octets", is_fixed=True)
@@ -206,18 +209,19 @@ def _unwilling(
     upstream: Upstream, view: UpstreamView, domain: str | None, errand: Errand, now: float
 ) -> _Obstacle | None:
     """What time may change."""
-    progress, awaited = errand.progress, _awaited(upstream.name, errand)
+    progress, awaited, refusal = errand.progress, _awaited(upstream.name, errand), None
+    if domain is not None and domain in view.refused_senders:
+        refusal = FromRefusal(upstream.name, domain, by_settings=False)
     spent = _spent(view, important=errand.route.important)
     if spent is not None:
         return _Obstacle(Fault.QUOTA, max(spent.until, now + 1), spent.reason, awaited)
     if view.tried:
         until, awaits = max(progress.due, view.next_attempt, now + 1), "" if view.permits else awaited
-        return _Obstacle(_tried_fault(progress, view), until, progress.text, awaits)
+        return _Obstacle(_tried_fault(progress, view), until, progress.text, awaits, refusal=refusal)
     if not view.permits:
         return _Obstacle(view.fault, max(view.next_attempt, now + 1), f"{upstream.name}: {view.fault.value}", awaited)
-    if domain in view.refused_senders:
-        reason = f"{upstream.name} refuses From domain {domain}; verify it there"
-        return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, reason)
+    if refusal is not None:
+        return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, words((refusal,)), refusal=refusal)
     return None
 
 
@@ -233,9 +237,11 @@ def _wait(obstacles: list[_Obstacle], path: CompiledRoute) -> Wait:
     until = min(one.until for one in passing)
     telling = min(passing, key=lambda one: _HOLDING.index(one.fault) if one.fault in _HOLDING else len(_HOLDING))
     state = State.HELD if all(one.fault in _HOLDING for one in passing) else State.DEFERRED
-    reason = f"route {path.name}: {telling.reason}" if path.name else telling.reason
+    refusals = tuple([one.refusal for one in passing if one.refusal])
+    told = words(refusals) if telling.refusal and telling.fault is Fault.SENDER else telling.reason
+    reason = f"route {path.name}: {told}" if path.name else told
     awaits = tuple(one.awaits for one in obstacles if one.awaits) if all(map(_is_lasting, obstacles)) else ()
-    return Wait(until, state, telling.fault, reason, awaits)
+    return Wait(until, state, telling.fault, reason, awaits, refusals)
 
 
 def _is_lasting(obstacle: _Obstacle) -> bool:

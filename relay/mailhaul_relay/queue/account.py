@@ -87,8 +87,10 @@ class Account:
         if recipient.alias:
             self._tally.alias(recipient.alias).failed += 1
         progress, outcome = change.progress, change.outcome
-        if self.suppressor is not None and outcome is not None and outcome.fault is Fault.RECIPIENT:
-            self.suppressor.failed(recipient.final, change.upstream, outcome.text)
+        # What nobody addressed is an archive: the next mail is copied to it all the same.
+        addressed = self.suppressor if recipient.original else None
+        if addressed is not None and outcome is not None and outcome.fault is Fault.RECIPIENT:
+            addressed.failed(recipient.final, change.upstream, outcome.text)
         self._log.event(
             "dead-letter",
             level="error",

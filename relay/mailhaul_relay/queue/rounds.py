@@ -11,8 +11,9 @@ from typing import NamedTuple
 from mailhaul_relay.model.message import Message, Progress, State
 from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
+from mailhaul_relay.policy.from_refusals import with_others
 from mailhaul_relay.policy.holding import ON_HOLD
-from mailhaul_relay.policy.retry import Attempt, after_attempt, after_wait
+from mailhaul_relay.policy.retry import MAX_TEXT, Attempt, after_attempt, after_wait
 from mailhaul_relay.policy.rewriting import rewrite
 from mailhaul_relay.policy.route_match import Traits
 from mailhaul_relay.policy.routes import CompiledRoute
@@ -197,6 +198,9 @@ class Round:
             upstream, outcome = tried
             attempt = Attempt(outcome, upstream, now, self._chance())
             progress = after_attempt(progress, attempt, settings, accepted)
+            if outcome.fault is Fault.SENDER and progress.is_open:
+                text = with_others(progress.text, wait.refusals, upstream, MAX_TEXT)
+                progress = replace(progress, text=text)
             self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
         else:
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)

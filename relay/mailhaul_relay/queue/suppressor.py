@@ -40,6 +40,8 @@ class Suppressor:
     def __init__(self, spool: Spool, rules: Callable[[], Suppression | None], log: Log, clock: Clock) -> None:
         self._spool, self._rules, self._log, self._clock = spool, rules, log, clock
         self.on_change: Callable[[], None] = lambda: None
+        self.spared: Callable[[], Iterable[str]] = tuple
+        """Addresses that failures never suppress: archives."""
         self.begun = 0
         """How many refusals failures have begun since the start."""
         self._records: dict[str, Record] = {}
@@ -78,6 +80,8 @@ class Suppressor:
         if rules is None:
             return
         name, now = key(address), self._clock()
+        if name in map(key, self.spared()):
+            return
         before = self._records.get(name) or Record()
         after = after_failure(before, Failure(now, upstream, words), rules)
         self._put(name, after)

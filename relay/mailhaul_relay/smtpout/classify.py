@@ -1,7 +1,8 @@
 """The one place where an upstream's reply becomes an outcome (exceptions: `breakdown`).
 
-`connection` and `transaction` call it. The table in `replies.toml` decides; a reply that it does not know is judged by
-stage and class, and held or tried again: only a row fails mail, for a wrong guess must not bounce it. It cannot fail.
+`connection`, `transaction` and `probe` call it. The table in `replies.toml` decides; a reply that it does not know is
+judged by stage and class, and held or tried again: only a row fails mail, for a wrong guess must not bounce it. It
+cannot fail.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from functools import lru_cache
 import re2
 
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.reply_table import first_match, rows
 
 NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-transaction"})
@@ -20,7 +22,7 @@ _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
 _REFUSED = {Stage.MAIL: Fault.SENDER, Stage.RCPT: Fault.RECIPIENT, Stage.END_OF_DATA: Fault.CONTENT}
 _ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
 _HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
-_ANY_ADDRESS = re2.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>(),;:"]+|[^\s<>(),;:"\[\]]+@[^\s<>(),;:"\[\]]+')
+ANY_ADDRESS = re2.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>(),;:"]+|[^\s<>(),;:"\[\]]+@[^\s<>(),;:"\[\]]+')
 _LATER_CODE = re2.compile(r"(?:^|[\s(#])([45]\.\d{1,3}\.\d{1,3})(?:[\s):,;]|$)")
 
 
@@ -48,19 +50,25 @@ def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outc
     )  # fmt: skip
 
 
+def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outcome:
+    """Tell what an answer means: by every word of it, of which those are not kept that the session logged in with."""
+    outcome = classify(profile, stage, answer.said(), context)
+    return replace(outcome, reply=answer.reply()) if answer.secrets else outcome
+
+
 def _said(reply: Reply, context: Context) -> Reply:
     """Give what the server itself says: with an enhanced code that stands later in the text, and without the addresses
     and domains of the mail, which others chose (a mail to `bob@quota-exceeded.example` must not stop an upstream).
     """
-    text = _ANY_ADDRESS.sub("", reply.text) if "@" in reply.text else reply.text
-    if domains := _domains(context.from_domain, context.sender, context.recipients):
+    text = ANY_ADDRESS.sub("", reply.text) if "@" in reply.text else reply.text
+    if domains := mail_domains(context.from_domain, context.sender, context.recipients):
         text = _HOST.sub(lambda host: "" if host.group().lower() in domains else host.group(), text)
     later = None if reply.enhanced else _LATER_CODE.search(text)
     return replace(reply, enhanced=later.group(1) if later else reply.enhanced, text=text)
 
 
 @lru_cache(maxsize=16)
-def _domains(from_domain: str, sender: str, recipients: tuple[str, ...]) -> frozenset[str]:
+def mail_domains(from_domain: str, sender: str, recipients: tuple[str, ...]) -> frozenset[str]:
     """The domains of a mail; kept, since each refused recipient of one mail asks."""
     return frozenset(one.rpartition("@")[2].lower() for one in (from_domain, sender, *recipients)) - {""}
 

@@ -20,7 +20,7 @@ from mailhaul_relay.smtpout import token_login
 from mailhaul_relay.smtpout.access import PLAIN_ACCESS, Access
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.capabilities import Capabilities
-from mailhaul_relay.smtpout.classify import Context, classify
+from mailhaul_relay.smtpout.classify import Context, judge
 from mailhaul_relay.smtpout.login import choose_mechanism, log_in
 from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.security import IdentityError, client_context
@@ -211,7 +211,7 @@ class Opening:
         answer = await token_login.log_in_by_token(wire, credential.username, client, tokens, self._timeouts.auth)
         if answer.code == 235:
             return
-        outcome = classify(self._upstream.profile, self.stage, answer.reply(), Context())
+        outcome = judge(self._upstream.profile, self.stage, answer, Context())
         if outcome.fault is Fault.AUTH and outcome.rule in token_login.GENERAL_RULES:
             outcome = replace(outcome, remedy=token_login.REMEDY)
         raise UnusableError(outcome)
@@ -223,7 +223,7 @@ class Opening:
     def _expect(self, answer: Answer, code: int) -> None:
         """Go on after this code, else give up with the reply's outcome."""
         if answer.code != code:
-            raise UnusableError(classify(self._upstream.profile, self.stage, answer.reply(), Context()))
+            raise UnusableError(judge(self._upstream.profile, self.stage, answer, Context()))
 
 
 def _held(stage: Stage, fault: Fault, detail: str, remedy: str) -> UnusableError:

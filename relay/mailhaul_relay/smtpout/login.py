@@ -5,20 +5,18 @@ UnusableError with fault AUTH when the server does not offer what is configured;
 """
 
 import base64
-from dataclasses import replace
 
 from mailhaul_contract.upstream import AuthMechanism
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.smtpout.breakdown import UnusableError
 from mailhaul_relay.smtpout.capabilities import Capabilities
+from mailhaul_relay.smtpout.concealment import forms
 from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.wire import Wire
 
 MAX_COMMAND = 510
 """Octets of a command without CRLF (RFC 5321 section 4.5.3.1.4); longer responses wait for a challenge."""
-MIN_CONCEALED = 4
-"""Octets from which a password is taken out of the other side's words; a shorter one would riddle every text."""
 
 
 def choose_mechanism(wanted: AuthMechanism, capabilities: Capabilities) -> AuthMechanism:
@@ -35,24 +33,20 @@ def choose_mechanism(wanted: AuthMechanism, capabilities: Capabilities) -> AuthM
 
 
 async def log_in(wire: Wire, mechanism: AuthMechanism, credential: Credential, limit: float) -> Answer:
-    """Authenticate and give the final answer: 235, or the refusal."""
+    """Authenticate and give the final answer: 235, or the refusal. Some servers repeat what they were given, then or
+    later, and their words go into log, report and queue.
+    """
+    wire.conceal(forms(credential.password.encode(), _response(credential)))
     converse = _plain if mechanism is AuthMechanism.PLAIN else _login
-    return _concealed(await converse(wire, credential, limit), credential)
+    return await converse(wire, credential, limit)
 
 
-def _concealed(answer: Answer, credential: Credential) -> Answer:
-    """Some servers repeat the command that they refuse, and their words go into log, report and queue."""
-    username, password = credential.username.encode(), credential.password.encode()
-    forms = (base64.b64encode(b"\0" + username + b"\0" + password), base64.b64encode(password), password)
-    lines = answer.lines
-    for form in forms:
-        if len(form) >= MIN_CONCEALED:
-            lines = [line.replace(form, b"***") for line in lines]
-    return replace(answer, lines=lines)
+def _response(credential: Credential) -> bytes:
+    return f"\0{credential.username}\0{credential.password}".encode()
 
 
 async def _plain(wire: Wire, credential: Credential, limit: float) -> Answer:
-    response = base64.b64encode(f"\0{credential.username}\0{credential.password}".encode())
+    response = base64.b64encode(_response(credential))
     command = b"AUTH PLAIN " + response
     if len(command) <= MAX_COMMAND:
         return await _ask(wire, command, limit)

@@ -4,12 +4,13 @@
 that the other side closed meanwhile is replaced at once and counts as no failure. Every failure is an outcome.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
+from mailhaul_relay.policy.unmatched import Kind
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.classify import Context
 from mailhaul_relay.smtpout.connection import Connection, Dialer
@@ -18,6 +19,7 @@ from mailhaul_relay.smtpout.idle import IdleConnections
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.preparation import prepare
 from mailhaul_relay.smtpout.recording import Recording, recorded
+from mailhaul_relay.smtpout.reply_shape import reply_shape
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.transaction import Transaction
 from mailhaul_relay.telemetry.log import Log
@@ -54,6 +56,8 @@ class SmtpTransport:
         self._idle = IdleConnections(upstream.connections, timeouts.quit, logins)
         self.recordings: Mapping[str, Recording] = {}
         """Of the messages in it, by id, the dialogue is written down; `app` shares its own table."""
+        self.on_unmatched: Callable[[Kind], None] = lambda _: None
+        """Hears of each reply that no row of the table knows."""
 
     async def deliver(self, transmission: Transmission) -> Delivery:
         """See `interface.Transport`. A cancellation after the final dot is taken in, and the delivery returned."""
@@ -101,9 +105,9 @@ class SmtpTransport:
                 connection = connection or await self._open(recording)
                 transaction = await self._transact(connection, transmission, context)
             except UnusableError as error:
-                return _Sent(self._counted([error.outcome] * len(batch)))
+                return _Sent(self._counted([error.outcome] * len(batch), context))
             if fresh or not transaction.is_stale:
-                return _Sent(self._counted(transaction.outcomes), transaction.was_cancelled)
+                return _Sent(self._counted(transaction.outcomes, context), transaction.was_cancelled)
 
     async def _transact(self, connection: Connection, transmission: Transmission, context: Context) -> Transaction:
         """Run the transaction and part with the connection. Raises UnusableError when the message does not fit it."""
@@ -150,13 +154,16 @@ class SmtpTransport:
     def _count_lost(self) -> None:
         self._tally.connections_open -= 1
 
-    def _counted(self, outcomes: Sequence[Outcome | None]) -> Sequence[Outcome | None]:
+    def _counted(self, outcomes: Sequence[Outcome | None], context: Context) -> Sequence[Outcome | None]:
         """Count and tell replies that no row of the table knows, so that the table may grow."""
         unmatched = {
             one for one in outcomes if one and one.reply and not one.rule and one.verdict is not Verdict.DELIVERED
         }
         self._tally.unmatched_replies += len(unmatched)
         for one in unmatched:
+            if one.reply is not None:
+                words = reply_shape(one.reply.text, context)
+                self.on_unmatched(Kind.of(self._upstream.profile, one, one.reply, words))
             self._log.event(
                 "reply-unmatched",
                 level="warning",

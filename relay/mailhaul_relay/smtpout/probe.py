@@ -13,7 +13,7 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential
 from mailhaul_relay.smtpout.access import PLAIN_ACCESS, Access
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
-from mailhaul_relay.smtpout.classify import Context, classify
+from mailhaul_relay.smtpout.classify import Context, judge
 from mailhaul_relay.smtpout.connection import Dialer, Opening
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.wire import Wire
@@ -89,7 +89,7 @@ async def _try_sender(wire: Wire, upstream: Upstream, sender: str, *, takes_utf8
     answer = await wire.answer(LIMIT)
     if not 200 <= answer.code < 300:
         context = Context(sender.rpartition("@")[2], sender)
-        raise UnusableError(classify(upstream.profile, Stage.MAIL, answer.reply(), context))
+        raise UnusableError(judge(upstream.profile, Stage.MAIL, answer, context))
     wire.write(b"RSET\r\n", owed=1)
     await wire.answer(LIMIT)
 

@@ -12,8 +12,8 @@ import ssl
 
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.ports.outbox import Outbox
+from mailhaul_relay.smtpout.concealment import conceal, forms, longest_first
 from mailhaul_relay.smtpout.connection import Dialer
-from mailhaul_relay.smtpout.login import MIN_CONCEALED
 from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.wire import Wire
 from mailhaul_relay.telemetry.transcript import Side, Transcript
@@ -29,17 +29,15 @@ class Recording(Transcript):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self._secrets: dict[bytes, None] = {}
+        self._secrets: tuple[bytes, ...] = ()
 
-    def conceal(self, *forms: bytes) -> None:
-        """Keep these out from now on. Very short ones would riddle every text."""
-        self._secrets.update(dict.fromkeys(one for one in forms if len(one) >= MIN_CONCEALED))
+    def conceal(self, *secrets: bytes) -> None:
+        """Keep these out from now on, in every form."""
+        self._secrets = longest_first((*self._secrets, *forms(*secrets)))
 
     def hear(self, line: bytes) -> None:
         """Add a line of the other side."""
-        for secret in self._secrets:
-            line = line.replace(secret, b"***")
-        self.add(Side.SERVER, line.decode("utf-8", "replace"))
+        self.add(Side.SERVER, conceal(line, self._secrets).decode("utf-8", "replace"))
 
 
 class Recordings(dict[str, Recording]):

@@ -4,9 +4,10 @@ Fed by `wire`. It never raises: at the first byte that is no reply it stops for 
 length and number of lines are bounded, so memory is, whatever the other side sends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.smtpout.concealment import conceal
 
 MAX_LINE = 4096
 """Octets of one line with its CR; RFC 5321 section 4.5.3.1.5 says 512, real servers say more."""
@@ -18,17 +19,27 @@ _SEPARATORS = frozenset({b" ", b"-", b""})
 
 @dataclass(slots=True)
 class Answer:
-    """One reply as it came: its code and the text of each line without the code."""
+    """One reply as it came: its code and the text of each line without the code. `secrets` is what its session logged
+    in with, in every form in which the other side might repeat it.
+    """
 
     code: int
-    lines: list[bytes]
+    lines: list[bytes] = field(repr=False)
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
     def reply(self) -> Reply:
-        """The answer as a value for people and for `classify`: joined, printable, bounded."""
-        enhanced = _enhanced(self.lines[0])
+        """The answer as a value to store and to show: joined, printable, bounded, without secrets."""
+        return self._value([conceal(one, self.secrets) for one in self.lines] if self.secrets else self.lines)
+
+    def said(self) -> Reply:
+        """The same with every word, to tell what it means; never to be kept."""
+        return self._value(self.lines)
+
+    def _value(self, lines: list[bytes]) -> Reply:
+        enhanced = _enhanced(lines[0])
         if not enhanced:
-            return Reply(self.code, "", _printable(b" ".join(self.lines)))
-        text = b" ".join([line.removeprefix(enhanced).removeprefix(b" ") for line in self.lines])
+            return Reply(self.code, "", _printable(b" ".join(lines)))
+        text = b" ".join([line.removeprefix(enhanced).removeprefix(b" ") for line in lines])
         return Reply(self.code, enhanced.decode("ascii"), _printable(text))
 
 
@@ -48,10 +59,11 @@ def _printable(text: bytes) -> str:
 
 
 class ReplyParser:
-    """Collects lines into answers. `broken` is "" or why the bytes are no SMTP."""
+    """Collects lines into answers. `broken` is "" or why the bytes are no SMTP; `secrets` is that of the answers."""
 
     def __init__(self) -> None:
         self.broken = ""
+        self.secrets: tuple[bytes, ...] = ()
         self._rest = b""
         self._code = 0
         self._lines: list[bytes] = []
@@ -75,7 +87,7 @@ class ReplyParser:
             if end - start > MAX_LINE:
                 self._break("a line of the reply is too long")
             elif self._take(buffer[start:end].removesuffix(b"\r")):
-                answers.append(Answer(self._code, self._lines))
+                answers.append(Answer(self._code, self._lines, self.secrets))
                 self._code, self._lines = 0, []
             start = end + 1
         return answers

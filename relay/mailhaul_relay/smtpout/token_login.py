@@ -8,9 +8,9 @@ https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
 """
 
 import base64
-from dataclasses import replace
 
 from mailhaul_relay.model.secrets import OAuthClient
+from mailhaul_relay.smtpout.concealment import forms
 from mailhaul_relay.smtpout.login import MAX_COMMAND
 from mailhaul_relay.smtpout.replies import Answer
 from mailhaul_relay.smtpout.tokens import Tokens
@@ -44,7 +44,9 @@ async def log_in_by_token(wire: Wire, username: str, client: OAuthClient, tokens
 
 
 async def _bear(wire: Wire, username: str, token: str, limit: float) -> Answer:
-    response = base64.b64encode(f"user={username}\x01auth=Bearer {token}\x01\x01".encode())
+    said = f"user={username}\x01auth=Bearer {token}\x01\x01".encode()
+    wire.conceal(forms(token.encode(), said))
+    response = base64.b64encode(said)
     command = b"AUTH XOAUTH2 " + response
     if len(command) <= MAX_COMMAND:
         answer = await _ask(wire, command, limit)
@@ -55,15 +57,7 @@ async def _bear(wire: Wire, username: str, token: str, limit: float) -> Answer:
     if answer.code == 334:
         # The error in JSON; an empty response brings the reply that says it in words.
         answer = await _ask(wire, b"", limit)
-    return _concealed(answer, response, token.encode())
-
-
-def _concealed(answer: Answer, *forms: bytes) -> Answer:
-    """Some servers repeat the command that they refuse, and their words go into log, report and queue."""
-    lines = answer.lines
-    for form in forms:
-        lines = [line.replace(form, b"***") for line in lines]
-    return replace(answer, lines=lines)
+    return answer
 
 
 async def _ask(wire: Wire, line: bytes, limit: float) -> Answer:

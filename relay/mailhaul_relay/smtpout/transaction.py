@@ -9,7 +9,7 @@ import asyncio
 
 from mailhaul_relay.model.outcome import Outcome, Stage, Verdict
 from mailhaul_relay.smtpout.breakdown import classify_exception
-from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, Context, classify
+from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, Context, judge
 from mailhaul_relay.smtpout.connection import Connection
 from mailhaul_relay.smtpout.content import EarlyReplyError, send_content
 from mailhaul_relay.smtpout.preparation import Prepared
@@ -130,19 +130,18 @@ class Transaction:
     def _take_mail(self, answer: Answer) -> bool:
         if 200 <= answer.code < 300:
             return True
-        reply = answer.reply()
         # Servers say so when they were about to close an idle connection: nothing against this message.
-        if answer.code == 421 or reply.enhanced == "4.4.2":
+        if answer.code == 421 or answer.reply().enhanced == "4.4.2":
             self.is_stale = True
             self._drop()
-        self._fill(classify(self._profile, Stage.MAIL, reply, self._context))
+        self._fill(judge(self._profile, Stage.MAIL, answer, self._context))
         return False
 
     def _take_recipient(self, index: int, answer: Answer) -> None:
         if answer.code in {250, 251, 252}:
             self._accepted.append(index)
             return
-        outcome = classify(self._profile, Stage.RCPT, answer.reply(), self._context)
+        outcome = judge(self._profile, Stage.RCPT, answer, self._context)
         self.outcomes[index] = outcome
         if answer.code == 421:
             self._stage = Stage.RCPT
@@ -155,7 +154,7 @@ class Transaction:
         if answer.code == 421:
             self._drop()
         if self._accepted:
-            self._fill(classify(self._profile, Stage.DATA, answer.reply(), self._context))
+            self._fill(judge(self._profile, Stage.DATA, answer, self._context))
         return False
 
     async def _send(self, timeouts: Timeouts) -> None:
@@ -184,18 +183,17 @@ class Transaction:
     def _settle_early(self, answer: Answer) -> None:
         """An answer before the final dot refuses the content; a positive one is garbage, for nothing was delivered."""
         if answer.code >= 400:
-            self._fill(classify(self._profile, Stage.END_OF_DATA, answer.reply(), self._context))
+            self._fill(judge(self._profile, Stage.END_OF_DATA, answer, self._context))
         else:
             error = GarbageError("a positive reply came before the end of the message")
             self._fill(classify_exception(Stage.DATA, error))
 
     def _settle_accepted(self, answer: Answer) -> None:
         """Give every accepted recipient the fate of the content."""
-        reply = answer.reply()
         if 200 <= answer.code < 300:
-            outcome = Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=reply)
+            outcome = Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=answer.reply())
         else:
-            outcome = classify(self._profile, Stage.END_OF_DATA, reply, self._context)
+            outcome = judge(self._profile, Stage.END_OF_DATA, answer, self._context)
         self._fill(outcome)
 
     def _fill(self, outcome: Outcome) -> None:

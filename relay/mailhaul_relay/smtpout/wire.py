@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import cast
 
 from mailhaul_relay.ports.outbox import Outbox
+from mailhaul_relay.smtpout.concealment import longest_first
 from mailhaul_relay.smtpout.replies import Answer, ReplyParser
 
 READ_SIZE = 16_384
@@ -123,6 +124,10 @@ class Wire(asyncio.Protocol):
             raise LostError("the connection was lost in the TLS handshake")
         self._transport = secured
         self._parser = ReplyParser()
+
+    def conceal(self, secrets: tuple[bytes, ...]) -> None:
+        """Keep these out of what is told of all answers to come."""
+        self._parser.secrets = longest_first((*self._parser.secrets, *secrets))
 
     def leave(self, limit: float) -> "asyncio.Future[None]":
         """Say QUIT and go away by itself: when it was answered, or after `limit` seconds. Resolved when it is gone."""

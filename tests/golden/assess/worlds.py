@@ -221,6 +221,7 @@ def _used(said: World) -> UsedBy:
         reporting=tuple(f"{name}-{index}" for index in range(len(pods))),
         revision=said.get("revision", "r1"),
         settled=said.get("settled", True),
+        spends_reserve=said.get("spendsReserve", False),
     )
 
 

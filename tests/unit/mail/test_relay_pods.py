@@ -14,6 +14,7 @@ from mailhaul_operator.mail import pods
 from mailhaul_operator.mail.client import ClientError
 from mailhaul_operator.mail.pods import PodDoor, pods_of
 from mailhaul_operator.mail.queue import queue
+from mailhaul_operator.mail.replies import replies
 from mailhaul_operator.mail.suppression import suppression
 from mailhaul_operator.mail.target import Doors, find_doors
 from mailhaul_operator.mail.trace import trace
@@ -162,6 +163,31 @@ def test_several_relays_must_be_chosen_from(cluster: Cluster, capsys: pytest.Cap
     cluster.relays.append("other")
     assert queue(["list", "--cluster"]) == 1
     assert "choose one with --relay: other, smtp-relay" in capsys.readouterr().err
+
+
+def test_replies_of_all_pods_are_added_up(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    kind = {"provider": "main", "profile": "smtp", "stage": "rcpt", "code": 550, "enhanced": "", "text": "odd\x1b"}
+    for pod, count, first in (("smtp-relay-0", 2, 60.0), ("smtp-relay-1", 3, 0.0)):
+        seen = {**kind, "count": count, "firstSeen": first, "lastSeen": first + 60}
+        cluster.answers[pod, "/v1/replies"] = {"replies": [seen, {**seen, "code": 451, "count": 1}]}
+    assert replies(["--cluster", "--provider", "main", "-o", "json"]) == 0
+    assert [path for _, path, _ in cluster.asked] == ["/v1/replies?provider=main"] * 2
+    told = json.loads(capsys.readouterr().out)["replies"]
+    assert told[0] == {**kind, "count": 5, "firstSeen": 0.0, "lastSeen": 120.0}
+    assert (told[1]["code"], told[1]["count"]) == (451, 2)
+    assert replies(["--cluster"]) == 0
+    head, row, _ = capsys.readouterr().out.splitlines()
+    assert head.split()[:5] == ["PROVIDER", "PROFILE", "STAGE", "REPLY", "COUNT"]
+    assert row.split() == [
+        *("main", "smtp", "rcpt", "550", "5"),
+        *("1970-01-01", "00:00:00", "UTC", "1970-01-01", "00:02:00", "UTC", "odd?"),
+    ]
+
+
+def test_no_such_replies_are_told_in_words(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.answers = {(pod, "/v1/replies"): {"replies": []} for pod in cluster.phases}
+    assert replies(["--cluster"]) == 0
+    assert capsys.readouterr().out == "No provider has said anything that no rule knows.\n"
 
 
 def test_one_pod_can_be_named(cluster: Cluster) -> None:

@@ -1,12 +1,14 @@
 """Rules of a staging relay: mail reaches nobody else, and a redirected message says whom it was for."""
 
-from tests.unit.policy.builders import NOW, TRUSTED, admitted, alias, aliases, incoming, running, spooled
+from tests.unit.policy.builders import NOW, TRUSTED, admitted, alias, aliases, incoming, running, spooled, upstream
 
 from mailhaul_contract.addresses import Address
-from mailhaul_relay.model.message import Recipient
+from mailhaul_relay.model.message import Body, Message, Recipient
 from mailhaul_relay.model.outcome import Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.admission import admit_recipient
 from mailhaul_relay.policy.bounces import bounce
+from mailhaul_relay.policy.rewriting import rewrite
+from mailhaul_relay.policy.running import Running
 
 STAGING = {"allowed": ["dev.example", "tester@far.example"]}
 TEAM = {"redirectTo": "team@dev.example"}
@@ -51,6 +53,37 @@ def test_what_is_allowed_is_not_redirected() -> None:
     finals = [one.final for one in taken.envelope.recipients]
     assert finals == ["tester@far.example", "team@dev.example", "anybody@dev.example"]
     assert taken.head.count(b"X-Original-To") == 1
+
+
+def test_only_the_mailbox_that_stands_in_reads_whom_a_mail_was_for() -> None:
+    """They may be in no header of the mail: who was in Bcc is nobody else's business."""
+    senders = {"alwaysBcc": ["archive@own.example"]}
+    relay = running(delivery={**STAGING, **TEAM}, senders=senders, upstreams=[upstream("up")])
+    given = [Recipient(one, one) for one in ("tester@far.example", "blind@far.example", "b@far.example")]
+    written = "From: a@own.example\nX-Original-To: kept@own.example\n"
+    taken = admitted(relay, TRUSTED, incoming(written, *given))
+    message = Message(taken.envelope, taken.head, Body(2, b"\r\n"))
+    heads = {one.final: _left(relay, message, one) for one in taken.envelope.recipients}
+    told = b"X-Original-To: blind@far.example\r\nX-Original-To: b@far.example\r\n"
+    assert heads["team@dev.example"] == taken.head
+    assert told in taken.head
+    assert heads["tester@far.example"] == heads["archive@own.example"] == taken.head.replace(told, b"")
+    assert heads["tester@far.example"].count(b"X-Original-To: kept@own.example") == 1
+
+
+def test_a_mail_that_nobody_is_redirected_of_keeps_its_bytes() -> None:
+    relay = running(delivery={**STAGING, **TEAM}, upstreams=[upstream("up")])
+    tester = Recipient("tester@far.example", "tester@far.example")
+    taken = admitted(relay, TRUSTED, incoming("X-Original-To: own@far.example\nFrom: a@own.example\n", tester))
+    message = Message(taken.envelope, taken.head, Body(2, b"\r\n"))
+    assert _left(relay, message, tester) == taken.head
+
+
+def _left(relay: Running, message: Message, recipient: Recipient) -> bytes:
+    """The head as it leaves for a recipient."""
+    way = relay.upstream("up")
+    assert way is not None
+    return rewrite(relay, way, message, recipient, NOW).head
 
 
 def test_the_archive_is_not_redirected() -> None:

@@ -119,6 +119,33 @@ def test_from_that_no_upstream_may_send_any_more_is_held_not_lost() -> None:
     assert "own.example" in waiting.reason
 
 
+def test_a_hold_for_the_from_names_every_upstream_that_refuses_it() -> None:
+    other = {"domains": ["x.example"]}
+    relay = running(
+        upstreams=[*(upstream(name, senders=other) for name in ("one", "two")), upstream("three", priority=9)]
+    )
+    refused = UpstreamView(refused_senders=frozenset({"own.example"}))
+    waiting = waits(ask(relay, three=refused))
+    assert (waiting.state, waiting.fault) == (State.HELD, Fault.SENDER)
+    assert waiting.reason == (
+        "one, two may not send own.example; see their spec.senders; "
+        "three refuses From domain own.example; verify it there"
+    )
+
+
+def test_a_hold_for_the_from_names_a_bounded_number() -> None:
+    other = {"domains": ["x.example"]}
+    relay = running(upstreams=[upstream(f"up-{number}", senders=other) for number in range(9)])
+    waiting = waits(ask(relay))
+    assert "up-0, up-1, up-2, up-3, up-4 and 4 more may not send own.example; see their spec.senders" in waiting.reason
+
+
+def test_an_upstream_that_merely_rests_is_not_said_to_refuse_the_from() -> None:
+    relay = running(upstreams=[upstream("one", senders={"domains": ["x.example"]}), upstream("two", priority=9)])
+    waiting = waits(ask(relay, two=shut(Fault.CONNECTION, NOW + 30)))
+    assert waiting.reason == "one may not send own.example; see its spec.senders"
+
+
 def test_unknown_outcome_is_never_failed_over() -> None:
     pinned = Progress(State.DEFERRED, NOW, 1, 1, "second")
     assert ask(TWO, pinned) == Send("second")

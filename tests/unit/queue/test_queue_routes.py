@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.support.queueing import GREYLISTED, REFUSED_CONNECTION, WRONG_PASSWORD, Desk, mail, upstream
+from tests.support.queueing import GREYLISTED, REFUSED_CONNECTION, REFUSED_FROM, WRONG_PASSWORD, Desk, mail, upstream
 
 from mailhaul_relay.model.message import State
+from mailhaul_relay.model.outcome import Reply
 
 UPSTREAMS = [upstream("a", 0), upstream("b", 10), upstream("c", 20)]
 BILLING = {"name": "billing", "match": {"sender_domains": ["pay.example"]}, "upstreams": ["b"]}
@@ -87,6 +89,34 @@ async def test_what_no_upstream_of_a_new_route_may_send_is_held_with_the_reason_
     of.reconfigure(upstreams=UPSTREAMS, routes=[BILLING])
     of.clock.advance(7200)
     assert await of.again("m1") is None
+
+
+async def test_a_refused_from_is_told_with_every_upstream_of_the_route_that_refuses_it() -> None:
+    of = desk({**BILLING, "upstreams": ["a", "b", "c"]})
+    shut = [upstream("a", 0), upstream("b", 10), upstream("c", 20, senders={"domains": ["own.example"]})]
+    of.reconfigure(upstreams=shut, routes=[{**BILLING, "upstreams": ["a", "b", "c"]}])
+    of.script("a", (REFUSED_FROM,))
+    of.script("b", (REFUSED_FROM,))
+    kept = await of.send(mail(sender="app@pay.example"))
+    assert kept is not None
+    (progress,) = kept.progress
+    assert (progress.state, progress.fault, progress.upstream, progress.code) == (State.HELD, "sender", "b", 554)
+    assert progress.text == (
+        f"{REFUSED_FROM.text}; a refuses From domain pay.example; verify it there; "
+        "c may not send pay.example; see its spec.senders"
+    )
+
+
+async def test_a_long_reply_makes_room_for_the_names_of_the_others() -> None:
+    of = desk({**BILLING, "upstreams": ["a", "b"]})
+    long = replace(REFUSED_FROM, reply=Reply(550, "5.7.1", "x" * 505))
+    of.script("a", (long,))
+    of.script("b", (long,))
+    kept = await of.send(mail(sender="app@pay.example"))
+    assert kept is not None
+    assert kept.progress[0].text.startswith("550 5.7.1 xxx")
+    assert kept.progress[0].text.endswith("; a refuses From domain pay.example; verify it there")
+    assert len(kept.progress[0].text) <= 512
 
 
 async def test_mail_that_was_never_tried_tells_which_route_holds_it() -> None:

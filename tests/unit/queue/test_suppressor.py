@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 from tests.support.memory_spool import MemorySpool
 from tests.support.queueing import NO_SUCH_USER, Desk, mail, upstream
 
 from mailhaul_contract.suppression import Suppression
+from mailhaul_relay.model.message import Recipient
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue import suppressor as module
 from mailhaul_relay.queue.suppressor import Suppressor
@@ -160,6 +162,28 @@ async def test_the_queue_counts_refused_recipients_and_no_other_failure() -> Non
     assert list(heard.refusing()) == ["gone@example.net"]
     await desk.send(mail("m3", "fine@example.net"))
     assert list(heard.refusing()) == ["gone@example.net"]
+
+
+async def test_a_copy_for_an_archive_counts_for_nobody_and_is_told_as_failed() -> None:
+    desk = Desk(upstreams=[upstream("a")], suppression={"failures": 1})
+    heard = Suppressor(desk.spool, lambda: desk.configured.config.suppression, desk.log, desk.clock)
+    desk.account.suppressor = heard
+    desk.script("a", (NO_SUCH_USER,))
+    message = mail("m1", "archive@example.org")
+    copied = replace(message.envelope, recipients=(Recipient("", "archive@example.org"),))
+    await desk.send(replace(message, envelope=copied))
+    assert not heard.refusing()
+    assert any('"dead-letter"' in line for line in desk.lines)
+
+
+async def test_an_archive_that_is_addressed_itself_does_not_land_on_the_list() -> None:
+    one = List()
+    one.list.spared = lambda: ("gone@example.net",)
+    one.fail(9)
+    one.fail(2, "other@example.net")
+    assert list(one.list.refusing()) == ["other@example.net"]
+    one.list.add(TO, "", 900)
+    assert "gone@example.net" in one.list.refusing()
 
 
 @pytest.mark.looptime
