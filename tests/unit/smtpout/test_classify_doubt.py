@@ -28,6 +28,7 @@ def test_what_is_in_doubt_never_fails_even_under_the_codes_of_a_recipient_or_a_s
     assert [(one.stage, str(one.reply), one.rule) for one in outcomes if one.verdict is Verdict.FAILED] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", range(len(doubts())))
 def test_each_line_of_doubt_keeps_mail_that_would_fail_without_it(without: int) -> None:
     doubt = "|".join(line for number, line in enumerate(doubts()) if number != without)

@@ -34,6 +34,7 @@ def test_most_faults_are_named_as_an_engineer_names_them() -> None:
     assert len(right) >= len(CASES) * 9 // 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", OWN, ids=[case.name for case in OWN])
 def test_ones_own_trouble_is_kept_at_any_stage_and_under_any_digits(case: ReplyCase) -> None:
     text = case.reply().text
