@@ -1,4 +1,4 @@
-"""`mailhaul queue`, `trace` and `suppression` from outside: they find both replicas of a relay by themselves."""
+"""`mailhaul queue`, `trace`, `suppression`, `replies` from outside: they find all replicas of a relay by themselves."""
 
 import json
 import subprocess
@@ -60,6 +60,10 @@ def test_people_act_on_mail_in_every_replica(stage: Stage) -> None:
     assert code == 0, text
     for part in ("put on hold", "moved (second)", "released", "451 4.7.1 later", "delivered at end-of-data"):
         assert part in text
+
+    said = [one for one in _json(stage, "replies")["replies"] if (one["provider"], one["text"]) == ("first", "later")]
+    assert [(one["code"], one["enhanced"]) for one in said] == [(451, "4.7.1")], "replies that no rule knows"
+    assert said[0]["count"] >= 2, "of both replicas, one of which was restarted"
 
     assert _mailhaul(stage, "suppression", "add", "gone@example.net", "--reason", "asked us")[0] == 0
     assert len(_json(stage, "suppression", "list")["recipients"]) == 2
