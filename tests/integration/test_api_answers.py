@@ -83,4 +83,4 @@ async def test_an_object_arrives_as_it_was_given(asked: tuple[Api, ApiServer]) -
     }
     assert await api.apply(body) == body
     assert server.body == body
-    assert server.query == {"fieldManager": MANAGER, "force": "true"}
+    assert server.query == {"fieldManager": MANAGER, "fieldValidation": "Ignore", "force": "true"}
