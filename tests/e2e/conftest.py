@@ -23,8 +23,9 @@ LANES = pytest.StashKey[list[Mapping[str, str]]]()
 """What each process of this run has in its environment besides."""
 LONGEST = (
     *("flux", "external_secrets", "drift", "operator_quiet", "operator_killed", "wrong_password", "listed_namespaces"),
-    *("listeners_in_cluster", "operator_gone", "relay_pod_faults", "operator_upgraded", "status_order"),
-    *("upstream_auth_in_cluster", "seed_002", "failover", "credential_rotation", "shrinking", "routes_in_cluster"),
+    *("status_order", "drift_of_secrets", "listeners_in_cluster", "operator_gone", "relay_pod_faults"),
+    *("operator_upgraded", "storage_grown", "queue_in_cluster", "upstream_auth_in_cluster", "seed_002", "failover"),
+    *("credential_rotation", "shrinking", "routes_in_cluster"),
 )
 """Modules of more than a minute: begun first, so that no process is left with one when the others have ended."""
 

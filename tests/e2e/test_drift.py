@@ -1,5 +1,6 @@
 """Item 8: a child edited, deleted, stripped of its label or kept by a finalizer is repaired within 5 s, or told; what
-others may set is left alone; `kubectl scale` and autoscalers speak to the relay, not to its workload.
+others may set is left alone; `kubectl scale` and autoscalers speak to the relay, not to its workload. Secrets have a
+module of their own.
 """
 
 import json
@@ -14,11 +15,8 @@ from tests.support.e2e.stage import Mail, ProviderPod, Stage
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 WITHIN = 5.0
-SECRET_WITHIN = 75.0
-"""Without the right to list Secrets they are read again after a minute."""
 RELAY = "smtprelay/relay"
 PASSWORD = "drift-5e20"
-ASSEMBLED = "secret/relay-mailhaul"
 EDITS: dict[str, tuple[str, dict[str, Any], str]] = {
     "ConfigMap": ("configmap/relay-mailhaul", {"data": {"relay.v1.json": "{}"}}, "{.data.relay\\.v1\\.json}"),
     "ConfigMap, a key more": ("configmap/relay-mailhaul", {"data": {"stranger": "1"}}, "{.data.stranger}"),
@@ -147,52 +145,6 @@ def test_a_child_that_lost_its_owner_is_told_and_taken_back_by_the_remedy(stage:
 
 
 @pytest.mark.usefixtures("provider")
-def test_an_edited_secret_is_repaired_and_keeps_its_credential(stage: Stage) -> None:
-    before = _kept(stage)
-    assert "provider.provider.password" in before
-    stage.ask("patch", ASSEMBLED, "--type=merge", "-p", '{"data":{"stranger":"eA=="}}')
-    took = stage.until(lambda: _value(stage, ASSEMBLED, "{.data.stranger}") == "", SECRET_WITHIN)
-    print(f"Secret, a key more: {took:.1f} s")
-    assert _kept(stage) == before
-
-
-@pytest.fixture
-def source_gone(stage: Stage, provider: ProviderPod) -> Iterator[ProviderPod]:
-    """The Secret that the provider names is gone: its credential is only in the assembled one."""
-    stage.ask("delete", "secret/credential")
-    stage.wait_condition("upstream/provider", "CredentialsReady", "False", "SecretMissing", seconds=SECRET_WITHIN)
-    yield provider
-    stage.apply(resources.secret("credential", PASSWORD))
-    stage.wait_condition("upstream/provider", "CredentialsReady", "True", "CredentialFound", seconds=30)
-
-
-def test_a_deleted_secret_comes_back_with_the_last_good_credential(stage: Stage, source_gone: ProviderPod) -> None:
-    before, uid = _kept(stage), _value(stage, ASSEMBLED, "{.metadata.uid}")
-    stage.ask("delete", ASSEMBLED)
-    took = stage.until(lambda: _value(stage, ASSEMBLED, "{.metadata.uid}") not in {"", uid}, SECRET_WITHIN)
-    print(f"Secret, deleted: {took:.1f} s")
-    assert _kept(stage) == before
-    (sent,) = stage.accepted(Mail("after a Secret was deleted"))
-    stage.until(lambda: sent in source_gone.subjects(), 20)
-
-
-def test_a_secret_that_lost_its_owner_is_taken_back_with_the_last_good_credential(
-    stage: Stage, source_gone: ProviderPod
-) -> None:
-    before = _kept(stage)
-    stage.ask("patch", ASSEMBLED, "--type=merge", "-p", '{"metadata":{"ownerReferences":null}}')
-    took = stage.until(lambda: "NameTaken" in _told(stage), SECRET_WITHIN, lambda: _told(stage))
-    print(f"told after {took:.1f} s:\n{_told(stage)}")
-    assert _kept(stage) == before
-    stage.ask("annotate", ASSEMBLED, "mailhaul.dev/adopt=relay")
-    stage.until(lambda: _value(stage, ASSEMBLED, "{.metadata.ownerReferences[0].name}") == "relay", 15)
-    stage.until(lambda: "NameTaken" not in _told(stage), WITHIN, lambda: _told(stage))
-    assert _kept(stage) == before
-    (sent,) = stage.accepted(Mail("after a Secret was taken back"))
-    stage.until(lambda: sent in source_gone.subjects(), 20)
-
-
-@pytest.mark.usefixtures("provider")
 def test_labels_and_annotations_of_others_stay(stage: Stage) -> None:
     marks = {"labels": {"others.example.com/team": "mail"}, "annotations": {"others.example.com/note": "kept"}}
     for what in CHILDREN:
@@ -223,12 +175,6 @@ def test_kubectl_scale_speaks_to_the_relay(stage: Stage, provider: ProviderPod) 
 
 def _value(stage: Stage, what: str, path: str) -> str:
     return stage.kubectl("get", what, "-o", f"jsonpath={path}").out
-
-
-def _kept(stage: Stage) -> dict[str, str]:
-    """The assembled Secret but for its revision, which a repair may change."""
-    found: dict[str, str] = stage.get(ASSEMBLED)["data"]
-    return {key: value for key, value in found.items() if key != "revision"}
 
 
 def _told(stage: Stage) -> str:
