@@ -30,14 +30,12 @@ PATIENCE = 60.0
 
 @dataclass(slots=True)
 class Applied:
-    """What came of it. `changed` objects were written; `rolls` when the workload was among them; `exact` while the API
-    server has answered each write with what was wanted, so that another look finds nothing to do; `waiting` ones are
+    """What came of it. `changed` objects were written; `rolls` when the workload was among them; `waiting` ones are
     still going and are made in a later pass; `failures` are refusals that pass by themselves, worth another pass soon.
     """
 
     changed: int = 0
     rolls: bool = False
-    exact: bool = True
     waiting: int = 0
     obstacles: list[Obstacle] = field(default_factory=list)
     failures: list[Refused] = field(default_factory=list)
@@ -176,7 +174,6 @@ class Applier:
             return
         applied.changed += 1
         applied.rolls = applied.rolls or desired["kind"] in WORKLOADS
-        applied.exact = applied.exact and not differs(desired, answer)
         self.known.put(answer)
 
 

@@ -125,8 +125,9 @@ async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
         gone, refusals = await prune(world.api, world.cache, desired, gathered.owner)
         applied.changed += gone
         applied.failures += refusals
-    if applied.complete and applied.exact:
-        world.settled.note(key, made.plan, world.cache.versions(uid))
+    if applied.complete and not applied.changed:
+        # Those from before: what changed since has not been looked at.
+        world.settled.note(key, made.plan, versions)
     return applied
 
 

@@ -127,9 +127,10 @@ def _straight(to: Sink) -> Iterator[None]:
         return None
 
     async def watcher(*, processor: Any, **of: Any) -> None:  # noqa: ANN401 - kopf's own
-        await (
-            _each(process, **of) if getattr(processor, "func", None) is process else watchers(processor=processor, **of)
-        )
+        if getattr(processor, "func", None) is process:
+            await _each(process, **of)
+        else:
+            await watchers(processor=processor, **of)
 
     straight: Any = process  # it takes the one argument of kopf's fifteen that counts
     processing.process_resource_event, queueing.watcher = straight, watcher

@@ -1,6 +1,8 @@
 """Whole passes on a server that is a dictionary: what is written, when nothing is, and what is told of what."""
 
 import copy
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from tests.support.cluster_objects import alias, provider, relay, resource, secret
@@ -71,6 +73,41 @@ async def test_drift_is_undone_and_only_it() -> None:
     operator.world.gone(gone)
     await operator.settle()
     assert world.written == ["apply NetworkPolicy one", "apply Service one"]
+
+
+class Meddled(WritableServer):
+    """While a Service is applied somebody else is at work, and the watch tells of it before the pass ends."""
+
+    def __init__(self, *objects: Body) -> None:
+        super().__init__(*objects)
+        self.meddle: Callable[[], None] = lambda: None
+
+    async def apply(self, body: Mapping[str, Any]) -> Body | Refused:
+        if body["kind"] == "Service":
+            self.meddle()
+        return await super().apply(body)
+
+
+async def test_drift_that_comes_while_a_pass_undoes_another_is_undone_by_the_next() -> None:
+    world = Meddled(*server().objects.values())
+    operator = Operator(world)
+    await operator.settle()
+
+    def drift(kind: str, name: str, **change: Any) -> None:  # noqa: ANN401 - any field
+        world.version += 1
+        edited = {**copy.deepcopy(world.objects[kind, "smtp", name]), **change}
+        edited["metadata"]["resourceVersion"] = str(world.version)
+        world.put(edited)
+        operator.world.seen(copy.deepcopy(edited))
+
+    def meddle() -> None:
+        world.meddle = lambda: None
+        drift("ConfigMap", "one-mailhaul", data={"relay.v1.json": "{}"})
+
+    world.meddle = meddle
+    drift("Service", "one", spec={})
+    await operator.settle()
+    assert world.objects["ConfigMap", "smtp", "one-mailhaul"]["data"] != {"relay.v1.json": "{}"}
 
 
 async def test_what_a_relay_wants_no_more_is_pruned() -> None:
