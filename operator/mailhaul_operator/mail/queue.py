@@ -5,50 +5,29 @@ done, 1 a relay could not be asked or said no, 2 wrong arguments.
 """
 
 import argparse
-import json
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mailhaul_operator.mail.client import ClientError, message_path
-from mailhaul_operator.mail.doorways import first_with, pages, tell_silent
+from mailhaul_operator.mail.command import Act, parsed, print_json, run
+from mailhaul_operator.mail.doorways import first_with, pages
 from mailhaul_operator.mail.orders import carry_out
 from mailhaul_operator.mail.queue_options import parser, query_of, refusal
-from mailhaul_operator.mail.target import Doors, find_doors
+from mailhaul_operator.mail.target import Doors
 from mailhaul_operator.mail.text import message_text, queue_table
 
 
 def queue(arguments: list[str]) -> int:
     """Run one verb of `mailhaul queue` and give its exit code."""
-    try:
-        options = parser().parse_args(arguments)
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 2
+    options = parsed(parser(), arguments)
+    if isinstance(options, int):
+        return options
     refused = refusal(options)
     if refused:
         sys.stderr.write(f"mailhaul queue {options.verb}: {refused}\n")
         return 2
     return run("queue", options, _VERBS.get(options.verb, carry_out))
-
-
-Act = Callable[[Doors, argparse.Namespace], int]
-
-
-def run(command: str, options: argparse.Namespace, act: Act) -> int:
-    """Find the relay and act; what goes wrong is told in one line."""
-    try:
-        doors = find_doors(options, os.environ)
-        tell_silent(command, doors)
-        code = act(doors, options)
-    except ClientError as error:
-        sys.stderr.write(f"mailhaul {command}: {error}\n")
-        return 1
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return code or int(bool(doors.silent))
 
 
 def _list(doors: Doors, options: argparse.Namespace) -> int:
@@ -100,11 +79,6 @@ def _export(doors: Doors, options: argparse.Namespace) -> int:
 
 def _new_file(path: Path) -> BinaryIO:
     return path.open("xb")
-
-
-def print_json(value: object) -> None:
-    """Print a document for programs."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 _VERBS: dict[str, Act] = {"list": _list, "show": _show, "export": _export}

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mailhaul_operator.mail.client import Query
+from mailhaul_operator.mail.command import add_common
 from mailhaul_operator.mail.spans import seconds
-from mailhaul_operator.mail.target import add_target
 
 STATES = ("queued", "deferred", "held", "dead")
 ORDERS = {
@@ -41,8 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     verbs = whole.add_subparsers(dest="verb", required=True, metavar="VERB")
     where = argparse.ArgumentParser(add_help=False)
-    add_target(where)
-    where.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    add_common(where)
     listing = verbs.add_parser("list", parents=[where], allow_abbrev=False, help="what waits, and why")
     listing.add_argument("--limit", type=_limit, default=100, help="at most so many messages (default 100)")
     _add_filters(listing, targeted=False)

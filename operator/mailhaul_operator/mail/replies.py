@@ -8,8 +8,8 @@ import argparse
 import sys
 from typing import Any
 
-from mailhaul_operator.mail.queue import print_json, run
-from mailhaul_operator.mail.target import Doors, add_target
+from mailhaul_operator.mail.command import add_common, parsed, print_json, run
+from mailhaul_operator.mail.target import Doors
 from mailhaul_operator.mail.text import aligned, moment_text
 
 _HEAD = ("PROVIDER", "PROFILE", "STAGE", "REPLY", "COUNT", "FIRST SEEN", "LAST SEEN", "WORDS")
@@ -23,13 +23,9 @@ def replies(arguments: list[str]) -> int:
     )
     parser = argparse.ArgumentParser("mailhaul replies", description=text, allow_abbrev=False)
     parser.add_argument("--provider", default="", metavar="NAME", help="only of this UpstreamProvider")
-    add_target(parser)
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 2
-    return run("replies", options, _list)
+    add_common(parser)
+    options = parsed(parser, arguments)
+    return options if isinstance(options, int) else run("replies", options, _list)
 
 
 def _list(doors: Doors, options: argparse.Namespace) -> int:

@@ -9,10 +9,10 @@ import sys
 from typing import Any
 
 from mailhaul_operator.mail.client import ClientError, Door
+from mailhaul_operator.mail.command import add_common, parsed, print_json, run
 from mailhaul_operator.mail.doorways import pages
-from mailhaul_operator.mail.queue import print_json, run
 from mailhaul_operator.mail.spans import seconds
-from mailhaul_operator.mail.target import Doors, add_target
+from mailhaul_operator.mail.target import Doors
 from mailhaul_operator.mail.text import aligned, moment_text
 
 _HEAD = ("ADDRESS", "SINCE", "UNTIL", "WHY")
@@ -21,11 +21,8 @@ _YEAR = 31_536_000
 
 def suppression(arguments: list[str]) -> int:
     """Run one verb of `mailhaul suppression` and give its exit code."""
-    try:
-        options = _parser().parse_args(arguments)
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 2
-    return run("suppression", options, _VERBS[options.verb])
+    options = parsed(_parser(), arguments)
+    return options if isinstance(options, int) else run("suppression", options, _VERBS[options.verb])
 
 
 def _list(doors: Doors, options: argparse.Namespace) -> int:
@@ -84,8 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     where = argparse.ArgumentParser(add_help=False)
-    add_target(where)
-    where.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    add_common(where)
     listing = verbs.add_parser("list", parents=[where], allow_abbrev=False, help="who is refused, until when, and why")
     listing.add_argument("--address", default="", metavar="TEXT", help="only addresses with this in them")
     add = verbs.add_parser("add", parents=[where], allow_abbrev=False, help="refuse an address from now on")

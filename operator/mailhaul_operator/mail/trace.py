@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from mailhaul_operator.mail.command import add_common, parsed, print_json, run
 from mailhaul_operator.mail.doorways import first_with
-from mailhaul_operator.mail.queue import print_json, run
-from mailhaul_operator.mail.target import Doors, add_target
+from mailhaul_operator.mail.target import Doors
 from mailhaul_operator.mail.text import COPY, moment_text, safe
 
 _DONE = {
@@ -33,13 +33,9 @@ def trace(arguments: list[str]) -> int:
     text = "Tell the whole story of one message: where it came from, every attempt with the replies, and its end."
     parser = argparse.ArgumentParser("mailhaul trace", description=text, allow_abbrev=False)
     parser.add_argument("id", metavar="ID", help="from the 250, a log line, or `mailhaul queue list`")
-    add_target(parser)
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as done:
-        return done.code if isinstance(done.code, int) else 2
-    return run("trace", options, _tell)
+    add_common(parser)
+    options = parsed(parser, arguments)
+    return options if isinstance(options, int) else run("trace", options, _tell)
 
 
 def _tell(doors: Doors, options: argparse.Namespace) -> int:
