@@ -7,7 +7,6 @@ Profiles of Hypothesis: `dev` (default) is quick, `ci` looks harder and is repea
 import asyncio
 import gc
 import os
-import socket
 from asyncio import runners
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support import free_ports as ports
 from tests.support.figures import figure_lines
 from tests.support.sessions import counted
 from tests.support.skips import skip_line
@@ -98,22 +98,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of loopback that was free a moment ago."""
-    return _free_ports(1)[0]
+    """A TCP port of loopback that a server can bind in a moment."""
+    return ports.free_port()
 
 
 @pytest.fixture
 def free_ports() -> Callable[[int], list[int]]:
     """A function that gives as many different free TCP ports of loopback as asked for."""
-    return _free_ports
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
+    return ports.free_ports
 
 
 @pytest.fixture(autouse=True)

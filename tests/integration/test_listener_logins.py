@@ -5,7 +5,6 @@ import base64
 import hashlib
 import itertools
 import smtplib
-import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.support.certificates import Authority
+from tests.support.free_ports import free_port
 from tests.support.mounts import Mounts
 from tests.support.relay_process import RelayProcess, relay_document, running_relay
 from tests.support.scripted_server import ScriptedServer
@@ -66,7 +66,7 @@ class Stage:
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     authority = Authority(tmp_path)
     async with ScriptedServer() as server:
-        ports = free_ports()
+        ports = (free_port(), free_port())
         mounts = Mounts(tmp_path, secrets(authority, PASSWORD), "one")
         async with running_relay(tmp_path, document(server, ports, "one")) as relay:
             yield Stage(relay, server, ports, authority, mounts)
@@ -87,13 +87,6 @@ def document(server: ScriptedServer, ports: tuple[int, int], revision: str) -> d
         {"name": "submissions", "port": ports[1], "tls": "Implicit", "auth": "Required"},
     ]
     return relay_document([up], 0, listeners=listeners, clients={}, secretRevision=revision)
-
-
-def free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])

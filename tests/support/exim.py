@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.free_ports import free_port
 from tests.support.programs import need, need_root
 
 USER, NUMBER = "Debian-exim", 61234
@@ -161,8 +162,7 @@ def _prepare(folder: Path, way: Way, settings: Sequence[str], sections: tuple[st
     passwd, group = Path("/etc/passwd").read_text(encoding="utf-8"), Path("/etc/group").read_text(encoding="utf-8")
     (folder / "passwd").write_text(f"{passwd}{USER}:x:{NUMBER}:{NUMBER}::/:/bin/false\n", encoding="utf-8")
     (folder / "group").write_text(f"{group}{USER}:x:{NUMBER}:\n", encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = free_port()
     config = _CONFIG.format(
         user=USER, program=need("exim4"), folder=folder, port=port, host=way.host, onwards=way.port,
         authenticators=sections[0], settings="\n".join(settings),

@@ -9,7 +9,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.support.free_ports import free_port
 from tests.support.programs import need, need_root
 
 TEMPLATE = Path("/usr/share/postfix/master.cf.dist")
@@ -102,16 +102,10 @@ def _prepare(folder: Path, relayhost: str, settings: Sequence[str]) -> None:
     shutil.copy(TEMPLATE, folder / "etc" / "master.cf")
     _postconf(folder, "-M#", "smtp/inet")
     _postconf(folder, "-Me", "postlog/unix-dgram=postlog unix-dgram n - n - 1 postlogd")
-    port = _free_port()
+    port = free_port()
     _postconf(folder, "-Me", f"{port}/inet={port} inet n - n - - smtpd")
     _postconf(folder, "-F", "*/*/chroot=n")
     (folder / "port").write_text(str(port), encoding="ascii")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _open_port(folder: Path) -> int:

@@ -16,6 +16,7 @@ from tests.support.demo.acts import ACTS
 from tests.support.demo.provider import Provider
 from tests.support.demo.relay import Relay
 from tests.support.demo.stage import DemoError, Stage
+from tests.support.free_ports import free_port
 
 PROVIDER_PORT = 2600
 """The port in examples/quickstart; another is taken when it is not free."""
@@ -62,14 +63,11 @@ def _introduce(stage: Stage, port: int) -> None:
 
 
 def _port() -> int:
-    for wanted in (PROVIDER_PORT, 0):
-        try:
-            with socket.create_server(("127.0.0.1", wanted)) as probe:
-                found: int = probe.getsockname()[1]
-                return found
-        except OSError:
-            continue
-    raise RuntimeError("no port of 127.0.0.1 is free")
+    try:
+        socket.create_server(("127.0.0.1", PROVIDER_PORT)).close()
+    except OSError:
+        return free_port()
+    return PROVIDER_PORT
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ import fcntl
 import os
 import shlex
 import shutil
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.cluster import running_cluster, told
+from tests.support.free_ports import free_port
 from tests.support.repository import REPOSITORY
 
 LANES = 2
@@ -37,8 +37,7 @@ def lane_variables(lane: int) -> Mapping[str, str]:
     """What the environment of a lane has besides that of the run. The first lane is the cluster of any other run."""
     if lane == 0:
         return {}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return {"CLUSTER_STATE": f"{_state()}-{lane}", "CLUSTER_PORT": str(free.getsockname()[1])}
+    return {"CLUSTER_STATE": f"{_state()}-{lane}", "CLUSTER_PORT": str(free_port())}
 
 
 @contextmanager
