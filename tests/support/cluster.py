@@ -14,11 +14,13 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.api_reads import close_reads, reads_of
 from tests.support.kind_cluster import docker_answers, kind_environment
 
 UP_SECONDS = 900
@@ -44,7 +46,10 @@ class Cluster:
     command: tuple[str, ...] = ()
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> Answer:
-        """Run kubectl; whatever it says is an answer."""
+        """Run kubectl; whatever it says is an answer. What it would only read is read without it (`api_reads`)."""
+        read = None if stdin is not None else self._read(arguments)
+        if read is not None:
+            return Answer(0, read, "")
         program = shutil.which("kubectl", path=self.environment["PATH"]) or "kubectl"
         done = subprocess.run(
             [program, *arguments],
@@ -56,6 +61,10 @@ class Cluster:
             check=False,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
+
+    def _read(self, arguments: tuple[str, ...]) -> str | None:
+        reads = reads_of(Path(self.environment.get("KUBECONFIG", "")))
+        return None if reads is None else reads.answer(arguments)
 
     def ask(self, *arguments: str, stdin: str | None = None) -> str:
         """Run kubectl and give what it printed; the test fails when it fails."""
@@ -82,6 +91,13 @@ class Cluster:
 def running_cluster(variables: Mapping[str, str] = os.environ) -> Iterator[Cluster]:
     """Give the cluster that the environment's variables name, started when it was not up; skips the test when there is
     none."""
+    with ExitStack() as stack:
+        stack.callback(close_reads)
+        yield stack.enter_context(_found(variables))
+
+
+@contextmanager
+def _found(variables: Mapping[str, str]) -> Iterator[Cluster]:
     given = variables.get("MAILHAUL_E2E_KUBECONFIG")
     command = tuple(shlex.split(variables.get("MAILHAUL_E2E_CLUSTER", "")))
     if given:

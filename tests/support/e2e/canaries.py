@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -27,6 +28,9 @@ MADE = (
     *("networkpolicies", "poddisruptionbudgets"),
 )
 TOLD = ("smtprelays", "upstreamproviders", "mailaliases", "configmaps", "events", "events.events.k8s.io")
+ASKED_AT_ONCE = 6
+LOG = "log of "
+"""How the place of what a pod said begins."""
 EXTERNAL = "externalsecrets.external-secrets.io"
 """Not every cluster serves it."""
 HELMS_OWN = "helm.sh/release.v1"
@@ -102,15 +106,30 @@ def search(cluster: Cluster, namespace: str, operator: str) -> list[str]:
     """Look through a namespace, and through the operator's own; gives every place that holds a secret."""
     SEARCHED.values |= set(_secrets(cluster, namespace))
     SEARCHED.namespaces.add(namespace)
-    found = []
     spaces = {namespace: (OURS, RELAYS), operator: (OPERATOR, OPERATOR)}
-    for space, (made, programs) in spaces.items():
-        gone = SEARCHED.heard.pop(space, [])
-        for place, text in (*_objects(cluster, space, made), *_programs(cluster, space, programs), *gone):
-            SEARCHED.places += 1
-            SEARCHED.characters += len(text)
-            found += [f"{place}: {leak}" for leak in leaks(text, SEARCHED.values)]
+    found = []
+    for place, text in _told_in(cluster, spaces):
+        SEARCHED.places += 1
+        SEARCHED.logs += bool(text) and LOG in place
+        SEARCHED.characters += len(text)
+        found += [f"{place}: {leak}" for leak in leaks(text, SEARCHED.values)]
     return found
+
+
+def _told_in(cluster: Cluster, spaces: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Everything that is told in these namespaces, each with the labels of what is ours there, and of its pods.
+
+    Asked side by side: each question is a process that mostly waits, and every module of the suite ends with this.
+    """
+    with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        lists = [pool.submit(_objects, cluster, space, made) for space, (made, _) in spaces.items()]
+        lists += [pool.submit(_external, cluster, space) for space in spaces]
+        pods = [pool.submit(_pods, cluster, space, programs) for space, (_, programs) in spaces.items()]
+        said = [pool.submit(_program, cluster, pod) for found in pods for pod in found.result()]
+        for one in (*lists, *said):
+            yield from one.result()
+    for space in spaces:
+        yield from SEARCHED.heard.pop(space, [])
 
 
 def _secrets(cluster: Cluster, namespace: str) -> Iterator[str]:
@@ -123,32 +142,38 @@ def _secrets(cluster: Cluster, namespace: str) -> Iterator[str]:
                 yield value
 
 
-def _objects(cluster: Cluster, namespace: str, made: str) -> Iterator[tuple[str, str]]:
+def _objects(cluster: Cluster, namespace: str, made: str) -> list[tuple[str, str]]:
     items = [*cluster.get(",".join(TOLD), "-n", namespace)["items"]]
     items += cluster.get(",".join(MADE), "-l", made, "-n", namespace)["items"]
+    return [_place(one) for one in items]
+
+
+def _external(cluster: Cluster, namespace: str) -> list[tuple[str, str]]:
     served = cluster.kubectl("get", EXTERNAL, "-n", namespace, "-o", "json")
-    items += json.loads(served.out)["items"] if served.code == 0 else []
-    for one in items:
-        yield f"{namespace} {_name(one)}", json.dumps(one, ensure_ascii=False)
+    return [_place(one) for one in json.loads(served.out)["items"]] if served.code == 0 else []
 
 
-def _name(body: Mapping[str, Any]) -> str:
-    return f"{body['kind']}/{body['metadata']['name']}"
+def _place(body: Mapping[str, Any]) -> tuple[str, str]:
+    meta = body["metadata"]
+    return f"{meta['namespace']} {body['kind']}/{meta['name']}", json.dumps(body, ensure_ascii=False)
 
 
-def _programs(cluster: Cluster, namespace: str, selector: str) -> Iterator[tuple[str, str]]:
-    for pod in cluster.get("pods", "-n", namespace, "-l", selector)["items"]:
-        yield from _logs(cluster, namespace, pod)
-        name = pod["metadata"]["name"]
-        path = f"/api/v1/namespaces/{namespace}/pods/{name}:9090/proxy/metrics"
-        yield f"metrics of {name}", cluster.kubectl("get", "--raw", path).out
+def _pods(cluster: Cluster, namespace: str, selector: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = cluster.get("pods", "-n", namespace, "-l", selector)["items"]
+    return found
+
+
+def _program(cluster: Cluster, pod: Mapping[str, Any]) -> list[tuple[str, str]]:
+    namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}:9090/proxy/metrics"
+    pages = cluster.kubectl("get", "--raw", path).out
+    return [*_logs(cluster, namespace, pod), (f"metrics of {name}", pages)]
 
 
 def _logs(cluster: Cluster, namespace: str, pod: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     words = ("logs", "-n", namespace, pod["metadata"]["name"], "--tail=-1")
     statuses = pod["status"].get("containerStatuses", ())
     before = ("--previous",) if any(one.get("restartCount") for one in statuses) else ()
-    for kind, more in (("log", ()), *(("earlier log", (one,)) for one in before)):
+    for kind, more in ((LOG, ()), *((f"earlier {LOG}", (one,)) for one in before)):
         said = cluster.kubectl(*words, *more).out
-        SEARCHED.logs += bool(said)
-        yield f"{kind} of {pod['metadata']['name']}", said
+        yield f"{kind}{pod['metadata']['name']}", said

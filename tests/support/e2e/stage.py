@@ -1,7 +1,8 @@
 """One namespace of a cluster in which mail is sent and received: apps' pods, providers' pods, resources, what is told.
 
-Everything goes through kubectl, as a user's would: `apply`, `exec` in the app's pod, `get`. Pods run the relay's image,
-for it has Python. Waiting ends with an assertion that shows the last state.
+Everything goes through kubectl, as a user's would: `apply`, `exec` in the app's pod, `get`; what it would only read,
+`cluster` reads without it. Pods run the relay's image, for it has Python. Waiting ends with an assertion that shows the
+last state.
 """
 
 import json
@@ -99,7 +100,7 @@ class Stage:
 
     def exists(self, what: str) -> bool:
         """Whether there is a resource like `pod/app`."""
-        return self.kubectl("get", what).code == 0
+        return self.kubectl("get", what, "-o", "json").code == 0
 
     def condition(self, what: str, type_: str) -> dict[str, str]:
         """A condition of a resource like `smtprelay/relay`; empty when it has none yet."""
