@@ -81,3 +81,19 @@ def test_no_rule_of_the_chart_has_a_wildcard() -> None:
 def test_where_namespaces_are_listed_secrets_are_watched_too_and_nothing_else_is_more() -> None:
     more = {key: verbs - _used(()).get(key, set()) for key, verbs in _used(("shop",)).items()}
     assert {key: verbs for key, verbs in more.items() if verbs} == {("", "secrets"): {"list", "watch"}}
+
+
+def test_the_operator_runs_once_confined_and_is_asked_whether_its_loop_turns() -> None:
+    found = yaml.safe_load_all((REPOSITORY / "deploy" / "mailhaul.yaml").read_text())
+    (spec,) = (one["spec"] for one in found if one and one["kind"] == "Deployment")
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    pod = spec["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    (container,) = pod["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+    }
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}

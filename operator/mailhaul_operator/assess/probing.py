@@ -9,7 +9,7 @@ what it asked for until the report has the answer. Pure.
 from dataclasses import dataclass
 from typing import Final
 
-from mailhaul_contract.report import BreakerState, ProbeReport, ProbeStage
+from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, ProbeStage
 from mailhaul_operator.assess.evidence import for_token
 from mailhaul_operator.assess.provider_facts import ProviderFacts
 from mailhaul_operator.assess.provider_stages import is_capture
@@ -61,7 +61,10 @@ def _prober(facts: ProviderFacts) -> UsedBy | None:
 
 def _planned(facts: ProviderFacts, jitter: float) -> float:
     """When the next one is due: now (0) when nothing is known of the present settings."""
-    tried = max([facts.known_since, *(one.probe.time for one in facts.reports if one.probe)], default=0)
+    probed = (one.probe.time for one in facts.reports if one.probe)
+    # A delivery with the credential that is there tells as much: another Secret of the relay may be what has changed.
+    taken = (one.last_accepted for one in facts.reports if one.credential is CredentialState.PROVED)
+    tried = max([facts.known_since, *probed, *taken])
     if not tried:
         return 0
     proved = max((one.last_delivery for one in facts.reports), default=0)

@@ -6,6 +6,7 @@ Exit codes: 0 every relay is Ready, 1 one is not or there is none. Failures: `Ku
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mailhaul_operator.api.provider_quotas import QuotaStatus
@@ -13,6 +14,9 @@ from mailhaul_operator.assess.quota_words import of_status, utc, words
 from mailhaul_operator.cluster.inventory import Owned, key, relays
 from mailhaul_operator.cluster.kube import Kube, Object
 from mailhaul_operator.cluster.where import Where
+
+ALIASES = 20
+"""Aliases that a relay's screen has at most."""
 
 
 def status(where: Where, output: str) -> int:
@@ -54,7 +58,7 @@ def screen(owned: Owned) -> str:
         for type_, one in sorted(found.items(), key=lambda item: item[0] != "Stalled")
         if type_ != "Ready" and _is_bad(type_, one) and one.get("message") != ready.get("message")
     ]
-    lines += [f"  {one}" for one in (*_numbers(told), *_providers(owned), *map(_alias, owned.aliases))]
+    lines += [f"  {one}" for one in (*_numbers(told), *_providers(owned), *_aliases(owned.aliases))]
     return "\n".join(_printable(one) for one in lines) + "\n"
 
 
@@ -113,6 +117,15 @@ def _quotas(provider: Object) -> list[str]:
 def _provider(provider: Object) -> str:
     kind = ", ".join(filter(None, (provider["spec"]["type"], provider.get("status", {}).get("endpoint"))))
     return f"provider {key(provider)[1]} ({kind}): {_headline(provider)}"
+
+
+def _aliases(aliases: Sequence[Object]) -> Iterator[str]:
+    """Each alias while they are few; of many those that are not ready, as far as a screen goes, and how many are."""
+    shown = aliases if len(aliases) <= ALIASES else [one for one in aliases if not is_ready(one)][:ALIASES]
+    yield from map(_alias, shown)
+    if left := len(aliases) - len(shown):
+        ready = sum(map(is_ready, aliases))
+        yield f"and {left} more aliases, {ready} of all {len(aliases)} are ready: kubectl get mailaliases -A"
 
 
 def _alias(alias: Object) -> str:

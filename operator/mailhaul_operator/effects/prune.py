@@ -19,9 +19,10 @@ KEPT: Final = frozenset({"PersistentVolumeClaim", "Secret", "Pod", "ReplicaSet",
 
 
 async def prune(
-    api: Api, known: Known, desired: Iterable[Mapping[str, Any]], owner: Owner
+    api: Api, known: Known, desired: Iterable[Mapping[str, Any]], owner: Owner, spared: frozenset[str] = frozenset()
 ) -> tuple[int, tuple[Refused, ...]]:
-    """Delete the owner's objects that are not among the desired ones; gives how many went, and what was refused.
+    """Delete the owner's objects that are not among the desired ones, nor of a kind that is spared; gives how many
+    went, and what was refused.
 
     Does nothing when nothing is desired: then there is no plan, and what runs stays.
     """
@@ -30,7 +31,7 @@ async def prune(
         return 0, ()
     gone, refusals = 0, []
     for one in known.owned(owner.uid):
-        if (one["kind"], *name_of(one)) in wanted or not _is_to_go(one):
+        if (one["kind"], *name_of(one)) in wanted or one["kind"] in spared or not _is_to_go(one):
             continue
         answer = await api.delete(one)
         if isinstance(answer, Refused) and answer.kind is not Refusal.NOT_FOUND:

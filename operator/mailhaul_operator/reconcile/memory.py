@@ -149,11 +149,18 @@ class Memory:
         self._outlines: dict[Key, Outline] = {}
         self._forwarding: dict[Key, Mapping[ObjectRef, Forwarding]] = {}
         self._running: set[Key] = set()
+        self._urgent: set[Key] = set()
 
     @property
     def running(self) -> int:
         """How many relays have pods."""
         return len(self._running)
+
+    def among(self, relay: Key) -> int:
+        """Tell with how many others a relay that has pods waits for its next look: those that are urgent wait for each
+        other only.
+        """
+        return len(self._urgent) if relay in self._urgent else self.running
 
     def last(self, relay: Key) -> RelayPass | None:
         """Give the last pass over a relay."""
@@ -169,6 +176,7 @@ class Memory:
         now = outline.forwarding(aliases_there, one.reports, applied=one.applied, ready=one.ready)
         self._passes[relay], self._forwarding[relay] = one, now
         (self._running.add if one.pods else self._running.discard)(relay)
+        (self._urgent.add if one.pods and one.is_urgent else self._urgent.discard)(relay)
         aliases = {alias for alias in {*known, *now} if known.get(alias) != now.get(alias)}
         return _changed_providers(before, one) | {Key(*alias_key(alias)) for alias in aliases}
 
@@ -177,6 +185,7 @@ class Memory:
         before, known = self._passes.pop(relay, None), self._forwarding.pop(relay, {})
         self._outlines.pop(relay, None)
         self._running.discard(relay)
+        self._urgent.discard(relay)
         return _changed_providers(before, None) | {Key(*alias_key(alias)) for alias in known}
 
     def uses(self, relays: Iterable[Key], provider: UpstreamProvider) -> tuple[UsedBy, ...]:

@@ -122,13 +122,20 @@ async def _apply(world: World, gathered: Gathered, made: RelayPass) -> Applied:
     seen = world.cache.resource(key)
     applied = await world.applier.apply(desired, gathered.owner, is_new=seen is None or not seen.status)
     if applied.complete:
-        gone, refusals = await prune(world.api, world.cache, desired, gathered.owner)
+        gone, refusals = await prune(world.api, world.cache, desired, gathered.owner, _spared(world, key, made))
         applied.changed += gone
         applied.failures += refusals
     if applied.complete and not applied.changed:
         # Those from before: what changed since has not been looked at.
         world.settled.note(key, made.plan, versions)
     return applied
+
+
+def _spared(world: World, key: Key, made: RelayPass) -> frozenset[str]:
+    """What goes later: a Deployment takes the mail of a relay that became Persistent until the StatefulSet can."""
+    workload = world.cache.get("StatefulSet", key.namespace, key.name) if persistent(made.snapshot) else None
+    ready = ((workload or {}).get("status") or {}).get("readyReplicas", 0)
+    return frozenset({"Deployment"} if persistent(made.snapshot) and not ready else ())
 
 
 def _as_last_seen(world: World, key: Key, pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
@@ -192,7 +199,7 @@ def _again(world: World, made: RelayPass, applied: Applied, status: SmtpRelaySta
     if any((one.type, one.status) == ("Reconciling", "True") for one in status.conditions) and made.pods:
         return BUSY
     if made.pods:
-        return steady(world.memory.running)
+        return steady(world.memory.among(Key("SmtpRelay", *made.relay.metadata.key)))
     if made.plan.config is None and "Stalled" not in {one.type for one in status.conditions}:
         return WAITING
     return after_status(status.conditions, world.clock(), world.chance())

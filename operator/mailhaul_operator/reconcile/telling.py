@@ -50,8 +50,11 @@ async def tell_invalid(world: World, seen: Seen) -> float:
 
 async def _write(world: World, seen: Seen, body: Body, turned: tuple[Status | None, Status]) -> float:
     answer = await write_status(world.api, seen.owner, seen.status, body)
+    if isinstance(answer, Refused) and answer.kind is Refusal.NOT_FOUND:
+        world.gone(_head(seen))  # whatever a list said
+        return inf
     if isinstance(answer, Refused):
-        return inf if answer.kind is Refusal.NOT_FOUND else FAILED
+        return FAILED
     if answer is None:
         return inf
     world.written[seen.key] = world.clock()
@@ -62,6 +65,11 @@ async def _write(world: World, seen: Seen, body: Body, turned: tuple[Status | No
         note = Announcement(one.reason, one.message, warning=one.type == "Warning")
         await post(world.api, seen.owner, note, world.clock(), world.who.identity)
     return inf
+
+
+def _head(seen: Seen) -> Body:
+    key = seen.key
+    return {"kind": key.kind, "metadata": {"namespace": key.namespace, "name": key.name, "uid": seen.uid}}
 
 
 def _conditions(seen: Seen) -> Conditions:

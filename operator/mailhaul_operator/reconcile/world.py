@@ -27,8 +27,10 @@ from mailhaul_operator.reconcile.scope import OWN
 from mailhaul_operator.reconcile.settled import Settled
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import Body
-from mailhaul_operator.wire.objects import name_of
+from mailhaul_operator.wire.objects import metadata, name_of, version_of
 
+DEPARTED = 10_000
+"""Objects of which it is remembered that they have left: more than leave while a list is read page by page."""
 SETTLE = 0.05
 """Seconds that a change of an object waits for those that come with it."""
 
@@ -73,6 +75,7 @@ class World:
         self.nudges = Nudges(api, clock)
         self.facts = ClusterFacts(api, facts, clock)
         self.externals = ExternalSecrets(api, self.cache)
+        self._departed: dict[str, int] = {}
 
     def seen(self, body: dict[str, Any]) -> None:
         """Take an object as it is now: remember it, and want a pass for whatever it is about.
@@ -88,10 +91,17 @@ class World:
 
     def gone(self, body: dict[str, Any]) -> None:
         """Take notice that an object was deleted, or left the selection."""
+        self._departed[metadata(body).get("uid", "")] = version_of(body)
+        if len(self._departed) > DEPARTED:
+            del self._departed[next(iter(self._departed))]
         self.want(self.remove(body))
 
     def put(self, body: dict[str, Any]) -> frozenset[Key]:
-        """Remember an object; gives the keys that it is about."""
+        """Remember an object; gives the keys that it is about. One that has left since is forgotten, whatever a list
+        that was begun before says of it.
+        """
+        if 0 < version_of(body) <= self._departed.get(metadata(body).get("uid", ""), 0):
+            return frozenset()
         if _is_foreign(body):
             changed = self.holders.put(body)
             return self._lost(body) | (self.cache.naming(changed) if changed else frozenset())

@@ -146,11 +146,7 @@ class Operator:
             LOG.error("a pass failed; it is tried again", extra={"fields": fields})
 
     def _health(self) -> Answer:
-        """The answer itself proves that the loop turns."""
-        longest = self._queue.longest_running()
-        if longest > STUCK:
-            return Answer(503, f"a pass has been running for {longest:.0f} s\n".encode())
-        return Answer(200, b"leading\n" if self._lease.held() else b"waiting for the lease\n")
+        return health(self._queue.longest_running(), leads=self._lease.held())
 
     def _exposition(self) -> Answer:
         return Answer(200, self._metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8")
@@ -158,6 +154,15 @@ class Operator:
     def _take_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+
+
+def health(longest: float, *, leads: bool) -> Answer:
+    """Give what the kubelet is told; `longest` is how many seconds the oldest pass has been running. That there is an
+    answer proves that the loop turns.
+    """
+    if longest > STUCK:
+        return Answer(503, f"a pass has been running for {longest:.0f} s\n".encode())
+    return Answer(200, b"leading\n" if leads else b"waiting for the lease\n")
 
 
 def _last_words(error: BaseException | None) -> int:

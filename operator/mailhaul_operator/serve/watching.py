@@ -19,6 +19,9 @@ from mailhaul_operator.wire.key import Key
 
 RELIST = 600.0
 """Seconds after which everything is listed again, for edges that were missed."""
+AFTER_START = 90.0
+"""The same, once, after the first listing: what is deleted before kopf lists for itself has no event. Later than
+`CLOSED`, for a start with very many relays has both cores to itself for a minute."""
 CLOSED = 30.0
 """Seconds after which a namespace that is closed is tried again, and what went while no watch ran is looked for."""
 RETRY = 3.0
@@ -48,6 +51,7 @@ class Watching:
             if await self._list() is not None:
                 break
             await asyncio.sleep(RETRY)
+        self._expect(AFTER_START)
         self._world.holders.synced = True
 
     async def run(self) -> None:

@@ -80,10 +80,23 @@ def refusal_of(status: int, answer: Mapping[str, Any], *, secret: bool) -> Refus
     reason = str(answer.get("reason", ""))
     if reason == "AlreadyExists":
         kind = Refusal.ALREADY_EXISTS
+    if secret and kind is Refusal.FORBIDDEN:
+        return Refused(kind, _denial(str(answer.get("message", ""))))
     if secret and kind in {Refusal.INVALID, Refusal.UNAVAILABLE}:
         return Refused(kind, f"the API server refuses the Secret ({', '.join(_fields(answer)) or reason or status})")
     message = str(answer.get("message", "")) or f"the API server answers {status}"
     return Refused(kind, message[:MAX_MESSAGE])
+
+
+def _denial(message: str) -> str:
+    """Say who forbids a Secret: in the API server's own words when they are about rights or a quota, else without what
+    an admission policy or a webhook says of it.
+    """
+    _, forbidden, why = message[:MAX_MESSAGE].partition(" is forbidden: ")
+    if forbidden and why.startswith(('User "', "exceeded quota: ")):
+        return message[:MAX_MESSAGE]
+    who, denied, _ = message[:MAX_MESSAGE].partition(" denied ")
+    return f"{who} denied the Secret; see its own log for why" if denied else "the API server forbids the Secret"
 
 
 def _fields(answer: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ be read is left out and told to `set_aside`; reading goes on with the next.
 import asyncio
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,9 +22,11 @@ from mailhaul_relay.spool.turns import in_turn, places
 
 T = TypeVar("T")
 
-_MESSAGE = (
-    "SELECT envelope, progress, file, body_size, head, body FROM message LEFT JOIN content USING (key) WHERE id=?"
+_MESSAGES = (
+    "SELECT id, envelope, progress, file, body_size, head, body FROM message LEFT JOIN content USING (key)"
+    " WHERE id IN (SELECT value FROM json_each(?))"
 )
+_DUE = "SELECT json_group_array(id) FROM (SELECT id FROM message WHERE due <= ? ORDER BY due, id LIMIT ?)"
 
 
 class Reader:
@@ -97,16 +99,19 @@ class Reader:
             connection.close()
 
     def _load(self, connection: sqlite3.Connection, id: str) -> Message | None:  # noqa: A002
-        row = connection.execute(_MESSAGE, (id,)).fetchone()
-        if row is None:
-            return None
-        try:
-            return self._message(id, row)
-        except Unreadable as error:
-            self._set_aside(id, str(error))
-            return None
+        return next(iter(self._loaded(connection, [id])), None)
 
-    def _message(self, id: str, row: tuple[Any, ...]) -> Message:  # noqa: A002
+    def _loaded(self, connection: sqlite3.Connection, ids: Sequence[str]) -> list[Message]:
+        """Give those that are there and readable, in the order of the ids; by few steps, as in `store`."""
+        found: dict[str, Message] = {}
+        for id, *row in connection.execute(_MESSAGES, (json.dumps(ids),)):  # noqa: A001
+            try:
+                found[id] = self._message(id, row)
+            except Unreadable as error:
+                self._set_aside(id, str(error))
+        return [found[one] for one in ids if one in found]
+
+    def _message(self, id: str, row: Sequence[Any]) -> Message:  # noqa: A002
         envelope = decode_envelope(id, row[0])
         progress = decode_progress(row[1], len(envelope.recipients))
         file, size, head, data = row[2:]
@@ -131,21 +136,13 @@ class Reader:
         return path
 
     def _due(self, connection: sqlite3.Connection, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
-        messages: list[Message] = []
-        rows = connection.execute("SELECT id FROM message WHERE due <= ? ORDER BY due, id", (now,))
-        for (id,) in rows:  # noqa: A001
-            if len(messages) >= limit:
-                break
-            if id not in exclude and (message := self._load(connection, id)):
-                messages.append(message)
-        rows.close()
-        return messages
+        (told,) = connection.execute(_DUE, (now, limit + len(exclude))).fetchone()
+        return self._loaded(connection, [one for one in json.loads(told) if one not in exclude][:limit])
 
     def _waiting(
         self, connection: sqlite3.Connection, awaits: str, after: str, limit: int, exclude: frozenset[str]
     ) -> list[Message]:
-        found = [self._load(connection, one) for one in in_turn(connection, awaits, after, limit, exclude)]
-        return [one for one in found if one is not None]
+        return self._loaded(connection, in_turn(connection, awaits, after, limit, exclude))
 
     def _next_due(self, connection: sqlite3.Connection, exclude: frozenset[str]) -> float | None:
         rows = connection.execute("SELECT id, due FROM message WHERE due IS NOT NULL ORDER BY due, id")

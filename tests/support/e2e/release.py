@@ -105,10 +105,17 @@ class Release:
         if self._definitions_are_not_helms():
             words.append("--take-ownership")
         self.hear()
+        self._confine()
         try:
             return self.helm(*words, *self.values(), *more)
         except AssertionError as error:
             pytest.fail(f"{error}\n{self.log()[-3000:]}")
+
+    def _confine(self) -> None:
+        """Have its namespace let pods of the restricted profile in only."""
+        self.cluster.kubectl("create", "namespace", self.namespace)
+        label = "pod-security.kubernetes.io/enforce=restricted"
+        self.cluster.ask("label", "namespace", self.namespace, label, "--overwrite")
 
     def _definitions_are_not_helms(self) -> bool:
         """A developer's cluster may have them from `kubectl apply`; a fresh one has none."""

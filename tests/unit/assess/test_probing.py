@@ -1,6 +1,7 @@
 """One prober for each credential; at once for what is new, else after the interval; a throttled provider has peace."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.golden.assess.worlds import T0, provider_view
@@ -45,6 +46,13 @@ def test_the_next_is_due_after_the_interval_with_jitter(jitter: float, after: fl
 def test_a_delivery_within_the_interval_saves_a_probe() -> None:
     assert due(view(1000, lastDelivery=500), 0) is None
     assert due(view(1400, lastDelivery=500), 0) == ORDER
+
+
+def test_mail_that_left_with_the_credential_that_is_there_saves_a_probe_when_another_secret_changed() -> None:
+    taken: dict[str, Any] = {"credential": "Proved", "lastAccepted": 15, "lastDelivery": 15}
+    assert due(view(20, revision="r2", **taken), 0) is None
+    assert due(view(15 + INTERVAL, revision="r2", **taken), 0) == ORDER
+    assert due(view(20, revision="r2", **(taken | {"credential": "Previous"})), 0) == ORDER
 
 
 def test_a_relay_that_does_not_run_the_settings_yet_makes_no_probe() -> None:

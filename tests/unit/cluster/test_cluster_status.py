@@ -67,6 +67,18 @@ def test_a_relay_that_nobody_looked_at_asks_for_the_operator() -> None:
     assert as_json(Owned(relay, (), ()))["ready"] is False
 
 
+def test_of_very_many_aliases_those_that_are_not_ready_are_told_and_the_others_counted() -> None:
+    relay = _resource("SmtpRelay", "relay", RELAY_SPEC)
+    ready, not_ready = (_condition("Ready", word, "Forwarding", "words") for word in ("True", "False"))
+    wrong = {7, 4000}
+    aliases = tuple(_resource("MailAlias", f"a{n}", {}, not_ready if n in wrong else ready) for n in range(5000))
+    lines = [line for line in screen(Owned(relay, (), aliases)).splitlines() if "alias" in line]
+    assert [line.split()[1] for line in lines[:2]] == ["smtp/a7:", "smtp/a4000:"]
+    assert lines[2:] == ["  and 4998 more aliases, 4998 of all 5000 are ready: kubectl get mailaliases -A"]
+    few = screen(Owned(relay, (), aliases[:20])).splitlines()
+    assert len([line for line in few if "alias smtp/" in line]) == 20
+
+
 def test_words_of_others_do_not_steer_the_terminal() -> None:
     relay = _resource("SmtpRelay", "relay", RELAY_SPEC, _condition("Ready", "False", "Refused", "\x1b[2Jgone\rx"))
     assert "\x1b" not in screen(Owned(relay, (), ()))

@@ -43,6 +43,34 @@ def test_what_is_refused_of_a_secret_is_never_repeated(status: int) -> None:
     assert "data[a]" in refused.message
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (f'admission webhook "no-weak.example" denied the request: {CANARY}', 'admission webhook "no-weak.example"'),
+        (f"secrets \"a\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: {CANARY}", "'p'"),
+        (f"no: {CANARY}", "the API server forbids the Secret"),
+        (f"a is forbidden: {CANARY}", "the API server forbids the Secret"),
+    ],
+)
+def test_what_a_policy_says_of_a_secret_is_not_repeated(message: str, told: str) -> None:
+    refused = refusal_of(403, {"message": message}, secret=True)
+    assert refused.kind is Refusal.FORBIDDEN
+    assert CANARY not in refused.message
+    assert told in refused.message
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        'User "system:serviceaccount:a:b" cannot patch resource "secrets" in API group ""',
+        "exceeded quota: few, used: 5",
+    ],
+)
+def test_rights_and_quotas_that_a_secret_lacks_are_told(why: str) -> None:
+    message = f'secrets "a" is forbidden: {why}'
+    assert refusal_of(403, {"message": message}, secret=True).message == message
+
+
 def test_words_of_a_webhook_are_bounded() -> None:
     assert len(refusal_of(403, {"message": "x" * 100_000}, secret=False).message) == MAX_MESSAGE
 

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from tests.support.cluster_objects import provider, relay, secret
+from tests.support.running_relay import RELAY, RunningRelay
+from tests.support.writable_server import WritableServer
 
 from mailhaul_operator.api.conditions import Condition, ConditionStatus
 from mailhaul_operator.assess.progress import GRACE
+from mailhaul_operator.reconcile.memory import Memory
 from mailhaul_operator.reconcile.pace import (
     LOOKS,
     RESYNC,
@@ -77,3 +81,17 @@ def test_pods_are_asked_at_a_rate_that_many_relays_do_not_raise() -> None:
     assert steady(1) == STEADY
     assert steady(200) == 200 / LOOKS == 10
     assert steady(100_000) == STEADY_AT_MOST
+
+
+async def test_a_failing_credential_among_very_many_relays_is_looked_at_as_if_it_were_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A mended Secret brings no edge cluster-wide: whoever waits for it is not to wait for a thousand others."""
+    account = secret("account", username="dXNlcg==", password="c2VjcmV0")
+    operator = RunningRelay(WritableServer(provider("main", "account"), relay("one", "main"), account), monkeypatch)
+    monkeypatch.setattr(Memory, "running", 1000)
+    await operator.run()
+    assert operator.again[RELAY] == steady(1000)
+    operator.reports["one-0"] = {"upstreams": [{"name": "main", "provider": "main", "credential": "Refused"}]}
+    await operator.later(5, times=2)
+    assert operator.again[RELAY] == STEADY

@@ -181,6 +181,15 @@ async def test_a_relay_that_is_gone_is_forgotten_and_its_provider_and_aliases_to
     assert world.condition("MailAlias", "sales") == ("False", "RelayUnknown")
 
 
+async def test_a_resource_that_is_gone_without_an_event_is_forgotten_when_its_status_finds_nothing() -> None:
+    world = server()
+    operator = Operator(world)
+    del world.objects["MailAlias", "smtp", "sales"]  # listed, and deleted before anything was watched
+    await operator.settle()
+    assert operator.world.own() == (ONE, MAIN)
+    assert "sales" not in str([one for one in world.objects.values() if one["kind"] == "ConfigMap"])
+
+
 async def test_a_secret_that_comes_later_is_taken_without_being_told() -> None:
     world = server()
     account = world.objects.pop(("Secret", "smtp", "account"))

@@ -124,3 +124,22 @@ async def test_what_a_deployment_had_holds_nothing(monkeypatch: pytest.MonkeyPat
     operator.see(body)
     await operator.settle()
     assert operator.replicas == 1
+
+
+async def test_a_relay_that_becomes_persistent_keeps_its_deployment_until_the_statefulset_can_take_mail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    account = secret("account", username="dXNlcg==", password="c2VjcmV0")
+    made = relay("one", "main", spec={"queue": {"mode": "Ephemeral"}})
+    operator = RunningRelay(WritableServer(provider("main", "account"), made, account), monkeypatch)
+    await operator.settle()
+    body = operator.edited("SmtpRelay", "one")
+    body["metadata"]["generation"] += 1
+    body["spec"]["queue"]["mode"] = "Persistent"
+    operator.see(body)
+    await operator.settle()
+    await operator.later(5, times=2)
+    assert {"Deployment", "StatefulSet"} <= {kind for kind, _, _ in operator.server.objects}
+    operator.start(1)
+    await operator.later(5, times=2)
+    assert "Deployment" not in {kind for kind, _, _ in operator.server.objects}

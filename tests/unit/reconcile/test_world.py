@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.support.cluster_objects import NAMESPACE, made, provider, relay, secret
 from tests.support.writable_server import Operator, WritableServer
 
@@ -132,3 +133,35 @@ async def test_a_sync_of_external_secrets_makes_its_secret_be_read_again_and_not
     assert await world.holders.read(ACCOUNT) == after
     assert server.reads["Secret"] == reads
     assert wishes.later
+
+
+async def test_what_left_while_a_list_was_read_is_not_brought_back_by_it() -> None:
+    world, _ = listed_world(relay("one"))
+    listed = relay("one")
+    listed["metadata"]["resourceVersion"] = "7"
+    world.gone(listed | {"metadata": listed["metadata"] | {"resourceVersion": "8"}})
+    assert world.put(listed) == frozenset()
+    assert world.own() == ()
+
+
+async def test_what_left_the_selection_and_came_back_is_known_again() -> None:
+    world, _ = listed_world(relay("one"))
+    labelled = relay("one")
+    labelled["metadata"]["resourceVersion"] = "8"
+    world.gone(labelled)
+    labelled["metadata"]["resourceVersion"] = "9"
+    assert world.put(labelled)
+    assert world.own() == (ONE,)
+
+
+async def test_only_so_much_of_what_left_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailhaul_operator.reconcile.world.DEPARTED", 2)
+    world, _ = listed_world()
+    for number in range(3):
+        body = relay(f"relay-{number}")
+        body["metadata"] |= {"uid": f"uid-{number}", "resourceVersion": "8"}
+        world.gone(body)
+        assert world.put(body) == frozenset()
+    body = relay("relay-0")
+    body["metadata"] |= {"uid": "uid-0", "resourceVersion": "8"}
+    assert world.put(body)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from mailhaul_operator.serve.pages import Answer, PageServer
+from mailhaul_operator.serve.running import STUCK, health
 
 REQUEST = b"%s %s HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -39,6 +40,18 @@ async def test_what_is_shown(method: bytes, path: bytes, status: bytes, body: by
     head, _, shown = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 " + status)
     assert shown == body
+
+
+@pytest.mark.parametrize(
+    ("longest", "leads", "status", "body"),
+    [
+        (0.0, True, 200, b"leading\n"),
+        (STUCK, False, 200, b"waiting for the lease\n"),
+        (STUCK + 1, True, 503, b"a pass has been running for 181 s\n"),
+    ],
+)
+def test_a_pass_that_never_ends_is_told_to_the_kubelet(longest: float, leads: bool, status: int, body: bytes) -> None:
+    assert health(longest, leads=leads) == Answer(status, body)
 
 
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 20000])

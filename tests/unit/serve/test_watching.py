@@ -18,7 +18,7 @@ from mailhaul_operator.reconcile.passes import work
 from mailhaul_operator.reconcile.scope import Watched
 from mailhaul_operator.reconcile.world import Who, World
 from mailhaul_operator.serve.kopf_running import WatchRefused
-from mailhaul_operator.serve.watching import CLOSED, LEAVING, RETRY, Watching
+from mailhaul_operator.serve.watching import AFTER_START, CLOSED, LEAVING, RELIST, RETRY, Watching
 from mailhaul_operator.wire.key import Key
 from mailhaul_operator.wire.kinds import KINDS, Body, Kind
 from mailhaul_operator.wire.refused import Refusal, Refused
@@ -174,6 +174,24 @@ async def test_a_watch_that_is_refused_in_the_whole_cluster_begins_anew_and_what
         stage.server.objects.pop(("SmtpRelay", NAMESPACE, "one"))  # after the list, before kopf's own
         await asyncio.sleep(2 * CLOSED)
         assert stage.world.own() == ()
+
+
+async def test_what_went_between_the_first_list_and_the_first_watch_is_noticed_soon() -> None:
+    stage = staged(())
+    async with stage.runs():
+        stage.server.objects.pop(("SmtpRelay", "lb", "two"))  # without an event: kopf's own list came later
+        await asyncio.sleep(AFTER_START + CLOSED + 1)
+        assert stage.world.own() == (ONE,)
+        assert TWO in stage.wishes.keys
+
+
+async def test_a_missed_event_is_made_good_within_a_resync_period() -> None:
+    stage = staged(())
+    async with stage.runs():
+        await asyncio.sleep(AFTER_START + CLOSED + 1)
+        stage.server.objects.pop(("SmtpRelay", "lb", "two"))
+        await asyncio.sleep(RELIST + CLOSED)
+        assert stage.world.own() == (ONE,)
 
 
 async def test_an_api_server_that_is_away_ends_nothing() -> None:

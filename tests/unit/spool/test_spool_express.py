@@ -7,7 +7,9 @@ from tests.support.queued_mail import dead, held, queued
 
 from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.ports.clock import VirtualClock
+from mailhaul_relay.spool.interface import Place, SpoolError
 from mailhaul_relay.spool.sqlite import SqliteSpool
+from mailhaul_relay.spool.store import Store
 from mailhaul_relay.telemetry.log import Log
 
 SIZES = (0, 1, 4096, 100_000)
@@ -66,6 +68,72 @@ async def test_counts_are_those_of_the_database_after_a_restart(tmp_path: Path) 
     spool = await _open(tmp_path)
     assert spool.counts() == before
     assert before.queued == 20
+    await spool.close()
+
+
+async def test_what_comes_changes_and_goes_in_one_batch_is_as_by_single_statements(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    for number in (1, 2, 3):
+        await spool.accept(_mail(number, 10))
+    place = Place("epoch up", 1e10)
+    changes = [
+        spool.update(queued(1, held()), place),
+        spool.accept(_mail(4, 20)),
+        spool.remove(_mail(2, 10).id),
+        spool.update(queued(3, dead())),
+        spool.update(queued(9, held())),
+    ]
+    for one in changes:
+        await one
+    counts = spool.counts()
+    assert (counts.queued, counts.held, counts.dead) == (1, 1, 1)
+    assert [one.id for one in await spool.waiting(place.awaits, "", 10, frozenset())] == [queued(1).id]
+    kept = await spool.load(queued(1).id)
+    assert kept is not None
+    assert kept.progress == (held(),)
+    assert await spool.load(queued(2).id) is None
+    assert await spool.load(queued(9).id) is None
+    await spool.close()
+    spool = await _open(tmp_path)
+    assert spool.counts() == counts
+    await spool.close()
+
+
+async def test_two_changes_of_a_message_in_one_batch_take_place_in_turn(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    await spool.accept(_mail(1, 10))
+    changes = [spool.update(queued(1, held())), spool.update(queued(1, dead())), spool.accept(_mail(2, 10))]
+    for one in [*changes, spool.update(queued(2, held())), spool.remove(queued(2).id)]:
+        await one
+    assert (spool.counts().dead, spool.counts().held, spool.counts().queued) == (1, 0, 0)
+    await spool.close()
+
+
+async def test_a_change_that_is_no_unicode_fails_alone(tmp_path: Path) -> None:
+    spool = await _open(tmp_path)
+    for number in (1, 2):
+        await spool.accept(_mail(number, 10))
+    futures = [spool.update(queued(1, held()), Place("epoch \udcff", 1e10)), spool.update(queued(2, held()))]
+    with pytest.raises(SpoolError, match="store this update"):
+        await futures[0]
+    await futures[1]
+    assert (spool.counts().queued, spool.counts().held) == (1, 1)
+    await spool.close()
+
+
+async def test_a_busy_batch_of_changes_is_one_statement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each change gives up the interpreter's lock several times, while other mail waits for the same commit."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("changed by a statement of its own")
+
+    spool = await _open(tmp_path)
+    for number in range(20):
+        await spool.accept(_mail(number, 10))
+    monkeypatch.setattr(Store, "update", never)
+    for one in [spool.update(queued(number, held())) for number in range(20)]:
+        await one
+    assert spool.counts().held == 20
     await spool.close()
 
 
