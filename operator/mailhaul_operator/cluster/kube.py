@@ -1,4 +1,5 @@
-"""The API server as this person reaches it: kubeconfig and context, lists, one object, and a pod's HTTP port by proxy.
+"""The API server as this person reaches it: kubeconfig and context, lists, one object, and a pod's HTTP port: by the
+API server's proxy, or by `forward` where that does not get through, as when a NetworkPolicy keeps the API server out.
 
 Used by `status`, `send_test` and `mail.pods`. The official client is imported here only, for it takes half a second and
 belongs to the extra `operator`. Failures: `KubeError`, whose words name cause and remedy.
@@ -9,10 +10,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mailhaul_contract.names import GROUP, HTTP_PORT, TOKEN_HEADER, VERSION
+from mailhaul_operator.cluster.forward import ForwardError, answered
 from mailhaul_operator.cluster.where import Where
 
+REACHED_WITHIN: Final = 1.0
+"""Seconds after which a pod that says nothing through the API server, asked four times, is reached in another way."""
 SECONDS: Final = 20.0
 _PIECE: Final = 65_536
+_JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 Object = dict[str, Any]
 _PATHS: Final = {
     "smtprelays": f"/apis/{GROUP}/{VERSION}",
@@ -22,10 +27,9 @@ _PATHS: Final = {
     "secrets": "/api/v1",
 }
 _POD_REMEDY: Final = (
-    "the pod may be starting: try again; or a NetworkPolicy keeps the API server from the pod: let it in to port "
-    f"{HTTP_PORT}, or `kubectl port-forward pod/POD {HTTP_PORT}` and `mailhaul status --url http://127.0.0.1:{HTTP_PORT}`"
+    "the pod may be starting: try again, `kubectl get pods` tells more; the way to it is pods/proxy, or else "
+    "pods/portforward, and you need the right to one of them"
 )
-"""Our own policy lets the operator's namespace in; a packet that is dropped shows as no answer, not as 503."""
 
 
 class KubeError(Exception):
@@ -48,6 +52,7 @@ class Kube:
             self._api = config.new_client_from_config(config_file=path, context=where.context or None)
         except (config.ConfigException, OSError, ValueError) as error:
             raise KubeError(f"no cluster is known: {error}; set KUBECONFIG, or name one with --context") from None
+        self._shut: dict[tuple[str, str], bool] = {}
         chosen = next((one for one in contexts if one["name"] == where.context), active)
         self.context = str(chosen["name"])
         self.namespace = where.namespace or str(chosen["context"].get("namespace") or "default")
@@ -68,13 +73,23 @@ class Kube:
             raise
 
     def pod(self, namespace: str, pod: str, path: str, token: str, body: Object | None = None) -> Object:
-        """GET (or POST a body) at the report port of a relay's pod, through the API server."""
-        address = f"/api/v1/namespaces/{namespace}/pods/{pod}:{HTTP_PORT}/proxy{path}"
-        return self._ask("POST" if body is not None else "GET", address, headers={TOKEN_HEADER: token}, body=body)
+        """GET (or POST a body) at the report port of a relay's pod."""
+        method, headers = "POST" if body is not None else "GET", {TOKEN_HEADER: token}
+        if not self._is_shut(namespace, pod):
+            return self._ask(method, _proxied(namespace, pod, path), headers=headers, body=body)
+        sent = None if body is None else json.dumps(body).encode()
+        try:
+            with answered(self._api, (namespace, pod), (method, path), headers | _JSON, sent) as answer:
+                return _document(answer.status, answer.read(), path)
+        except ForwardError as error:
+            raise KubeError(f"{error}; {_POD_REMEDY}") from None
 
     def pod_bytes(self, namespace: str, pod: str, path: str, token: str, write: Callable[[bytes], object]) -> None:
         """GET bytes at the report port of a relay's pod, piece by piece."""
-        address = f"/api/v1/namespaces/{namespace}/pods/{pod}:{HTTP_PORT}/proxy{path}"
+        if self._is_shut(namespace, pod):
+            self._forwarded_bytes((namespace, pod), path, token, write)
+            return
+        address = _proxied(namespace, pod, path)
         try:
             request = self._api.param_serialize(
                 "GET", address, header_params={TOKEN_HEADER: token}, auth_settings=["BearerToken"]
@@ -87,6 +102,31 @@ class Kube:
         except self._failures as error:
             raise KubeError(*_words(error, address)) from None
 
+    def _is_shut(self, namespace: str, pod: str) -> bool:
+        """Whether the API server does not get through to a pod, asked once of each: an order is never sent twice."""
+        key = namespace, pod
+        if key not in self._shut:
+            try:
+                request = self._api.param_serialize(
+                    "GET", _proxied(namespace, pod, "/healthz"), auth_settings=["BearerToken"]
+                )
+                answer = self._api.call_api(*request, _request_timeout=REACHED_WITHIN)
+                self._shut[key] = _is_the_api_servers(answer.status, answer.read())
+            except self._failures as error:
+                status = getattr(error, "status", 0) or 0
+                self._shut[key] = not status or _is_the_api_servers(int(status), getattr(error, "body", "") or "")
+        return self._shut[key]
+
+    def _forwarded_bytes(self, pod: tuple[str, str], path: str, token: str, write: Callable[[bytes], object]) -> None:
+        try:
+            with answered(self._api, pod, ("GET", path), {TOKEN_HEADER: token}) as answer:
+                if answer.status >= 300:
+                    raise KubeError(*_refusal(answer.status, answer.read(), path))
+                while piece := answer.read(_PIECE):
+                    write(piece)
+        except ForwardError as error:
+            raise KubeError(f"{error}; {_POD_REMEDY}") from None
+
     def _ask(
         self,
         method: str,
@@ -95,7 +135,7 @@ class Kube:
         headers: dict[str, str] | None = None,
         body: Object | None = None,
     ) -> Object:
-        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
+        sent = _JSON | (headers or {})
         try:
             request = self._api.param_serialize(
                 method, path, query_params=query or [], header_params=sent, body=body, auth_settings=["BearerToken"]
@@ -104,13 +144,33 @@ class Kube:
             content = answer.read()
         except self._failures as error:
             raise KubeError(*_words(error, path)) from None
-        if answer.status >= 300:
-            raise KubeError(*_refusal(answer.status, content, path))
-        try:
-            found = json.loads(content)
-        except ValueError:
-            raise KubeError(f"{path} answered something that is not JSON; is a proxy in between?") from None
-        return found if isinstance(found, dict) else {"items": found}
+        return _document(answer.status, content, path)
+
+
+def _proxied(namespace: str, pod: str, path: str) -> str:
+    """A path of a pod's HTTP port, as the API server has it."""
+    return f"/api/v1/namespaces/{namespace}/pods/{pod}:{HTTP_PORT}/proxy{path}"
+
+
+def _is_the_api_servers(status: int, content: bytes | str) -> bool:
+    """Whether an answer that should be a pod's says that the API server did not get there, or may not go."""
+    if status < 400 or status == 404:  # a pod that is not there is in no other way
+        return False
+    try:
+        return bool(json.loads(content).get("kind") == "Status")
+    except (ValueError, AttributeError):
+        said = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+        return "error trying to reach service" in said.lower()
+
+
+def _document(status: int, content: bytes, path: str) -> Object:
+    if status >= 300:
+        raise KubeError(*_refusal(status, content, path))
+    try:
+        found = json.loads(content)
+    except ValueError:
+        raise KubeError(f"{path} answered something that is not JSON; is a proxy in between?") from None
+    return found if isinstance(found, dict) else {"items": found}
 
 
 def _client() -> tuple[Any, Any]:

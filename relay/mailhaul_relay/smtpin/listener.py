@@ -9,6 +9,7 @@ itself. `open` raises OSError when it cannot bind.
 import asyncio
 import socket
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Self
 
 from mailhaul_contract.listening import Listener as ListenerSpec
@@ -222,11 +223,13 @@ class Listener:
 
 
 def normal_client(address: str) -> str:
-    """Give a peer's address in the form by which clients are counted: IPv4-mapped IPv6 as IPv4, without a zone."""
+    """Give a peer's address in the form by which clients are counted: IPv4-mapped IPv6 as IPv4, however it is written,
+    and without a zone.
+    """
     if ":" not in address:
         return address
-    address = address.partition("%")[0]
-    return address[7:] if address.startswith("::ffff:") and "." in address else address
+    found = IPv6Address(address.partition("%")[0])
+    return str(found.ipv4_mapped or found)
 
 
 def _turn_away(connection: socket.socket, reply: Reply) -> None:

@@ -31,6 +31,7 @@ class _Server(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.asked.append((self.command, self.path, self.headers.get("X-Mailhaul-Token", ""), body))
         answers = {
+            "/healthz": (200, b"ok"),
             "/v1/queue": (200, b'{"messages": []}'),
             "/v1/queue/hold": (200, b'{"done": 1}'),
             "/v1/queue/a": (404, b'{"error": "there is no such message"}'),
@@ -78,11 +79,12 @@ def test_documents_orders_and_bytes_pass_with_the_relays_token(
     assert b"".join(pieces) == LARGE
     assert max(map(len, pieces)) <= 65_536
     assert [(verb, path.removeprefix(ROOT), token) for verb, path, token, _ in asked] == [
+        ("GET", "/healthz", ""),
         ("GET", "/v1/queue?state=held%2Cdead", "secret"),
         ("POST", "/v1/queue/hold", "secret"),
         ("GET", "/v1/queue/a/raw", "secret"),
     ]
-    assert json.loads(asked[1][3]) == {"states": ["held"]}
+    assert json.loads(asked[2][3]) == {"states": ["held"]}
 
 
 def test_a_relays_own_words_are_told_as_they_are(kube: tuple[Kube, list[tuple[str, str, str, bytes]]]) -> None:

@@ -38,5 +38,7 @@ def test_no_limit_counts_nothing() -> None:
 
 def test_one_client_has_one_name_over_both_families() -> None:
     assert normal_client("::ffff:10.1.2.3") == "10.1.2.3"
+    assert normal_client("::ffff:a01:203") == "10.1.2.3", "as Python 3.11 writes what a PROXY header has"
+    assert normal_client("2001:db8::1") == "2001:db8::1"
     assert normal_client("fe80::1%eth0") == "fe80::1"
     assert normal_client("10.1.2.3") == "10.1.2.3"
