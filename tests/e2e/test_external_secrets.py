@@ -54,14 +54,14 @@ def test_external_secrets_may_come_after_the_relay(stage: Stage, store: Store, p
         words = stage.condition(UPSTREAM, "CredentialsReady")["message"]
         assert "not installed" in words
         assert "Remedy: install External Secrets" in words
-        assert stage.condition(RELAY, "Ready")["status"] == "False"
+        stage.wait_condition(RELAY, "Ready", "False", seconds=10)
         assert concluded(stage, UPSTREAM, RELAY) == "InProgress"
         print(f"absent: told {took:.1f} s after the apply: {words}")
     took = stage.wait_condition(UPSTREAM, "Ready", "True", seconds=120)
     print(f"Ready {took:.1f} s after External Secrets came")
     assert _made_in(stage, "v1", MADE) == "external-secrets.io/v1"
     _mail_leaves(stage, provider, "after it came")
-    assert concluded(stage, UPSTREAM, RELAY) == "Current"
+    stage.until(lambda: concluded(stage, UPSTREAM, RELAY) == "Current", 10)
 
 
 def test_a_credential_is_rotated_at_its_source(stage: Stage, store: Store, provider: ProviderPod) -> None:
