@@ -293,7 +293,13 @@ class _Trial:
 
 
 def _telling(outcomes: tuple[Outcome, ...]) -> Outcome:
-    """The outcome that says most about the upstream: that it takes mail, else its own fault, else the first."""
+    """The outcome that says most about the upstream: that it takes no more or less, though it took something before;
+    that it takes mail, else its own fault, else the first.
+    """
+    for fault in (Fault.QUOTA, Fault.THROTTLE):
+        for one in outcomes:
+            if one.fault is fault:
+                return one
     for one in outcomes:
         if one.verdict is Verdict.DELIVERED:
             return one
