@@ -93,7 +93,7 @@ class Desk:
         self.bouncer.accept = self.queue.accept
         self.scanner = Scanner(self.queue, self.spool, self.clock, self.log)
         self.waker = Waker(self.queue, self.spool, self.clock, self.log)
-        self.ways.on_reopen = self.waker.wake
+        self.ways.on_reopen = self.waker.reopened
         self.ways.apply(self.configured)
 
     def running(self) -> Running:

@@ -50,8 +50,8 @@ class Ways:
         self._share = Share(MAX_MESSAGES, MAX_OCTETS)
         self._common = self._share.common
         self._retiring: dict[asyncio.Task[None], Way] = {}
-        self.on_reopen: Callable[[], None] = lambda: None
-        """Called when an upstream that took no mail takes it again."""
+        self.on_reopen: Callable[[str], None] = lambda _: None
+        """Called with the name of an upstream that took no mail and takes it again."""
 
     def apply(self, running: Running) -> bool:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
@@ -216,7 +216,7 @@ class Ways:
             self._memory.remember_refusals(way, self._revision)
         if domain in refused.domains and domain not in way.refusals.domains:
             # The provider verified the domain: what was held for it need not wait for its next trial.
-            self.on_reopen()
+            self.on_reopen(way.name)
 
     def _paced(self, way: Way, telling: Outcome, began: float, now: float) -> bool:
         """Whether going slower is the whole answer to an outcome, so that the breaker need not open."""
@@ -249,7 +249,7 @@ class Ways:
         fault = breaker.fault.value if breaker.is_open else None
         self._log.event(event, level=level, upstream=way.name, fault=fault, reply=breaker.text or None)
         if was_open:
-            self.on_reopen()
+            self.on_reopen(way.name)
 
     def _login_told(self, way: Way, before: Standing, standing: Standing) -> None:
         """Remember what a login showed of a credential, and log it; the reply has no secret in it (`smtpout.login`)."""
