@@ -203,18 +203,17 @@ class Ways:
         if way.is_calm and all(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
             return
         telling = _telling(delivery.outcomes)
-        before, refused, domain = way.current, way.refusals, transmission.from_domain
+        before, refused = way.current, way.refusals
         if not self._paced(way, telling, began, now):
             way.current = after(before, telling, now, self._chance())
         if telling.fault is Fault.QUOTA and way.ledger:
             way.current = no_later(way.current, way.ledger.told(telling), self._chance())
-        for outcome in delivery.outcomes:
-            way.refusals = way.refusals.after(domain, outcome, now)
+        is_verified = way.hear(transmission, delivery.outcomes, now)
         if way.current != before:
             self._moved(way, before.is_open)
         if way.refusals is not refused and self._ways.get(way.name) is way:
             self._memory.remember_refusals(way, self._revision)
-        if domain in refused.domains and domain not in way.refusals.domains:
+        if is_verified:
             # The provider verified the domain: what was held for it need not wait for its next trial.
             self.on_reopen(way.name)
 
