@@ -1,13 +1,15 @@
 """Who is woken when an upstream takes mail again: what may leave by that, and not what others deferred."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from tests.support.queueing import GREYLISTED, REFUSED_CONNECTION, REFUSED_FROM, Desk, mail, upstream
 
+from mailhaul_relay.model.message import State
 from mailhaul_relay.queue.waker import RETRY
-from mailhaul_relay.spool.interface import SpoolError
+from mailhaul_relay.spool.interface import Meant, SpoolError
 
 TO_A, TO_B = (
     {"name": f"to-{one}", "match": {"recipient_domains": [f"{one}.example"]}, "upstreams": [one]} for one in "ab"
@@ -80,10 +82,10 @@ async def test_a_store_that_refuses_is_asked_again_for_the_same() -> None:
     assert greylisted is not None
     wake, refusals = desk.spool.wake, [SpoolError("full", full=True)]
 
-    async def refuse_once(*asked: Any) -> int:  # noqa: ANN401 - as `Spool.wake`
+    async def refuse_once(now: float, states: Iterable[State], meant: Meant | None = None) -> int:
         if refusals:
             raise refusals.pop()
-        return await wake(*asked)
+        return await wake(now, states, meant)
 
     desk.spool.wake = refuse_once  # type: ignore[method-assign]
     await _shut(desk)
