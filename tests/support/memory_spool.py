@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from mailhaul_relay.model.message import Body, Message, Progress, State
-from mailhaul_relay.spool.interface import WHOLE, Counts, Narrowed, Pages, Place, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, Counts, Meant, Narrowed, Pages, Place, SpoolError, Stored
 
 
 class MemoryBody:
@@ -123,13 +123,17 @@ class MemorySpool:
         ]
         return found[:limit]
 
-    async def wake(self, now: float, states: Iterable[State]) -> int:
+    async def wake(self, now: float, states: Iterable[State], meant: Meant | None = None) -> int:
         wanted, woken = set(states), 0
         for id, one in self.messages.items():  # noqa: A001
             due = {
                 i: _awake(p, now)
                 for i, p in enumerate(one.progress)
-                if p.is_open and p.state in wanted and not p.is_on_hold and id not in self.places_of
+                if p.is_open
+                and p.state in wanted
+                and not p.is_on_hold
+                and id not in self.places_of
+                and (meant is None or meant(p))
             }
             if due:
                 self.messages[id] = one.with_progress(due)

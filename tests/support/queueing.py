@@ -93,7 +93,7 @@ class Desk:
         self.bouncer.accept = self.queue.accept
         self.scanner = Scanner(self.queue, self.spool, self.clock, self.log)
         self.waker = Waker(self.queue, self.spool, self.clock, self.log)
-        self.ways.on_reopen = self.waker.wake
+        self.ways.on_reopen = self.waker.reopened
         self.ways.apply(self.configured)
 
     def running(self) -> Running:
@@ -171,10 +171,17 @@ def upstream(name: str, priority: int = 0, **fields: Any) -> dict[str, Any]:  # 
     return {"name": name, "provider": name, "host": f"{name}.example", "priority": priority} | fields
 
 
-def mail(message_id: str = "m1", *to: str, sender: str = "app@example.com", accepted: float | None = None) -> Message:
-    """A submission to one recipient or more."""
+def mail(
+    message_id: str = "m1",
+    *to: str,
+    sender: str = "app@example.com",
+    accepted: float | None = None,
+    envelope_sender: str | None = None,
+) -> Message:
+    """A submission to one recipient or more; the envelope sender is the author unless it is given."""
     recipients = tuple(Recipient(one, one) for one in to or ("r@example.net",))
     domain = sender.partition("@")[2]
     when = VirtualClock().now if accepted is None else accepted
-    envelope = Envelope(message_id, sender, recipients, domain, Origin.SUBMISSION, when, 60)
+    reverse_path = sender if envelope_sender is None else envelope_sender
+    envelope = Envelope(message_id, reverse_path, recipients, domain, Origin.SUBMISSION, when, 60)
     return Message(envelope, f"From: {sender}\r\nSubject: x\r\n\r\n".encode(), Body(4, b"hi\r\n"))

@@ -1,9 +1,10 @@
-"""From domains that one upstream refuses now: kept apart from its breaker, so that one app's wrong From stops nobody.
+"""Domains that one upstream refuses now: kept apart from its breaker, so that one app's wrong From stops nobody.
 
-`queue` keeps one value for each upstream, calls `after` with each outcome and shows `refused` to `routing`. A refused
-domain is tried again after 5, 15, then every 60 minutes: a provider's customer may have verified it meanwhile. After a
-restart it is still told, and tried by the next mail: what was mended meanwhile shows at once. Failures: a stored form
-that cannot be read is empty.
+Before the content an upstream sees the envelope sender only: what it refuses until then says nothing of the From, nor
+what it refuses later of the envelope sender. `queue` keeps a value of each kind for each upstream, calls `after` with
+each outcome and shows `refused` to `routing`. A refused domain is tried again after 5, 15, then every 60 minutes: a
+provider's customer may have verified it meanwhile. After a restart a From is still told, and tried by the next mail:
+what was mended meanwhile shows at once. Failures: a stored form that cannot be read is empty.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ MAX_DOMAINS = 1000
 """Domains that are remembered; From domains are the clients' choice, memory is ours."""
 MAX_KEPT = 100
 """Of these, over a restart."""
+_BEFORE_CONTENT = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA})
 
 
 class _Refusal(NamedTuple):
@@ -27,6 +29,11 @@ class _Refusal(NamedTuple):
     """What was said, and when."""
     recalled: bool = False
     """Known from before a restart: told, but no reason to wait."""
+
+
+def is_of_envelope(outcome: Outcome) -> bool:
+    """Whether the upstream had seen no From yet when it said this."""
+    return outcome.stage in _BEFORE_CONTENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,14 @@ class SenderRefusals:
         """When a domain is tried again, in epoch seconds; 0 when it is not refused."""
         return self.domains[domain].until if domain in self.domains else 0.0
 
+    def recent(self, now: float) -> "SenderRefusals":
+        """Give those that are not over for so long that they mean nothing: names of machines do not come again."""
+        if all(now < one.until + DELAYS[-1] for one in self.domains.values()):
+            return self
+        return SenderRefusals({name: one for name, one in self.domains.items() if now < one.until + DELAYS[-1]})
+
     def after(self, domain: str, outcome: Outcome, now: float) -> "SenderRefusals":
-        """Give the refusals after an outcome for mail with this From domain."""
+        """Give the refusals after an outcome for mail with this domain."""
         known = self.domains.get(domain)
         if outcome.fault is Fault.SENDER and outcome.verdict is not Verdict.DELIVERED:
             if known and now < known.until and not known.recalled:

@@ -43,7 +43,7 @@ def rewrite(running: Running, upstream: Upstream, message: Message, recipient: R
     """Give a message's sender and head for one recipient at one upstream, which `routing` found able to send it."""
     envelope = message.envelope
     address = leaving_from(running, upstream, envelope, recipient) or KEEP
-    sender = _sender(running, upstream, envelope, recipient, now)
+    sender = leaving_sender(running, upstream, envelope, recipient, now)
     head, breaks = message.head, False
     if running.reach is not None:
         head = running.reach.readable_to(recipient, head, envelope.recipients)
@@ -57,7 +57,13 @@ def rewrite(running: Running, upstream: Upstream, message: Message, recipient: R
     return Rewritten(sender, head, address.rpartition("@")[2] if address != KEEP else envelope.from_domain, breaks)
 
 
-def _sender(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient, now: float) -> str:
+def sender_domain(sender: str) -> str:
+    """Give the domain of an envelope sender, "" for the null sender."""
+    return sender.rpartition("@")[2].lower()
+
+
+def leaving_sender(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient, now: float) -> str:
+    """Give the envelope sender that this upstream will see; "" is the null sender."""
     if not envelope.sender:
         refuses = upstream.behavior.null_sender is NullSender.REFUSED
         return _own_address(running, upstream, envelope, recipient) if refuses else ""

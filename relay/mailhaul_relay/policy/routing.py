@@ -2,11 +2,11 @@
 
 `queue` asks before every attempt, showing each upstream as it stands. Candidates are those of the recipient's route,
 by priority, then by weight (`upstream_order`); failing over never leaves the route. One is passed over when it may not
-send this From, takes no message of this size, refuses this From domain at present, has its breaker open, has spent its
-quota, or was tried in this round; one that has spent its quota may also end the search, as its `on_quota` says. A
-recipient that is pinned (nobody knows whether it was delivered there, or a person asked for it) goes to that upstream
-or waits: failed over it might arrive twice. With no candidate left it waits: held when a person or a provider must act,
-deferred when time alone may mend it. Only a message too large for every upstream of its route is refused.
+send this From, takes no message of this size, refuses this From or envelope sender at present, has its breaker open,
+has spent its quota, or was tried in this round; one that has spent its quota may also end the search, as its `on_quota`
+says. A recipient that is pinned (nobody knows whether it was delivered there, or a person asked for it) goes to that
+upstream or waits: failed over it might arrive twice. With no candidate left it waits: held when a person or a provider
+must act, deferred when time alone may mend it. Only a message too large for every upstream of its route is refused.
 """
 
 from collections.abc import Mapping
@@ -20,6 +20,7 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.policy.alignment import leaving_domain
 from mailhaul_relay.policy.from_refusals import FromRefusal, words
 from mailhaul_relay.policy.retry import MAX_UNKNOWNS
+from mailhaul_relay.policy.rewriting import leaving_sender, sender_domain
 from mailhaul_relay.policy.routes import CompiledRoute
 from mailhaul_relay.policy.running import Running
 
@@ -51,16 +52,17 @@ class Spent(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class UpstreamView:
     """An upstream as it stands now: its breaker's permission and next trial (epoch seconds) with its fault, the From
-    domains that it refuses, whether it was tried for this recipient in this round, and until when others wait for it
-    already in such numbers that one more would stand in the way of other upstreams' mail (0: they do not); `crowding`
-    gave most of that, and only their mail waits (None: everybody's). `spent` is its quota when it is used up,
-    `spent_for_important` when what is reserved is used up too.
+    domains and those of envelope senders that it refuses, whether it was tried for this recipient in this round, and
+    until when others wait for it already in such numbers that one more would stand in the way of other upstreams' mail
+    (0: they do not); `crowding` gave most of that, and only their mail waits (None: everybody's). `spent` is its quota
+    when it is used up, `spent_for_important` when what is reserved is used up too.
     """
 
     permits: bool = True
     next_attempt: float = 0.0
     fault: Fault = Fault.NONE
     refused_senders: frozenset[str] = frozenset()
+    refused_envelopes: frozenset[str] = frozenset()
     tried: bool = False
     busy_until: float = 0.0
     crowding: frozenset[str] | None = None
@@ -126,6 +128,8 @@ def route(running: Running, errand: Errand, views: Mapping[str, UpstreamView], n
         domain = leaving_domain(running, upstream, envelope, recipient)
         view = views.get(upstream.name, _OPEN_VIEW)
         obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, errand, now)
+        if obstacle is None and view.refused_envelopes:
+            obstacle = _refused_envelope(running, upstream, view, errand, now)
         if obstacle is None:
             return _in_turn(upstream.name, view, errand)
         obstacles.append(obstacle)
@@ -223,6 +227,19 @@ def _unwilling(
     if refusal is not None:
         return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, words((refusal,)), refusal=refusal)
     return None
+
+
+def _refused_envelope(
+    running: Running, upstream: Upstream, view: UpstreamView, errand: Errand, now: float
+) -> _Obstacle | None:
+    """What it refused before it saw a From."""
+    domain = sender_domain(leaving_sender(running, upstream, errand.envelope, errand.recipient, now))
+    if domain not in view.refused_envelopes:
+        return None
+    reason = f"{upstream.name} refuses the null sender; see its spec.behavior.nullSender"
+    if domain:
+        reason = f"{upstream.name} refuses the envelope sender's domain {domain}; verify it there, or mend it"
+    return _Obstacle(Fault.SENDER, now + REFUSED_SENDER, reason)
 
 
 def _tried_fault(progress: Progress, view: UpstreamView) -> Fault:

@@ -89,7 +89,7 @@ class Account:
         progress, outcome = change.progress, change.outcome
         # What nobody addressed is an archive: the next mail is copied to it all the same.
         addressed = self.suppressor if recipient.original else None
-        if addressed is not None and outcome is not None and outcome.fault is Fault.RECIPIENT:
+        if addressed is not None and outcome is not None and _is_for_good(outcome):
             addressed.failed(recipient.final, change.upstream, outcome.text)
         self._log.event(
             "dead-letter",
@@ -121,6 +121,11 @@ class Account:
                 upstream.unknown += 1
         upstream.faults[outcome.fault.value] += 1
         self._tally.error, self._tally.last_error_upstream = said, name
+
+
+def _is_for_good(outcome: Outcome) -> bool:
+    """Whether a recipient was refused permanently; what expires was refused for now only, as a full mailbox is."""
+    return outcome.fault is Fault.RECIPIENT and outcome.verdict is Verdict.FAILED
 
 
 def _where(error: Exception) -> str:

@@ -148,7 +148,9 @@ class Ledger:
 
     def _count(self, taken: Grant, outcomes: tuple[Outcome, ...]) -> None:
         now = self._clock()
-        proved = any(one.verdict is Verdict.DELIVERED for one in outcomes)
+        # What was taken before the provider said in the same transmission that it takes no more proves nothing.
+        refused = any(one.fault is Fault.QUOTA for one in outcomes)
+        proved = not refused and any(one.verdict is Verdict.DELIVERED for one in outcomes)
         for quota in self._quotas:
             usage, _ = self._usage(quota, now)
             usage = replace(usage, told=0.0) if proved and usage.told else usage

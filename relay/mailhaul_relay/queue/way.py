@@ -9,10 +9,12 @@ from mailhaul_contract.digest import canonical_json, digest
 from mailhaul_contract.quotas import Share
 from mailhaul_contract.report import BreakerState, CredentialState, ProbeReport, QuotaReport, ReplyReport
 from mailhaul_contract.upstream import Upstream
-from mailhaul_relay.model.outcome import Fault
+from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.secrets import Certificate, Credential
+from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.breaker import Breaker
-from mailhaul_relay.policy.refusals import SenderRefusals
+from mailhaul_relay.policy.refusals import SenderRefusals, is_of_envelope
+from mailhaul_relay.policy.rewriting import sender_domain
 from mailhaul_relay.policy.routing import Spent, UpstreamView
 from mailhaul_relay.policy.tempo import FULL, Tempo, can_slow, faster, slower
 from mailhaul_relay.ports.clock import Clock
@@ -44,6 +46,8 @@ class Way:
         self.tempo = FULL
         self.current = CLOSED
         self.refusals = SenderRefusals()
+        self.envelopes = SenderRefusals()
+        """The domains of envelope senders that it refuses; "" is the null sender."""
         self.on_trial = False
         self.opened = clock()
         self.last_accepted = 0.0
@@ -78,7 +82,9 @@ class Way:
     def is_calm(self) -> bool:
         """Whether nothing is known against it: mail may go there whatever the time and the From."""
         breaker = self.current
-        if breaker.fault is not Fault.NONE or breaker.strikes or self.on_trial or self.refusals.domains:
+        if breaker.fault is not Fault.NONE or breaker.strikes or self.on_trial:
+            return False
+        if self.refusals.domains or self.envelopes.domains:
             return False
         return self.tempo is FULL and (self.ledger is None or self.ledger.spent(important=False) is None)
 
@@ -92,11 +98,29 @@ class Way:
             next_attempt=now + TRIAL_TIME if self.on_trial else self.current.next_attempt,
             fault=self.current.fault,
             refused_senders=self.refusals.refused(now),
+            refused_envelopes=self.envelopes.refused(now),
             tried=tried,
             busy_until=busy_until,
             crowding=crowding,
             spent=spent,
             spent_for_important=self.ledger.spent(important=True) if self.ledger and spent else None,
+        )
+
+    def hear(self, transmission: Transmission, outcomes: tuple[Outcome, ...], now: float) -> bool:
+        """Note whether it refuses the From of a transmission, or its envelope sender; True when it takes again what it
+        refused before.
+        """
+        domain, sender = transmission.from_domain, sender_domain(transmission.sender)
+        self.envelopes = self.envelopes.recent(now)
+        froms, envelopes = self.refusals.domains, self.envelopes.domains
+        for outcome in outcomes:
+            of_envelope = sender != domain and is_of_envelope(outcome)
+            if not of_envelope:
+                self.refusals = self.refusals.after(domain, outcome, now)
+            if of_envelope or outcome.verdict is Verdict.DELIVERED:
+                self.envelopes = self.envelopes.after(sender, outcome, now)
+        return (domain in froms and domain not in self.refusals.domains) or (
+            sender in envelopes and sender not in self.envelopes.domains
         )
 
     def slow_down(self, began: float, now: float) -> bool:

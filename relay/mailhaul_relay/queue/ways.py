@@ -50,8 +50,8 @@ class Ways:
         self._share = Share(MAX_MESSAGES, MAX_OCTETS)
         self._common = self._share.common
         self._retiring: dict[asyncio.Task[None], Way] = {}
-        self.on_reopen: Callable[[], None] = lambda: None
-        """Called when an upstream that took no mail takes it again."""
+        self.on_reopen: Callable[[str], None] = lambda _: None
+        """Called with the name of an upstream that took no mail and takes it again."""
 
     def apply(self, running: Running) -> bool:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
@@ -203,20 +203,19 @@ class Ways:
         if way.is_calm and all(one.verdict is Verdict.DELIVERED for one in delivery.outcomes):
             return
         telling = _telling(delivery.outcomes)
-        before, refused, domain = way.current, way.refusals, transmission.from_domain
+        before, refused = way.current, way.refusals
         if not self._paced(way, telling, began, now):
             way.current = after(before, telling, now, self._chance())
         if telling.fault is Fault.QUOTA and way.ledger:
             way.current = no_later(way.current, way.ledger.told(telling), self._chance())
-        for outcome in delivery.outcomes:
-            way.refusals = way.refusals.after(domain, outcome, now)
+        is_verified = way.hear(transmission, delivery.outcomes, now)
         if way.current != before:
             self._moved(way, before.is_open)
         if way.refusals is not refused and self._ways.get(way.name) is way:
             self._memory.remember_refusals(way, self._revision)
-        if domain in refused.domains and domain not in way.refusals.domains:
+        if is_verified:
             # The provider verified the domain: what was held for it need not wait for its next trial.
-            self.on_reopen()
+            self.on_reopen(way.name)
 
     def _paced(self, way: Way, telling: Outcome, began: float, now: float) -> bool:
         """Whether going slower is the whole answer to an outcome, so that the breaker need not open."""
@@ -249,7 +248,7 @@ class Ways:
         fault = breaker.fault.value if breaker.is_open else None
         self._log.event(event, level=level, upstream=way.name, fault=fault, reply=breaker.text or None)
         if was_open:
-            self.on_reopen()
+            self.on_reopen(way.name)
 
     def _login_told(self, way: Way, before: Standing, standing: Standing) -> None:
         """Remember what a login showed of a credential, and log it; the reply has no secret in it (`smtpout.login`)."""
@@ -293,7 +292,13 @@ class _Trial:
 
 
 def _telling(outcomes: tuple[Outcome, ...]) -> Outcome:
-    """The outcome that says most about the upstream: that it takes mail, else its own fault, else the first."""
+    """The outcome that says most about the upstream: that it takes no more or less, though it took something before;
+    that it takes mail, else its own fault, else the first.
+    """
+    for fault in (Fault.QUOTA, Fault.THROTTLE):
+        for one in outcomes:
+            if one.fault is fault:
+                return one
     for one in outcomes:
         if one.verdict is Verdict.DELIVERED:
             return one

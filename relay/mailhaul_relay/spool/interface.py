@@ -7,7 +7,7 @@ is set aside and counted, never deleted and never an exception.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
@@ -16,6 +16,8 @@ from mailhaul_relay.model.message import Body, Envelope, Message, Progress, Stat
 
 Pages = list[bytes]
 """Parts of the chronicle, as they were kept."""
+Meant = Callable[[Progress], bool]
+"""Tells of a recipient whether an operation is for it."""
 
 
 class SpoolError(Exception):
@@ -140,9 +142,10 @@ class Spool(Protocol):
         nobody waiting who looks for mail that is due.
         """
 
-    async def wake(self, now: float, states: Iterable[State]) -> int:
-        """Make every open recipient in these states due now, but for those that a person holds, and those of messages
-        that have a place; the number of messages. Used on reload and when an upstream takes mail again.
+    async def wake(self, now: float, states: Iterable[State], meant: Meant | None = None) -> int:
+        """Make every open recipient in these states due now, but for those that a person holds, those that are not
+        meant, and those of messages that have a place; the number of messages. Used on reload and when an upstream
+        takes mail again. `meant` is asked in the writer's thread.
         """
 
     def counts(self) -> Counts:

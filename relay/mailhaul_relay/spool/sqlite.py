@@ -17,7 +17,7 @@ from mailhaul_relay.ports.clock import Clock, wall_clock
 from mailhaul_relay.spool.bodies import BodyStore
 from mailhaul_relay.spool.codec import BITS, ON_HOLD, encode_envelope, encode_progress, mask
 from mailhaul_relay.spool.committer import Committer
-from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Narrowed, Pages, Place, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Meant, Narrowed, Pages, Place, SpoolError, Stored
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.pages import HistoryPages
@@ -143,12 +143,12 @@ class SqliteSpool:
         """Give messages in order of id that have a recipient in one of the states."""
         return await self._lists.stored(_bits(states), after, limit, narrowed)
 
-    async def wake(self, now: float, states: Iterable[State]) -> int:
+    async def wake(self, now: float, states: Iterable[State], meant: Meant | None = None) -> int:
         """Make every open recipient in these states due now; other operations are served in between."""
         wanted = frozenset(states)
         after, total = "", 0
         while True:
-            chunk = WakeChunk(wanted, now, after)
+            chunk = WakeChunk(wanted, now, after, meant)
             total += await self._work(chunk.run)
             if chunk.last is None:
                 return total

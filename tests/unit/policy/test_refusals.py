@@ -95,3 +95,10 @@ def test_no_more_is_remembered_than_can_be_told() -> None:
 )
 def test_what_cannot_be_read_is_empty(stored: dict[str, object]) -> None:
     assert SenderRefusals.from_json(stored, NOW) == SenderRefusals()
+
+
+def test_what_is_over_for_long_is_forgotten() -> None:
+    refusals = SenderRefusals().after("a.example", REFUSED, NOW).after("b.example", REFUSED, NOW + 60)
+    over = NOW + DELAYS[0] + DELAYS[-1]
+    assert refusals.recent(over - 1) is refusals
+    assert set(refusals.recent(over).domains) == {"b.example"}

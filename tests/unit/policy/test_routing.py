@@ -68,6 +68,16 @@ def test_refused_senders_are_compared_with_the_from_that_leaves() -> None:
     assert (waiting.state, waiting.fault) == (State.HELD, Fault.SENDER)
 
 
+def test_refused_envelope_senders_are_compared_with_the_one_that_leaves() -> None:
+    senders = {"domains": ["x.example"], "rewriteFrom": "relay@x.example"}
+    relay = running(upstreams=[upstream("first", senders=senders), upstream("second", priority=10)])
+    foreign = replace(MAIL, sender="www-data@web-7f9c")
+    assert ask(relay, mail=foreign, first=UpstreamView(refused_envelopes=frozenset({"web-7f9c"}))) == Send("first")
+    assert ask(relay, mail=foreign, first=UpstreamView(refused_envelopes=frozenset({"x.example"}))) == Send("second")
+    assert ask(TWO, mail=foreign, first=UpstreamView(refused_envelopes=frozenset({"web-7f9c"}))) == Send("second")
+    assert ask(TWO, first=UpstreamView(refused_envelopes=frozenset({"web-7f9c"}))) == Send("first")
+
+
 def test_message_too_large_for_one_goes_to_another_and_for_all_is_refused() -> None:
     small = upstream("first", behavior={"maxMessageSize": 4096})
     assert ask(running(upstreams=[small, upstream("second", priority=1)])) == Send("second")

@@ -9,7 +9,8 @@ from tests.support.memory_spool import MemorySpool
 from tests.support.queueing import NO_SUCH_USER, Desk, mail, upstream
 
 from mailhaul_contract.suppression import Suppression
-from mailhaul_relay.model.message import Recipient
+from mailhaul_relay.model.message import Recipient, State
+from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.queue import suppressor as module
 from mailhaul_relay.queue.suppressor import Suppressor
@@ -17,6 +18,7 @@ from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.telemetry.log import Log
 
 TO = "Gone@example.net"
+MAILBOX_FULL = Outcome(Verdict.RETRY, Stage.RCPT, Fault.RECIPIENT, Reply(452, "4.2.2", "mailbox full"))
 
 
 class List:
@@ -162,6 +164,19 @@ async def test_the_queue_counts_refused_recipients_and_no_other_failure() -> Non
     assert list(heard.refusing()) == ["gone@example.net"]
     await desk.send(mail("m3", "fine@example.net"))
     assert list(heard.refusing()) == ["gone@example.net"]
+
+
+async def test_a_temporary_refusal_of_a_recipient_that_expires_is_no_permanent_failure() -> None:
+    desk = Desk(upstreams=[upstream("a")], suppression={"failures": 1}, queue={"expire_after": 3600})
+    heard = Suppressor(desk.spool, lambda: desk.configured.config.suppression, desk.log, desk.clock)
+    desk.account.suppressor = heard
+    desk.script("a", (MAILBOX_FULL,), (MAILBOX_FULL,))
+    await desk.send(mail("m1", TO))
+    desk.clock.advance(3600)
+    kept = await desk.again("m1")
+    assert kept is not None
+    assert (kept.progress[0].state, kept.progress[0].fault) == (State.DEAD, "expired")
+    assert not heard.refusing()
 
 
 async def test_a_copy_for_an_archive_counts_for_nobody_and_is_told_as_failed() -> None:

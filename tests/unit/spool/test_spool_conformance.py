@@ -170,6 +170,14 @@ async def test_wake_makes_open_recipients_in_these_states_due(spool: Spool) -> N
     assert [(one.state, one.due) for one in woken.progress] == [(State.HELD, NOW), (State.DEFERRED, NOW + 200)]
 
 
+async def test_wake_leaves_those_alone_that_are_not_meant(spool: Spool) -> None:
+    await spool.accept(message("a", at(State.DEFERRED, NOW + 100), at(State.DEFERRED, NOW + 200)))
+    await spool.accept(message("b", at(State.DEFERRED, NOW + 100), at(State.DEFERRED, NOW + 100)))
+    assert await spool.wake(NOW, [State.DEFERRED], lambda one: one.due > NOW + 100) == 1
+    (woken,) = await spool.due(NOW, 10, NONE)
+    assert (woken.id, [one.due for one in woken.progress]) == ("a", [NOW + 100, NOW])
+
+
 async def test_wake_reaches_every_message_of_a_long_queue(spool: Spool) -> None:
     await asyncio.gather(*(spool.accept(message(f"m{i:03}", at(State.HELD, NOW + 100))) for i in range(450)))
     assert await spool.wake(NOW, [State.HELD, State.DEAD]) == 450
