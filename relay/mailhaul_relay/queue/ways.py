@@ -25,7 +25,7 @@ from mailhaul_relay.ports.chance import Chance
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.active import MAX_MESSAGES, MAX_OCTETS
 from mailhaul_relay.queue.crowd import Share
-from mailhaul_relay.queue.ledger import first_of, with_rest
+from mailhaul_relay.queue.ledger import answered
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.smtpout.access import Access
@@ -120,15 +120,15 @@ class Ways:
             return None
         if way.ledger is None:
             return await self._carry(way, transmission)
-        grant = way.ledger.reserve(transmission)
-        if grant is None:
+        reservation = way.ledger.reserve(transmission)
+        if reservation is None:
             return None
         delivery = None
         try:
-            delivery = await self._carry(way, first_of(transmission, grant))
+            delivery = await self._carry(way, reservation.part())
         finally:
-            way.ledger.settle(grant, delivery)
-        return with_rest(delivery, transmission, way.ledger) if delivery else None
+            reservation.settle(delivery)
+        return reservation.with_rest(delivery) if delivery else None
 
     async def _carry(self, way: Way, transmission: Transmission) -> Delivery | None:
         trial = _Trial(way, self._clock)
@@ -137,7 +137,8 @@ class Ways:
         finally:
             trial.end()
         if delivery is not None:
-            self._observe(way, transmission, delivery, trial.began)
+            said = delivery if transmission.further is None else answered(delivery)
+            self._observe(way, transmission, said, trial.began)
         return delivery
 
     def room(self, name: str) -> int:
