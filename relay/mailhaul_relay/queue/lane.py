@@ -23,9 +23,9 @@ class Lane:
     def __init__(self, upstream: Upstream, transport: Transport, before: "Lane | None" = None) -> None:
         self.transport = transport
         self._most = upstream.connections.max
-        self.slots = before.slots if before else Slots(self._most)
+        self.slots: Slots = before.slots if before else Slots(self._most)
         self.slots.resize(self._most)
-        self.pace = Pace(upstream.rate_limit, before.pace if before else None)
+        self.pace: Pace = Pace(upstream.rate_limit, before.pace if before else None)
         self._crowd = Crowd(upstream.connections.max, upstream.rate_limit)
         self._under_way: dict[asyncio.Task[object], float] = {}
         self._idle = asyncio.Event()

@@ -46,7 +46,7 @@ class Way:
         self.logins = logins
         self.hostname = hostname
         self.probe: ProbeReport | None = None
-        self.lane = Lane(upstream, transport, before.lane if before else None)
+        self.lane: Lane = Lane(upstream, transport, before.lane if before else None)
         self.ledger: Ledger | None = None
         """What is used of its quotas; None when it has none."""
         self.tempo = FULL
