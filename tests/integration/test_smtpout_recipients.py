@@ -2,9 +2,11 @@
 
 import pytest
 from tests.support.outgoing import outgoing, transmission
+from tests.support.queueing import Desk, mail, upstream
 from tests.support.scripted_server import ScriptedServer
 
-from mailhaul_relay.model.outcome import Fault, Verdict
+from mailhaul_relay.model.message import State
+from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 
 pytestmark = pytest.mark.integration
 PIPELINING = pytest.mark.parametrize("extensions", [["PIPELINING"], []], ids=["pipelining", "in-turn"])
@@ -86,6 +88,47 @@ async def test_recipients_refused_as_too_many_go_in_a_new_transaction(reply: str
             ("a@example.net", "b@example.net"),
             ("c@example.net", "d@example.net"),
         ]
+
+
+async def test_before_each_further_transaction_it_is_asked_whether_there_may_be_one() -> None:
+    asked: list[int] = []
+    held = Outcome(Verdict.HOLD, Stage.RELAY, Fault.QUOTA, detail="used up")
+
+    def further(taken: int) -> Outcome | None:
+        asked.append(taken)
+        return held if taken == 2 else None
+
+    async with ScriptedServer() as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        names = [f"r{number}@example.net" for number in range(4)]
+        delivery = await out.deliver(transmission(*names, further=further))
+        assert asked == [1, 2]
+        assert [one.verdict for one in delivery.outcomes] == [Verdict.DELIVERED] * 2 + [Verdict.HOLD] * 2
+        assert all(one is held for one in delivery.outcomes[2:])
+        assert (len(server.messages), delivery.transactions) == (2, 2)
+
+
+async def test_a_provider_that_takes_a_recipient_at_a_time_gets_none_beyond_its_quota() -> None:
+    desk = Desk(upstreams=[upstream("a", quotas=[{"period": "Day", "limit": 2}])])
+    way = desk.ways.way("a")
+    assert way is not None
+    names = [f"r{number}@example.net" for number in range(30)]
+    reply = (
+        "452 4.5.3 Domain policy size per transaction exceeded, please try this recipient in a separate transaction."
+    )
+    async with ScriptedServer() as server, outgoing(server.port, profile="gmail") as out:
+
+        def only(first: int) -> None:
+            server.play({"recipients": dict.fromkeys(names[:first] + names[first + 1 :], reply)})
+
+        server.at_message = only
+        only(0)
+        way.lane.transport = out.transport
+        held = await desk.send(mail("m1", *names))
+        assert len(server.messages) == 2
+        assert held is not None
+        assert [one.state for one in held.progress] == [State.DELIVERED] * 2 + [State.HELD] * 28
+    (quota,) = way.quotas
+    assert (quota.used, quota.under_way) == (2, 0)
 
 
 async def test_too_many_is_only_late_when_nobody_else_was_taken() -> None:

@@ -1,6 +1,7 @@
 """What an upstream is asked to take: one transaction's envelope and bytes, made by `queue`, sent by `smtpout`."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from mailhaul_relay.model.message import Body
 from mailhaul_relay.model.outcome import Outcome
@@ -9,7 +10,9 @@ from mailhaul_relay.model.outcome import Outcome
 @dataclass(frozen=True, slots=True)
 class Transmission:
     """One message for some recipients with one envelope sender ("" is null). `head` and `body` are in wire form;
-    `important` mail may spend what quotas reserve; `giver` is that of its envelope.
+    `important` mail may spend what quotas reserve; `giver` is that of its envelope. `further` is asked before each
+    transaction after the first, with the number of those in which something was taken or may have been: None lets it
+    begin, an outcome is that of the recipients which are left.
     """
 
     id: str
@@ -22,6 +25,7 @@ class Transmission:
     utf8: bool = False
     important: bool = False
     giver: str = ""
+    further: Callable[[int], Outcome | None] | None = field(default=None, compare=False, repr=False)
 
     @property
     def size(self) -> int:

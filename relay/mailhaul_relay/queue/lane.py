@@ -1,7 +1,8 @@
 """The way to one upstream: so many transactions at once, no faster than its rate limit, less while it asks for less.
 
 `ways` hands transmissions in; a `Transport` of `smtpout` carries them. While a transmission waits for its turn the
-upstream's breaker may open, or the lane stop: it is then given back untried. Failures are outcomes.
+upstream's breaker may open, or the lane stop: it is then given back untried. A lane that replaces another one to the
+same server has its slots, so that what is under way there counts until it ends. Failures are outcomes.
 """
 
 import asyncio
@@ -17,13 +18,14 @@ from mailhaul_relay.smtpout.interface import Transport
 
 
 class Lane:
-    """Slots, pace and transport of one upstream."""
+    """Slots, pace and transport of one upstream; `before` is the lane that it replaces, which is stopped next."""
 
-    def __init__(self, upstream: Upstream, transport: Transport) -> None:
+    def __init__(self, upstream: Upstream, transport: Transport, before: "Lane | None" = None) -> None:
         self.transport = transport
         self._most = upstream.connections.max
-        self._slots = Slots(self._most)
-        self._pace = Pace(upstream.rate_limit)
+        self.slots: Slots = before.slots if before else Slots(self._most)
+        self.slots.resize(self._most)
+        self.pace: Pace = Pace(upstream.rate_limit, before.pace if before else None)
         self._crowd = Crowd(upstream.connections.max, upstream.rate_limit)
         self._under_way: dict[asyncio.Task[object], float] = {}
         self._idle = asyncio.Event()
@@ -38,15 +40,15 @@ class Lane:
         giver = transmission.giver
         self._crowd.enter(octets, giver)
         try:
-            await self._slots.take(giver)
+            await self.slots.take(giver)
             try:
-                if self._pace.is_limited:
-                    await self._pace.turn()
+                if self.pace.is_limited:
+                    await self.pace.turn()
                 if self._stopped or not permits():
                     return None
                 return await self._carry(transmission)
             finally:
-                self._slots.give_back()
+                self.slots.give_back()
         finally:
             self._crowd.leave(octets, giver)
 
@@ -57,11 +59,15 @@ class Lane:
         return self._crowd.crowding if self._crowd.has_room(share) else None
 
     def keep_to(self, tempo: Tempo) -> None:
-        """Use this part of the connections and of the rate from now on; what is under way goes on."""
+        """Use this part of the connections and of the rate from now on; what is under way goes on. Once it has stopped
+        the slots may be another lane's, and nothing begins that could be slowed.
+        """
+        if self._stopped:
+            return
         connections = tempo.connections(self._most)
-        self._pace.level = tempo.level
+        self.pace.level = tempo.level
         self._crowd.pace(connections, tempo.level)
-        self._slots.resize(connections)
+        self.slots.resize(connections)
         self.transport.use_at_most(connections)
 
     def room(self, share: Share) -> int:
@@ -102,7 +108,7 @@ class Lane:
     def stop(self) -> None:
         """Begin no further transmission; those under way go on."""
         self._stopped = True
-        self._pace.release()
+        self.pace.release()
 
     def abort(self) -> None:
         """Cut off what is under way: before the final dot nothing was sent, after it the outcome is unknown."""

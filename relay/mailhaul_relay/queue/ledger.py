@@ -1,8 +1,9 @@
 """The ledger of one provider: what is used of its quotas and what is under way, so that no limit is passed.
 
 `way` asks whether it is spent, `ways` reserves before a transmission and settles after it, `ledgers` remembers it. A
-reservation counts as used until it is settled, so transmissions at once do not overshoot. What was delivered counts,
-and what may have been (the outcome is unknown); what the provider refused does not. Nothing here waits or can fail.
+reservation counts as used until it is settled, so transmissions at once do not overshoot. It grows while a provider
+takes a message in more parts than were reckoned. What was delivered counts, and what may have been (the outcome is
+unknown); what the provider refused does not. Nothing here waits or can fail.
 """
 
 from collections.abc import Callable, Mapping
@@ -75,7 +76,7 @@ class Ledger:
                 found = one
         return found
 
-    def reserve(self, transmission: Transmission) -> Grant | None:
+    def reserve(self, transmission: Transmission) -> "Reservation | None":
         """Set aside what a transmission needs, or as much of it as there is; None when there is nothing."""
         recipients, batch, now = len(transmission.recipients), self._batch, self._clock()
         for quota in self._quotas:
@@ -86,7 +87,17 @@ class Ledger:
         grant = Grant(recipients, -(-recipients // batch))
         self._under_way = _sum(self._under_way, grant)
         self.on_change()
-        return grant
+        return Reservation(self, transmission, grant)
+
+    def widen(self, grant: Grant, *, important: bool) -> Grant | None:
+        """Set aside one message more for the recipients of a grant; None when there is none."""
+        now = self._clock()
+        of_messages = (one for one in self._quotas if one.counts is QuotaCounts.MESSAGES)
+        if any(not self._left(quota, now, important=important) for quota in of_messages):
+            return None
+        self._under_way = _sum(self._under_way, _ONE_MESSAGE)
+        self.on_change()
+        return _sum(grant, _ONE_MESSAGE)
 
     def settle(self, grant: Grant, delivery: Delivery | None) -> None:
         """Count what was taken or may have been, and give the rest back; None: it was not begun."""
@@ -210,22 +221,50 @@ class Ledger:
         )
 
 
-def first_of(transmission: Transmission, grant: Grant) -> Transmission:
-    """Give the part of a transmission that its grant is for."""
-    if grant.recipients == len(transmission.recipients):
-        return transmission
-    return replace(transmission, recipients=transmission.recipients[: grant.recipients])
+class Reservation:
+    """What a transmission has set aside of its provider's quotas, from before its first transaction until it is
+    settled, which its owner does in any case.
+    """
+
+    def __init__(self, ledger: Ledger, transmission: Transmission, grant: Grant) -> None:
+        self._ledger, self._transmission, self._grant = ledger, transmission, grant
+
+    def part(self) -> Transmission:
+        """Give the part of the transmission that may be sent."""
+        to = self._transmission.recipients
+        if len(to) == 1:
+            return self._transmission
+        return replace(self._transmission, recipients=to[: self._grant.recipients], further=self._further)
+
+    def settle(self, delivery: Delivery | None) -> None:
+        """See `Ledger.settle`."""
+        self._ledger.settle(self._grant, delivery)
+
+    def with_rest(self, delivery: Delivery) -> Delivery:
+        """Give the delivery with outcomes for the recipients for which the quota did not suffice, once it is settled:
+        only then it is known what is used up.
+        """
+        missing = len(self._transmission.recipients) - len(delivery.outcomes)
+        if not missing and not any(one is _REST for one in delivery.outcomes):
+            return delivery
+        spent = self._ledger.spent(important=self._transmission.important)
+        rest = replace(_REST, detail=spent.reason) if spent else _REST
+        told = (rest if one is _REST else one for one in delivery.outcomes)
+        return replace(delivery, outcomes=(*told, *[rest] * missing))
+
+    def _further(self, taken: int) -> Outcome | None:
+        if taken < self._grant.messages:
+            return None
+        wider = self._ledger.widen(self._grant, important=self._transmission.important)
+        if wider is None:
+            return _REST
+        self._grant = wider
+        return None
 
 
-def with_rest(delivery: Delivery, transmission: Transmission, ledger: Ledger) -> Delivery:
-    """Give the delivery of a part with outcomes for the recipients for which the quota did not suffice."""
-    missing = len(transmission.recipients) - len(delivery.outcomes)
-    if not missing:
-        return delivery
-    spent = ledger.spent(important=transmission.important)
-    reason = spent.reason if spent else "the quota did not suffice for all recipients at once"
-    rest = Outcome(Verdict.HOLD, Stage.RELAY, Fault.QUOTA, detail=reason)
-    return replace(delivery, outcomes=(*delivery.outcomes, *[rest] * missing))
+def answered(delivery: Delivery) -> Delivery:
+    """Give a delivery with what the provider said, without what was not sent for its quota."""
+    return replace(delivery, outcomes=tuple(one for one in delivery.outcomes if one is not _REST))
 
 
 def _words(quota: Quota, limit: int) -> str:
@@ -236,3 +275,7 @@ def _words(quota: Quota, limit: int) -> str:
 
 def _sum(one: Grant, other: Grant) -> Grant:
     return Grant(one.recipients + other.recipients, one.messages + other.messages)
+
+
+_ONE_MESSAGE = Grant(0, 1)
+_REST = Outcome(Verdict.HOLD, Stage.RELAY, Fault.QUOTA, detail="the quota did not suffice for all recipients at once")

@@ -11,13 +11,18 @@ from mailhaul_contract.upstream import RateLimit
 
 
 class Pace:
-    """Turns in order of asking. Without a limit every turn is at once. `level` is the part of the rate in use."""
+    """Turns in order of asking. Without a limit every turn is at once. `level` is the part of the rate in use. What
+    began at the pace `before` it, the same provider's, counts here too.
+    """
 
-    def __init__(self, limit: RateLimit | None) -> None:
+    def __init__(self, limit: RateLimit | None, before: "Pace | None" = None) -> None:
         self.is_limited = limit is not None
         self.level = 1.0
         self._per = float(limit.per) if limit else 0.0
-        self._turns: deque[float] | None = deque(maxlen=limit.messages) if limit else None
+        began = before.began if before else ()
+        self._turns: deque[float] | None = deque(began, limit.messages) if limit else None
+        self.began: deque[float] = deque(began, limit.messages if limit else 0)
+        """The turns that were taken; those who wait have theirs in `_turns` already, and may be released without it."""
         self._released = asyncio.Event()
 
     async def turn(self) -> None:
@@ -29,6 +34,8 @@ class Pace:
         self._turns.append(start)
         if start > now:
             await self._pause(start - now)
+        if not self._released.is_set():
+            self.began.append(start)
 
     def _earliest(self, turns: deque[float], now: float) -> float:
         """When the next may begin. At less than the full rate they come one by one: a burst at the old rate, followed

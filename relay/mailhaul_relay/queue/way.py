@@ -31,16 +31,24 @@ TRIAL_TIME = 15.0
 
 class Way:
     """One upstream. `on_trial` while one message, or a probe, tries it although its breaker is open; `probe` is what
-    the last probe found, None before there was one.
+    the last probe found, None before there was one. `before` is the way to the same server that it replaces.
     """
 
-    def __init__(self, upstream: Upstream, logins: Logins, hostname: str, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        logins: Logins,
+        hostname: str,
+        transport: Transport,
+        clock: Clock,
+        before: "Way | None" = None,
+    ) -> None:
         self._clock = clock
         self.upstream = upstream
         self.logins = logins
         self.hostname = hostname
         self.probe: ProbeReport | None = None
-        self.lane = Lane(upstream, transport)
+        self.lane: Lane = Lane(upstream, transport, before.lane if before else None)
         self.ledger: Ledger | None = None
         """What is used of its quotas; None when it has none."""
         self.tempo = FULL
@@ -63,6 +71,16 @@ class Way:
         if (self.logins.current, self.logins.access.identity, self.hostname) != (credential, identity, hostname):
             return False
         return self.upstream == upstream or _connected(self.upstream) == _connected(upstream)
+
+    def leads_to(self, upstream: Upstream) -> bool:
+        """Whether it leads to the same server, so that what it has under way is what this upstream has."""
+        mine = self.upstream
+        return (mine.name, mine.provider, mine.host, mine.port) == (
+            upstream.name,
+            upstream.provider,
+            upstream.host,
+            upstream.port,
+        )
 
     def adopt(self, upstream: Upstream, ledger: Ledger | None) -> bool:
         """Go on with other quotas, or another place among the upstreams; True when they are others."""

@@ -2,7 +2,8 @@
 
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
 unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
-a changed one, or a changed credential or client certificate, starts afresh, so that a mended Secret is tried at once.
+a changed one, or a changed credential or client certificate, starts afresh, so that a mended Secret is tried at once;
+but what it has under way counts until it ends, so that its server never gets more at once, or faster, than it may.
 Breakers are remembered in the spool: a restart is no reason to try a refused password again. So are refused Froms, but
 only to be told: they are tried again at once, for no provider minds. An upstream that asks for
 less gets less, and a pause only when it asks again at one connection. Failures: a store that cannot remember is logged;
@@ -25,7 +26,7 @@ from mailhaul_relay.ports.chance import Chance
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.active import MAX_MESSAGES, MAX_OCTETS
 from mailhaul_relay.queue.crowd import Share
-from mailhaul_relay.queue.ledger import first_of, with_rest
+from mailhaul_relay.queue.ledger import answered
 from mailhaul_relay.queue.memory import Memory
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.smtpout.access import Access
@@ -120,15 +121,15 @@ class Ways:
             return None
         if way.ledger is None:
             return await self._carry(way, transmission)
-        grant = way.ledger.reserve(transmission)
-        if grant is None:
+        reservation = way.ledger.reserve(transmission)
+        if reservation is None:
             return None
         delivery = None
         try:
-            delivery = await self._carry(way, first_of(transmission, grant))
+            delivery = await self._carry(way, reservation.part())
         finally:
-            way.ledger.settle(grant, delivery)
-        return with_rest(delivery, transmission, way.ledger) if delivery else None
+            reservation.settle(delivery)
+        return reservation.with_rest(delivery) if delivery else None
 
     async def _carry(self, way: Way, transmission: Transmission) -> Delivery | None:
         trial = _Trial(way, self._clock)
@@ -137,7 +138,8 @@ class Ways:
         finally:
             trial.end()
         if delivery is not None:
-            self._observe(way, transmission, delivery, trial.began)
+            said = delivery if transmission.further is None else answered(delivery)
+            self._observe(way, transmission, said, trial.began)
         return delivery
 
     def room(self, name: str) -> int:
@@ -182,13 +184,18 @@ class Ways:
 
     def _open(self, upstream: Upstream, logins: Logins, running: Running) -> Way:
         transport = self._factory(upstream, logins, running.config.hostname)
-        way = Way(upstream, logins, running.config.hostname, transport, self._clock)
+        way = Way(upstream, logins, running.config.hostname, transport, self._clock, self._before(upstream))
         way.ledger = self._memory.ledgers.of(upstream, self._clock)
         way.current, standing = self._memory.recall(upstream, running.secrets.revision)
         logins.restore(standing)
         way.refusals = self._memory.recall_refusals(way, running.secrets.revision, self._clock())
         logins.on_change = lambda before, after: self._login_told(way, before, after)
         return way
+
+    def _before(self, upstream: Upstream) -> Way | None:
+        """The last way to the same server, which may still have something under way."""
+        known = (*self._retiring.values(), *self._ways.values())
+        return next((one for one in reversed(known) if one.leads_to(upstream)), None)
 
     def _retire(self, way: Way) -> None:
         way.lane.stop()
@@ -306,8 +313,9 @@ def _telling(outcomes: tuple[Outcome, ...]) -> Outcome:
 
 
 async def _close(way: Way) -> None:
-    await way.lane.idle()
+    # Its idle connections count at the provider; those that are under way close themselves as they end.
     await way.lane.transport.close()
+    await way.lane.idle()
 
 
 async def _within(seconds: float, *work: Awaitable[None]) -> None:

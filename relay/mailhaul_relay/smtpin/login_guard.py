@@ -7,6 +7,7 @@
   So a stranger locks nobody out.
 - At a usual address an account is judged by its own failures there: not by those of others behind the same address.
 - One wrong password counts once, however often it comes: an application whose password is stale guesses nothing.
+- A name that no account has is judged as an account is, so that nobody finds out which names there are.
 IPv6 clients count by /64, for that is what one customer has. Times are those of the caller's clock, in seconds. All is
 forgotten with the process. Nothing here fails.
 """
@@ -23,6 +24,8 @@ WINDOW = 600.0
 BAN = 600.0
 REMEMBERED = 4096
 """Addresses, and usual networks of accounts, that are remembered; the oldest is forgotten."""
+STRANGE = "\0"
+"""How what stands for names that no account has begins; no account's name does."""
 
 _Key = tuple[str, str]
 """Address and account; either may be "" for all."""
@@ -36,14 +39,17 @@ class _Count:
 
 
 class LoginGuard:
-    """Counts failures and remembers usual addresses. An `account` is "" for a name that no account has; `typed` is a
-    digest of name and password that nobody can reverse.
+    """Counts failures and remembers usual addresses. There is a bounded number of what comes as `account`: the caller
+    puts names that no account has together, as `STRANGE` ones; "" is judged by its address only. `typed` is a digest of
+    name and password that nobody can reverse.
     """
 
     def __init__(self) -> None:
         self._counts: OrderedDict[_Key, _Count] = OrderedDict()
-        # Apart, so that many addresses do not push them out; there are no more of them than accounts.
+        # Apart, and never pushed out: whose ban ended early would be known from the others.
         self._of_accounts: OrderedDict[_Key, _Count] = OrderedDict()
+        # Apart, so that somebody at a usual address who makes names up pushes nothing else out.
+        self._strange: OrderedDict[_Key, _Count] = OrderedDict()
         self._usual: OrderedDict[_Key, None] = OrderedDict()
 
     def permits(self, address: str, account: str, now: float, *, trusted: bool) -> bool:
@@ -72,6 +78,7 @@ class LoginGuard:
         """Forget every failure: somebody has changed the accounts."""
         self._counts.clear()
         self._of_accounts.clear()
+        self._strange.clear()
 
     def _keys(self, address: str, account: str, trusted: bool) -> list[tuple[_Key, int]]:
         """What an attempt is judged by, and the failures that it may have there."""
@@ -84,7 +91,10 @@ class LoginGuard:
         return keys
 
     def _table(self, key: _Key) -> OrderedDict[_Key, _Count]:
-        return self._counts if key[0] else self._of_accounts
+        place, account = key
+        if not place:
+            return self._of_accounts
+        return self._strange if account.startswith(STRANGE) else self._counts
 
     def _is_banned(self, key: _Key, now: float) -> bool:
         count = self._table(key).get(key)
@@ -96,7 +106,7 @@ class LoginGuard:
         if count is None or now - count.since > WINDOW:
             count = table[key] = _Count(now)
         table.move_to_end(key)
-        if len(table) > REMEMBERED:
+        if table is not self._of_accounts and len(table) > REMEMBERED:
             table.popitem(last=False)
         count.tried.add(typed)
         if len(count.tried) < limit:

@@ -15,7 +15,8 @@ class Transport(Protocol):
     """One upstream that takes messages."""
 
     async def deliver(self, transmission: Transmission) -> Delivery:
-        """Send one transaction (or several, when recipients must be split). Every failure is an outcome.
+        """Send one transaction (or several, when recipients must be split). Every failure is an outcome. Before each
+        further transaction `transmission.further` is asked, if it is set.
 
         When it is cancelled before the final dot was sent, the connection is dropped and nothing was delivered.
         After the final dot cancellation gives the reply a last moment (a second); without it the outcome is UNKNOWN.

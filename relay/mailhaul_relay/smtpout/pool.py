@@ -76,7 +76,7 @@ class SmtpTransport:
             transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
             if not waiting or sent.cancelled:
                 break
-            stopper = next((outcome for outcome in sent.outcomes if outcome and _stops_all(outcome)), None)
+            stopper = _stopper(sent, transmission, transactions)
             if stopper is not None:
                 outcomes.update(dict.fromkeys(waiting, _for_unsent(stopper)))
                 break
@@ -181,6 +181,14 @@ class _Sent:
 
     outcomes: Sequence[Outcome | None]
     cancelled: bool = False
+
+
+def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outcome | None:
+    """Why there is no further transaction of the same message now; None when there is one."""
+    stopper = next((outcome for outcome in sent.outcomes if outcome and _stops_all(outcome)), None)
+    if stopper is None and transmission.further is not None:
+        return transmission.further(transactions)
+    return stopper
 
 
 def _stops_all(outcome: Outcome) -> bool:

@@ -8,8 +8,8 @@ import pytest
 
 from mailhaul_contract.accounts import Argon2id, Password, Plain, Scrypt
 from mailhaul_relay.smtpin import logins as module
-from mailhaul_relay.smtpin.login_guard import FAILURES
-from mailhaul_relay.smtpin.logins import SLOWED, WAITING, Attempt, Logins, Verdict
+from mailhaul_relay.smtpin.login_guard import ACCOUNT_FAILURES, FAILURES
+from mailhaul_relay.smtpin.logins import SLOWED, STRANGE_NAMES, WAITING, Attempt, Logins, Verdict
 from mailhaul_relay.smtpin.passwords import hashed, verify
 
 SALT = b"saltsaltsaltsalt"
@@ -80,6 +80,67 @@ async def test_a_refusal_takes_as_long_for_a_name_that_is_none() -> None:
         assert await tries.begin(name, b"wrong") is Verdict.REFUSED
         took.append(loop.time() - began)
     assert took == [pytest.approx(SLOWED)] * 2
+
+
+@pytest.mark.looptime
+async def test_a_name_that_is_none_is_banned_like_an_account_and_no_sooner() -> None:
+    loop = asyncio.get_running_loop()
+    tries, said, took = Tries(SLOWED), {}, []
+    for name in ("plain", "hashed", "nobody"):
+        tries.logins._guard.forget()
+        said[name] = list[Verdict]()
+        for number in range(ACCOUNT_FAILURES + 1):
+            began = loop.time()
+            said[name].append(await tries.begin(name, b"%d" % number, address=f"198.51.{number}.1"))
+            took.append(loop.time() - began)
+    assert said["plain"] == said["hashed"] == said["nobody"]
+    assert said["nobody"] == [Verdict.REFUSED] * ACCOUNT_FAILURES + [Verdict.BANNED]
+    assert took == [pytest.approx(SLOWED, abs=0.1)] * len(took)
+    tries.logins.close()
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_names_that_are_none_are_counted_where_accounts_are(trusted: bool) -> None:
+    said = []
+    for name in ("plain", "nobody"):
+        tries = Tries()
+        for number in range(FAILURES):
+            await tries.begin(name, b"%d" % number, trusted=trusted)
+        said.append([await tries.begin(one, b"more", trusted=trusted) for one in (name, "erp")])
+    assert said[0] == said[1]
+
+
+async def test_names_that_are_none_take_no_memory_without_end() -> None:
+    tries = Tries()
+    for number in range(3 * STRANGE_NAMES):
+        tries.begin(f"nobody{number}", b"", address=f"10.{number >> 8}.{number & 255}.1")
+    assert len(tries.logins._guard._of_accounts) <= STRANGE_NAMES
+    await asyncio.sleep(0.01)
+
+
+@pytest.mark.looptime
+async def test_when_too_many_wait_every_name_is_told_to_come_again_and_no_sooner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr(module, "verify", lambda _password, _given: gate.wait(10))
+    loop, tries = asyncio.get_running_loop(), Tries(SLOWED)
+    tries.logins._proved["plain"] = (ACCOUNTS["plain"], tries.logins._digest(Attempt("", False, "plain", b"proved")))
+    flood = [tries.begin("hashed", b"%d" % number, address=f"10.0.0.{number % 250}") for number in range(WAITING + 1)]
+    assert await tries.begin("plain", b"proved") is Verdict.ACCEPTED
+    began = loop.time()
+    said = [tries.begin(name, b"wrong", address="192.0.2.9") for name in ("plain", "hashed", "nobody")]
+    assert await asyncio.gather(*said) == [Verdict.BUSY] * 3
+    assert loop.time() - began == pytest.approx(SLOWED, abs=0.1)
+    gate.set()
+    await asyncio.gather(*flood)
+    tries.logins.close()
+
+
+async def test_a_name_that_is_none_costs_no_hash(checks: list[bytes]) -> None:
+    tries = Tries()
+    assert await tries.begin("nobody", b"right") is Verdict.REFUSED
+    assert not checks
 
 
 async def test_a_password_that_was_right_is_not_hashed_again(checks: list[bytes]) -> None:
@@ -170,6 +231,7 @@ async def test_more_than_may_wait_are_told_to_come_again(monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "verify", lambda _password, _given: gate.wait(10))
     tries = Tries()
     begun = [tries.begin("hashed", b"%d" % number, address=f"10.0.0.{number % 250}") for number in range(WAITING + 3)]
+    await asyncio.sleep(0.01)
     assert [one.result() for one in begun if one.done()] == [Verdict.BUSY] * 2
     gate.set()
     await asyncio.gather(*begun)

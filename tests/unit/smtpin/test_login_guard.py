@@ -2,7 +2,15 @@
 
 import os
 
-from mailhaul_relay.smtpin.login_guard import ACCOUNT_FAILURES, BAN, FAILURES, REMEMBERED, WINDOW, LoginGuard
+from mailhaul_relay.smtpin.login_guard import (
+    ACCOUNT_FAILURES,
+    BAN,
+    FAILURES,
+    REMEMBERED,
+    STRANGE,
+    WINDOW,
+    LoginGuard,
+)
 
 STRANGER, HOME, POD = "198.51.100.7", "192.0.2.1", "10.244.1.9"
 
@@ -113,6 +121,17 @@ def test_memory_is_bounded_and_many_addresses_do_not_end_the_ban_of_an_account()
     assert len(guard._counts) <= REMEMBERED
     assert len(guard._usual) <= REMEMBERED
     assert not guard.permits(STRANGER, "shop", 0, trusted=False)
+
+
+def test_names_that_somebody_at_a_usual_address_makes_up_end_no_ban() -> None:
+    guard = LoginGuard()
+    fail(guard, STRANGER, "", FAILURES)
+    fail(guard, POD, "shop", FAILURES, trusted=True)
+    for number in range(2 * REMEMBERED):
+        fail(guard, POD, f"{STRANGE}{number}", 1, trusted=True)
+    assert len(guard._strange) <= REMEMBERED
+    assert not guard.permits(STRANGER, "", 0, trusted=False)
+    assert not guard.permits(POD, "shop", 0, trusted=True)
 
 
 def test_the_same_wrong_password_counts_once_and_is_known_for_a_while() -> None:
