@@ -29,8 +29,8 @@ Where one of these is found no row of any server fails mail, whatever else the r
 they speak of time, of a part of the server that is out of order, or of one's own login, account and settings, next to
 which "user unknown" proves nothing. Such a reply goes on to the rows that keep it.
 
-Beyond that, the rows marked *says nothing else* fail mail for a recipient only where every word of the reply is one of
-those that `understood` lists in `replies.toml` (numbers, names of hosts and addresses of pages aside).
+Beyond that, these rows fail mail only where every word of the reply is in one of the lists of `understood` in
+`replies.toml` that the row names after *says nothing else than* (numbers, names of hosts and addresses of pages aside).
 
 """
 END = """
@@ -66,7 +66,7 @@ def page() -> str:
 def _line(row: Row) -> str:
     codes = ", ".join(f"{code}xx" if code < 10 else str(code) for code in sorted(row.codes))
     exception = f"unless {_words(row.unless)}" if row.unless else ""
-    only = "and says nothing else" if row.only else ""
+    only = f"and says nothing else than {', '.join(row.only_lists)}" if row.only else ""
     parts = (codes, ", ".join(sorted(row.enhanced)), _words(row.text), exception, only)
     reply = " ".join(part for part in parts if part)
     remedy = f"{row.remedy} [More]({row.docs})" if row.docs else row.remedy
