@@ -15,10 +15,14 @@ sender trouble is always *hold*, whatever the reply's digits say: such mail does
 row fails mail, and only for a wrong recipient, refused content, a size or a missing capability; in doubt mail is held.
 
 Patterns (RE2, case ignored) are looked for in the reply without e-mail addresses and without the domains of the mail,
-so that nobody steers the relay by the name of a recipient. A row does not match where what it names after "unless" is
-found. Two answers look at the addresses after all: a recipient said to be unknown whose name is the sender's own
-address or domain is *hold* (sender), and Amazon's list of unverified identities is a matter of the sandbox when it
-names recipients only.
+so that nobody steers the relay by the name of a recipient. A row that would stop other mail too (the upstream, the
+login, a quota, the sender) must also be found without the names before the @, where the reply repeats them and they are
+marked as names ("quota-exceeded... User unknown"); a recipient's plain word ("daily") goes out too where the rest is a
+row that fails mail. What fails only without these names is *hold* (a 45x: *retry*), of the recipient.
+
+A row does not match where what it names after "unless" is found. Two answers look at the addresses after all: a
+recipient said to be unknown whose name is the sender's own address or domain is *hold* (sender), and Amazon's list of
+unverified identities is a matter of the sandbox when it names recipients only.
 
 | rule | providers | where | reply | fault | outcome | what to do |
 |---|---|---|---|---|---|---|
