@@ -15,10 +15,14 @@ sender trouble is always *hold*, whatever the reply's digits say: such mail does
 row fails mail, and only for a wrong recipient, refused content, a size or a missing capability; in doubt mail is held.
 
 Patterns (RE2, case ignored) are looked for in the reply without e-mail addresses and without the domains of the mail,
-so that nobody steers the relay by the name of a recipient. A row does not match where what it names after "unless" is
-found. Two answers look at the addresses after all: a recipient said to be unknown whose name is the sender's own
-address or domain is *hold* (sender), and Amazon's list of unverified identities is a matter of the sandbox when it
-names recipients only.
+so that nobody steers the relay by the name of a recipient. A row that would stop other mail too (the upstream, the
+login, a quota, the sender) must also be found without the names before the @, where the reply repeats them and they are
+marked as names ("quota-exceeded... User unknown"); a recipient's plain word ("daily") goes out too where the rest is a
+row that fails mail. What fails only without these names is *hold* (a 45x: *retry*), of the recipient.
+
+A row does not match where what it names after "unless" is found. Two answers look at the addresses after all: a
+recipient said to be unknown whose name is the sender's own address or domain is *hold* (sender), and Amazon's list of
+unverified identities is a matter of the sandbox when it names recipients only.
 
 | rule | providers | where | reply | fault | outcome | what to do |
 |---|---|---|---|---|---|---|
@@ -29,8 +33,8 @@ Where one of these is found no row of any server fails mail, whatever else the r
 they speak of time, of a part of the server that is out of order, or of one's own login, account and settings, next to
 which "user unknown" proves nothing. Such a reply goes on to the rows that keep it.
 
-Beyond that, the rows marked *says nothing else* fail mail for a recipient only where every word of the reply is one of
-those that `understood` lists in `replies.toml` (numbers, names of hosts and addresses of pages aside).
+Beyond that, these rows fail mail only where every word of the reply is in one of the lists of `understood` in
+`replies.toml` that the row names after *says nothing else than* (numbers, names of hosts and addresses of pages aside).
 
 """
 END = """
@@ -66,7 +70,7 @@ def page() -> str:
 def _line(row: Row) -> str:
     codes = ", ".join(f"{code}xx" if code < 10 else str(code) for code in sorted(row.codes))
     exception = f"unless {_words(row.unless)}" if row.unless else ""
-    only = "and says nothing else" if row.only else ""
+    only = f"and says nothing else than {', '.join(row.only_lists)}" if row.only else ""
     parts = (codes, ", ".join(sorted(row.enhanced)), _words(row.text), exception, only)
     reply = " ".join(part for part in parts if part)
     remedy = f"{row.remedy} [More]({row.docs})" if row.docs else row.remedy

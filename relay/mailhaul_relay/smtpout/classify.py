@@ -11,8 +11,9 @@ from functools import lru_cache
 import re2
 
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
+from mailhaul_relay.smtpout.local_parts import local_parts
 from mailhaul_relay.smtpout.replies import Answer
-from mailhaul_relay.smtpout.reply_table import first_match, rows
+from mailhaul_relay.smtpout.reply_table import Row, first_match, rows
 
 NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-transaction"})
 """The rows after which recipients go in a new transaction when others went in this one."""
@@ -23,6 +24,8 @@ _REFUSED = {Stage.MAIL: Fault.SENDER, Stage.RCPT: Fault.RECIPIENT, Stage.END_OF_
 _ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
 _HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
 ANY_ADDRESS = re2.compile(r'"(?:[^"\\]|\\.)*"@[^\s<>(),;:"]+|[^\s<>(),;:"\[\]]+@[^\s<>(),;:"\[\]]+')
+_MAILBOX = 45
+"""The first digits of replies that refuse a mailbox or an action for now."""
 _LATER_CODE = re2.compile(r"(?:^|[\s(#])([45]\.\d{1,3}\.\d{1,3})(?:[\s):,;]|$)")
 
 
@@ -37,7 +40,7 @@ class Context:
 
 def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outcome:
     """Tell what a reply at a stage of a provider (`profile`, "smtp" for any other) means."""
-    row = first_match(rows(), profile, stage, _said(reply, context)) if reply.code >= 400 else None
+    row = _row(profile, stage, _said(reply, context), context) if reply.code >= 400 else None
     if row is None:
         return _by_class(stage, reply)
     if row.name == SES_IDENTITY and _names_only_recipients(reply.text, context):
@@ -54,6 +57,44 @@ def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outco
     """Tell what an answer means: by every word of it, of which those are not kept that the session logged in with."""
     outcome = classify(profile, stage, answer.said(), context)
     return replace(outcome, reply=answer.reply()) if answer.secrets else outcome
+
+
+def _row(profile: str, stage: Stage, said: Reply, context: Context) -> Row | None:
+    """Give the row that decides. One that would stop the mail of others too is believed only if it decides without the
+    local parts as well (`quota-exceeded@victim.example` may be repeated bare); nothing fails for what is left without.
+    """
+    row = first_match(rows(), profile, stage, said)
+    if row is None or not _stops_others(row):
+        return row
+    marked = local_parts((context.sender, *context.recipients)).replaced(said.text, "", marked_only=True)
+    if marked != said.text:
+        row = _kept(first_match(rows(), profile, stage, replace(said, text=marked)))
+    if row is None or not _stops_others(row):
+        return row
+    return _unknown_recipient(profile, stage, replace(said, text=marked), context) or row
+
+
+def _unknown_recipient(profile: str, stage: Stage, said: Reply, context: Context) -> Row | None:
+    """Give the row, to hold, that fails mail when the recipients' names are taken out of a reply wherever they stand:
+    they may be words that a true reply needs ("daily"), so no other row counts. A 45x is read as the 55x that it
+    would be for good.
+    """
+    text = local_parts(context.recipients).replaced(said.text, "")
+    if text == said.text:
+        return None
+    for_good = said.code + 100 if said.code // 10 == _MAILBOX else said.code
+    row = first_match(rows(), profile, stage, replace(said, code=for_good, text=text))
+    if row is None or row.verdict is not Verdict.FAILED:
+        return None
+    return _kept(row) if for_good == said.code else replace(row, verdict=Verdict.RETRY)
+
+
+def _stops_others(row: Row) -> bool:
+    return row.verdict is not Verdict.FAILED and (row.fault.is_of_upstream or row.fault is Fault.SENDER)
+
+
+def _kept(row: Row | None) -> Row | None:
+    return replace(row, verdict=Verdict.HOLD) if row and row.verdict is Verdict.FAILED else row
 
 
 def _said(reply: Reply, context: Context) -> Reply:

@@ -5,11 +5,10 @@ entry and nobody's address is in it. Addresses, the mail's own domains and local
 become names in angle brackets. It cannot fail; an id that looks like a word stays, and makes an entry more.
 """
 
-from collections.abc import Iterable
-
 import re2
 
 from mailhaul_relay.smtpout.classify import ANY_ADDRESS, Context, mail_domains
+from mailhaul_relay.smtpout.local_parts import local_parts
 
 ADDRESS, DOMAIN, LOCAL_PART, IP, TIME, ID = "<address>", "<domain>", "<name>", "<ip>", "<time>", "<id>"
 _HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
@@ -17,7 +16,6 @@ _IPV4 = re2.compile(r"\b\d{1,3}(?:[.-]\d{1,3}){3}\b")
 _IPV6 = re2.compile(r"(?i)\b[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){3,7}\b")
 _TIME = re2.compile(r"\b\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?Z?)?|\b\d{1,2}:\d{2}:\d{2}\b")
 _TOKEN = re2.compile(r"[\w-]*\d[\w-]*")
-_WORD = re2.compile(r"[^\s<>()\[\],;:\"'!?/=]+")
 _LEAST_ID, _LEAST_NUMBER = 6, 5
 
 
@@ -26,20 +24,9 @@ def reply_shape(text: str, context: Context) -> str:
     text = ANY_ADDRESS.sub(ADDRESS, text) if "@" in text else text
     if domains := mail_domains(context.from_domain, context.sender, context.recipients):
         text = _HOST.sub(lambda host: DOMAIN if _is_below(host.group().lower(), domains) else host.group(), text)
-    if names := _local_parts((context.sender, *context.recipients)):
-        text = _WORD.sub(lambda word: LOCAL_PART if _is_name(word.group().lower(), names) else word.group(), text)
+    text = local_parts((context.sender, *context.recipients)).replaced(text, LOCAL_PART)
     text = _IPV6.sub(IP, _IPV4.sub(IP, _TIME.sub(TIME, text)))
     return str(_TOKEN.sub(lambda token: ID if _is_id(token.group()) else token.group(), text))
-
-
-def _local_parts(addresses: Iterable[str]) -> frozenset[str]:
-    """The names before the @, also without what follows a plus sign: some servers repeat just these."""
-    whole = [one.rpartition("@")[0].strip('"').lower() for one in addresses]
-    return frozenset((*whole, *(one.partition("+")[0] for one in whole))) - {""}
-
-
-def _is_name(word: str, names: frozenset[str]) -> bool:
-    return word in names or word.rstrip(".") in names
 
 
 def _is_below(host: str, domains: frozenset[str]) -> bool:

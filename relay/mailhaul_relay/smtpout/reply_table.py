@@ -7,10 +7,11 @@ Failure: a wrong row raises ValueError when the table is loaded, which a test do
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 import re2
@@ -21,6 +22,9 @@ from mailhaul_relay.smtpout.reply_words import Understood
 _KEYS = frozenset(
     {"name", "profiles", "stages", "codes", "enhanced", "text", "unless", "only", "fault", "verdict", "remedy", "docs"}
 )
+
+
+NO_LISTS: Mapping[str, Understood] = MappingProxyType({})
 
 
 class Pattern(Protocol):
@@ -36,7 +40,7 @@ class Row:
     """One row. An empty condition holds for everything. `codes` are codes, or first digits such as `5`; `enhanced`
     are enhanced codes where `x` stands for any class and `*` for any detail. `text` must be found, `unless` must not
     (`exception` is it, compiled), nor `doubt`, which every row of any server has that fails mail. With `only` every
-    word must be understood.
+    word must be in one of these lists; `only_lists` are their names.
     """
 
     name: str
@@ -53,11 +57,12 @@ class Row:
     pattern: Pattern | None = None
     exception: Pattern | None = None
     doubt: Pattern | None = None
-    only: Understood | None = None
+    only: tuple[Understood, ...] = ()
+    only_lists: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, given: dict[str, Any], doubt: str = "", understood: Understood | None = None) -> Self:
-        """Read one row of the file; raises ValueError on an unknown key or word. `doubt` forbids it to fail mail."""
+    def parse(cls, given: dict[str, Any], doubt: str = "", lists: Mapping[str, Understood] = NO_LISTS) -> Self:
+        """Read one row of the file; raises ValueError on an unknown key, word or list. `doubt` forbids to fail mail."""
         if unknown := set(given) - _KEYS:
             raise ValueError(f"replies.toml: row {given.get('name', '?')!r} has unknown keys {sorted(unknown)}")
         text, unless = _alternatives(given.get("text", "")), _alternatives(given.get("unless", ""))
@@ -78,7 +83,8 @@ class Row:
             pattern=_compiled(text),
             exception=_compiled(unless),
             doubt=_compiled(doubt if doubtful else ""),
-            only=understood if given.get("only") else None,
+            only=_named(lists, given),
+            only_lists=_lists(given),
         )
 
     def matches(self, profile: str, stage: Stage, reply: Reply) -> bool:
@@ -91,13 +97,25 @@ class Row:
             and (self.pattern is None or self.pattern.search(reply.text) is not None)
             and (self.exception is None or self.exception.search(reply.text) is None)
             and (self.doubt is None or self.doubt.search(reply.text) is None)
-            and (self.only is None or self.only.whole(reply.text))
+            and (not self.only or any(one.whole(reply.text) for one in self.only))
         )
 
 
 def _alternatives(given: str | list[str]) -> str:
     """Join the patterns of a list into one that any of them fulfils."""
     return given if isinstance(given, str) else "|".join(given)
+
+
+def _named(lists: Mapping[str, Understood], given: dict[str, Any]) -> tuple[Understood, ...]:
+    """The lists of understood words that a row names; none when the table is read without lists."""
+    if lists and (unknown := set(_lists(given)) - set(lists)):
+        raise ValueError(f"replies.toml: row {given['name']!r} names unknown lists {sorted(unknown)}")
+    return tuple(lists[name] for name in _lists(given) if lists)
+
+
+def _lists(given: dict[str, Any]) -> tuple[str, ...]:
+    only = given.get("only", ())
+    return (only,) if isinstance(only, str) else tuple(only)
 
 
 def _compiled(text: str) -> Pattern | None:
@@ -118,8 +136,8 @@ def first_match(rows: Iterable[Row], profile: str, stage: Stage, reply: Reply) -
 @lru_cache(maxsize=1)
 def rows() -> tuple[Row, ...]:
     """Give the table, loaded at the first use."""
-    doubt, words = _alternatives(doubts()), understood()
-    return tuple(Row.parse(given, doubt, words) for given in _table()["reply"])
+    doubt, lists = _alternatives(doubts()), understood()
+    return tuple(Row.parse(given, doubt, lists) for given in _table()["reply"])
 
 
 def doubts() -> list[str]:
@@ -127,9 +145,9 @@ def doubts() -> list[str]:
     return [str(pattern) for pattern in _table()["doubt"]]
 
 
-def understood() -> Understood:
-    """Give the words that a refusal of a recipient may say if it is to fail mail."""
-    return Understood.parse(_table()["understood"])
+def understood() -> dict[str, Understood]:
+    """Give the lists of words that a refusal may say if it is to fail mail."""
+    return {name: Understood.parse(words) for name, words in _table()["understood"].items()}
 
 
 def _table() -> dict[str, Any]:

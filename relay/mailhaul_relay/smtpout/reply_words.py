@@ -1,7 +1,7 @@
-"""Whether a refusal of a recipient says nothing but words that are understood.
+"""Whether a refusal says nothing but words that are understood.
 
-A row of `reply_table` may ask it before it fails mail: "user unknown" proves nothing where the rest of the sentence
-speaks of things that nobody foresaw. The words stand in `replies.toml`. It cannot fail.
+A row of `reply_table` asks it before it fails mail: "user unknown" proves nothing where the rest of the sentence
+speaks of things that nobody foresaw. The lists of words stand in `replies.toml`. It cannot fail.
 """
 
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mailhaul_relay.model.outcome import Fault, Reply, Stage, Verdict
 from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, SES_IDENTITY, Context, classify
 from mailhaul_relay.smtpout.reply_table import Row, rows
+from mailhaul_relay.smtpout.reply_words import Understood
 
 PROFILES = st.sampled_from(["smtp", "ses", "gmail", "google-workspace", "mailtrap", "resend", "brevo", "mailgun",
                             "sendgrid", "postmark", "microsoft365", "smtp2go", "unheard-of"])  # fmt: skip
@@ -147,6 +148,20 @@ def test_only_size_and_capability_may_go_elsewhere_at_once() -> None:
 def test_a_wrong_row_is_refused_when_the_table_is_loaded() -> None:
     with pytest.raises(ValueError, match="unknown keys"):
         Row.parse({"name": "x", "fault": "auth", "verdict": "hold", "remedy": "x.", "txt": "typing error"})
+
+
+def test_a_row_that_names_an_unknown_list_of_words_is_refused_when_the_table_is_loaded() -> None:
+    given_row = {"name": "x", "fault": "size", "verdict": "failed", "remedy": "x.", "only": ["sizes"]}
+    with pytest.raises(ValueError, match="unknown lists"):
+        Row.parse(given_row, lists={"size": Understood.parse("too large")})
+
+
+def test_all_words_of_a_reply_must_be_in_one_of_the_lists_that_its_row_names() -> None:
+    lists = {"size": Understood.parse("too large"), "form": Understood.parse("bad header")}
+    given_row = {"name": "x", "fault": "size", "verdict": "failed", "remedy": "x.", "only": ["size", "form"]}
+    row = Row.parse(given_row, lists=lists)
+    said = ["too large", "bad header", "header too large", "quibble"]
+    assert [row.matches("smtp", Stage.DATA, Reply(552, "", one)) for one in said] == [True, True, False, False]
 
 
 def test_a_row_names_one_pattern_or_several_and_what_must_not_be_there() -> None:

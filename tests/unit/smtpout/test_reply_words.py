@@ -1,4 +1,6 @@
-"""A reply that is to fail mail for a recipient says nothing but words that are understood."""
+"""A reply that is to fail mail says nothing but words that are understood."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -35,3 +37,25 @@ def test_a_word_that_nobody_foresaw_keeps_the_mail() -> None:
         known = classify("smtp", Stage.RCPT, Reply(550, "", words), CONTEXT)
         unforeseen = classify("smtp", Stage.RCPT, Reply(550, "", f"{words} quibblewise"), CONTEXT)
         assert (known.verdict, unforeseen.verdict) == (Verdict.FAILED, Verdict.HOLD)
+
+
+@pytest.mark.parametrize(
+    ("reply", "stage"),
+    [
+        (Reply(552, "5.3.4", "Message size exceeds fixed limit"), Stage.MAIL),
+        (Reply(552, "", "Message too large"), Stage.END_OF_DATA),
+        (Reply(552, "5.3.4", "Error: message file too big"), Stage.END_OF_DATA),
+        (Reply(552, "", "sorry, that message size exceeds my databytes limit (#5.3.4)"), Stage.END_OF_DATA),
+        (Reply(554, "5.7.1", "Message rejected due to content policy"), Stage.END_OF_DATA),
+        (Reply(554, "", "Spam detected"), Stage.END_OF_DATA),
+        (Reply(554, "", "Virus found"), Stage.END_OF_DATA),
+        (Reply(550, "", "Message header is malformed"), Stage.END_OF_DATA),
+        (Reply(554, "5.4.6", "Too many hops"), Stage.END_OF_DATA),
+        (Reply(550, "5.6.7", "SMTPUTF8 is not supported"), Stage.MAIL),
+        (Reply(554, "5.6.0", "Invalid MIME structure"), Stage.END_OF_DATA),
+    ],
+)
+def test_a_word_that_nobody_foresaw_keeps_mail_whose_size_or_content_is_refused(reply: Reply, stage: Stage) -> None:
+    unforeseen = replace(reply, text=f"{reply.text} quibblewise")
+    outcomes = [classify("smtp", stage, one, CONTEXT) for one in (reply, unforeseen)]
+    assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.HOLD]
