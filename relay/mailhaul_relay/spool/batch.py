@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from mailhaul_relay.spool.express import Load
 from mailhaul_relay.spool.failures import from_sqlite, is_unreadable
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.operations import Accept, Effect, Operation, Remove, Update, Work
@@ -24,20 +23,6 @@ OWN_FAULTS = (
     OverflowError,
 )
 """Failures of one operation's values, which say nothing of the disk. (UnicodeEncodeError is a ValueError.)"""
-
-
-def express_load(operations: Sequence[Operation]) -> Load | None:
-    """Give a batch as one statement takes it; None when it has work of another kind, or two changes of a message."""
-    rows = [one.row for one in operations if type(one) is Accept]
-    fates = [one.fate for one in operations if type(one) is Update]
-    gone = tuple(dict.fromkeys(one.id for one in operations if type(one) is Remove))
-    if len(rows) + len(fates) + sum(type(one) is Remove for one in operations) != len(operations):
-        return None
-    if fates:
-        changed = [one.id for one in fates]
-        if len({*changed, *(one.id for one in rows), *gone}) != len(changed) + len(rows) + len(gone):
-            return None
-    return Load(rows, fates, gone)
 
 
 def apply_together(store: Store, operations: Sequence[Operation]) -> Effect:

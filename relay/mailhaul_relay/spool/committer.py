@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mailhaul_relay.spool.batch import OWN_FAULTS, apply_apart, apply_together, express_load
+from mailhaul_relay.spool.batch import OWN_FAULTS, apply_apart, apply_together
 from mailhaul_relay.spool.failures import from_sqlite, is_unreadable, lack_of_room
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.operations import Accept, Effect, Operation, Remove
@@ -85,12 +85,13 @@ class Committer:
         return effect, [(one, failures.get(index)) for index, one in enumerate(operations)]
 
     def _express(self, store: Store, operations: list[Operation]) -> tuple[Effect, dict[int, SpoolError]] | None:
-        """Commit in one step; None when the batch is not made for that, or has an operation that is at fault."""
-        load = express_load(operations)
-        if load is None:
+        """Commit in one step; None when the batch has other operations, or one that is at fault."""
+        rows = [one.row for one in operations if type(one) is Accept]
+        gone = [one.id for one in operations if type(one) is Remove]
+        if len(rows) + len(gone) != len(operations):
             return None
         try:
-            changes, files = store.express(load)
+            changes, files = store.express(rows, gone)
         except (*OWN_FAULTS, sqlite3.DatabaseError) as error:
             if not (isinstance(error, OWN_FAULTS) or is_unreadable(error)):
                 raise

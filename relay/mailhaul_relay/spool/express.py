@@ -1,4 +1,4 @@
-"""A whole batch of accepts, updates and removals as one SQL statement: its transaction, its changes and its sync.
+"""A whole batch of accepts and removals as one SQL statement: its transaction, its changes and its sync in one step.
 
 `committer` takes this way for the batches of a busy relay. Each step of a statement gives up the interpreter's lock
 and must win it back from the event loop, which costs a switch of threads each time: some twenty a batch when every
@@ -10,17 +10,13 @@ statement is, and raises what the single statements raise.
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from mailhaul_relay.spool.rows import COLUMNS, Fate, Row
+from mailhaul_relay.spool.rows import COLUMNS, Row
 
 _COLUMNS = ", ".join(f"json_extract(value, '$[{index}]')" for index in range(1, 8))
-_CHANGES = ", ".join(
-    f"{name} = json_extract(fate.value, '$[{index}]')" for index, name in enumerate(Fate._fields) if name != "id"
-)
 SETUP = f"""
 PRAGMA temp_store=MEMORY;
-CREATE TEMP VIEW batch AS SELECT NULL AS fields, NULL AS bytes, NULL AS fates, NULL AS gone;
+CREATE TEMP VIEW batch AS SELECT NULL AS fields, NULL AS bytes, NULL AS gone;
 CREATE TEMP TRIGGER batch_comes INSTEAD OF INSERT ON batch BEGIN
   INSERT INTO content
     SELECT json_extract(value, '$[8]'), substr(NEW.bytes, json_extract(value, '$[9]'), json_extract(value, '$[10]')),
@@ -28,8 +24,6 @@ CREATE TEMP TRIGGER batch_comes INSTEAD OF INSERT ON batch BEGIN
     FROM json_each(NEW.fields);
   INSERT INTO message ({COLUMNS})
     SELECT json_extract(value, '$[0]'), json_extract(value, '$[8]'), {_COLUMNS} FROM json_each(NEW.fields);
-  UPDATE message SET {_CHANGES} FROM json_each(NEW.fates) AS fate
-    WHERE message.id = json_extract(fate.value, '$[0]');
   DELETE FROM content WHERE key IN
     (SELECT key FROM message WHERE id IN (SELECT value FROM json_each(NEW.gone)));
   DELETE FROM message WHERE id IN (SELECT value FROM json_each(NEW.gone));
@@ -42,20 +36,12 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.executescript(SETUP)
 
 
-class Load(NamedTuple):
-    """What a batch does, each message at most once: `rows` come, `fates` are put in place of the old, `gone` leave."""
-
-    rows: Sequence[Row]
-    fates: Sequence[Fate]
-    gone: Sequence[str]
-
-
-def run(connection: sqlite3.Connection, first_key: int, load: Load) -> None:
-    """Carry a load out, with keys from `first_key` on; all of it is durable afterwards, or nothing."""
+def run(connection: sqlite3.Connection, first_key: int, rows: Sequence[Row], gone: Sequence[str]) -> None:
+    """Store rows, with keys from `first_key` on, and remove messages; all of it is durable afterwards, or nothing."""
     fields: list[list[object]] = []
     pieces: list[bytes] = []
     at = 1
-    for key, row in enumerate(load.rows, first_key):
+    for key, row in enumerate(rows, first_key):
         body = row.body
         head_end = at + len(row.head)
         fields.append([*row[:8], key, at, len(row.head), head_end, None if body is None else len(body)])
@@ -64,7 +50,5 @@ def run(connection: sqlite3.Connection, first_key: int, load: Load) -> None:
             pieces.append(body)
             head_end += len(body)
         at = head_end
-    # As they are: what is no Unicode is refused by the binding, as in a statement of its own.
-    fates = json.dumps(load.fates, ensure_ascii=False, allow_nan=False)
-    values = (json.dumps(fields, allow_nan=False), b"".join(pieces), fates, json.dumps(load.gone))
-    connection.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", values)
+    values = (json.dumps(fields), b"".join(pieces), json.dumps(gone))
+    connection.execute("INSERT INTO batch VALUES (?, ?, ?)", values)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from mailhaul_relay.spool import express
 from mailhaul_relay.spool.census import Change
 from mailhaul_relay.spool.codec import OPEN
-from mailhaul_relay.spool.express import Load
 from mailhaul_relay.spool.rows import COLUMNS, Fate, Row
 
 _ROWS = 8
@@ -88,26 +87,21 @@ class Store:
                 changes.append(Change(before[0], fate.mask, before[1]))
         return changes
 
-    def express(self, load: Load) -> tuple[list[Change], list[str]]:
-        """Add, change and remove messages in a transaction of its own, in one step; as `insert`, `update`, `delete`."""
-        come = {row.id: _Known(row.mask, row.accepted, row.file) for row in load.rows}
-        there = self._known((*(fate.id for fate in load.fates), *load.gone), come)
-        express.run(self._connection, self._key + 1, load)
-        self._key += len(load.rows)
-        changes = [Change(0, row.mask, row.accepted) for row in load.rows]
-        for fate in load.fates:
-            if before := there.get(fate.id):
-                changes.append(Change(before.mask, fate.mask, before.accepted))
-                come[fate.id] = before._replace(mask=fate.mask)
-        left = [one for id_ in load.gone if (one := there.get(id_))]
-        self._remember(come, load.gone)
-        return changes + [Change(one.mask, 0, one.accepted) for one in left], [one.file for one in left if one.file]
-
-    def _known(self, ids: Sequence[str], come: "dict[str, _Known]") -> "dict[str, _Known]":
-        """Give what the database has of those of these messages that are there, or that come with the batch."""
-        found = {one: known for one in ids if (known := come.get(one) or self._recent.get(one))}
-        strange = [one for one in ids if one not in found]
-        return found | {one[0]: _Known(*one[2:]) for one in self._found(strange)} if strange else found
+    def express(self, rows: Sequence[Row], gone: Sequence[str]) -> tuple[list[Change], list[str]]:
+        """Add and remove messages in a transaction of its own, in one step; as `insert` and `delete`."""
+        gone = tuple(dict.fromkeys(gone))
+        come = {row.id: _Known(row.mask, row.accepted, row.file) for row in rows}
+        known = [come.get(one) or self._recent.get(one) for one in gone]
+        strange = [one for one, found in zip(gone, known, strict=True) if found is None]
+        found = [_Known(*one[1:]) for one in self._found(strange)] if strange else []
+        express.run(self._connection, self._key + 1, rows, gone)
+        self._key += len(rows)
+        self._remember(come, gone)
+        left = [one for one in known if one is not None] + found
+        changes = [Change(0, row.mask, row.accepted) for row in rows] + [
+            Change(one.mask, 0, one.accepted) for one in left
+        ]
+        return changes, [one.file for one in left if one.file]
 
     def _remember(self, come: "dict[str, _Known]", gone: Sequence[str]) -> None:
         """Know what came a moment ago, for it will leave in a moment: a question to the database less."""
@@ -125,15 +119,15 @@ class Store:
         """Remove messages, those that are there; gives the names of their body files."""
         wanted = json.dumps(ids)
         found = self._found(ids)
-        keys = json.dumps([row[1] for row in found])
+        keys = json.dumps([row[0] for row in found])
         self._connection.execute("DELETE FROM content WHERE key IN (SELECT value FROM json_each(?))", (keys,))
         self._connection.execute("DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))", (wanted,))
-        return [Change(row[2], 0, row[3]) for row in found], [row[4] for row in found if row[4]]
+        return [Change(row[1], 0, row[2]) for row in found], [row[3] for row in found if row[3]]
 
     def _found(self, ids: Sequence[str]) -> list[Any]:
-        """Give id, key, states, time and body file of those messages that are there."""
+        """Give key, states, time and body file of those messages that are there."""
         sql = (
-            "SELECT json_group_array(json_array(id, key, mask, CAST(accepted AS INTEGER), file)) FROM message"
+            "SELECT json_group_array(json_array(key, mask, CAST(accepted AS INTEGER), file)) FROM message"
             " WHERE id IN (SELECT value FROM json_each(?))"
         )
         found: list[Any] = json.loads(self._connection.execute(sql, (json.dumps(ids),)).fetchone()[0])

@@ -9,7 +9,6 @@ from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.ports.clock import VirtualClock
 from mailhaul_relay.spool.interface import Place, SpoolError
 from mailhaul_relay.spool.sqlite import SqliteSpool
-from mailhaul_relay.spool.store import Store
 from mailhaul_relay.telemetry.log import Log
 
 SIZES = (0, 1, 4096, 100_000)
@@ -118,22 +117,6 @@ async def test_a_change_that_is_no_unicode_fails_alone(tmp_path: Path) -> None:
         await futures[0]
     await futures[1]
     assert (spool.counts().queued, spool.counts().held) == (1, 1)
-    await spool.close()
-
-
-async def test_a_busy_batch_of_changes_is_one_statement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else each change gives up the interpreter's lock several times, while other mail waits for the same commit."""
-
-    def never(*_: object) -> None:
-        raise AssertionError("changed by a statement of its own")
-
-    spool = await _open(tmp_path)
-    for number in range(20):
-        await spool.accept(_mail(number, 10))
-    monkeypatch.setattr(Store, "update", never)
-    for one in [spool.update(queued(number, held())) for number in range(20)]:
-        await one
-    assert spool.counts().held == 20
     await spool.close()
 
 
