@@ -24,6 +24,7 @@ def test_the_switch_takes_five_seconds_under_load_and_loses_and_doubles_nothing(
     stage.apply(relay)
     stage.wait_condition("smtprelay/relay", "Ready", "True")
     pod = stage.identity("relay-0")
+    stage.wait_door()
 
     with ThreadPoolExecutor() as beside:
         sending = beside.submit(stage.send, Mail("load", count=MAILS, pause=PAUSE))
