@@ -26,8 +26,8 @@ from mailhaul_operator.wire.refused import Refusal, Refused, refusal_of
 
 DEADLINE = 15.0
 """Seconds for one request."""
-PAGE = 500
-"""Objects of one page of a list."""
+PAGE = 100
+"""Objects of one page of a list. What a page takes while it is parsed the heap keeps (docs/design/0029)."""
 WRITES = frozenset({"apply", "create", "delete", "patch"})
 _WRITTEN = WRITES - {"delete"}
 _APPLY = "application/apply-patch+yaml"
