@@ -33,6 +33,7 @@ def provider(stage: Stage) -> ProviderPod:
 def neighbour(cluster: Cluster, release: Release, stage: Stage) -> Iterator[Stage]:
     """Another namespace, with a label that a relay may name."""
     with cluster.namespace() as name:
+        release.serve(name)
         cluster.ask("label", "namespace", name, *(f"{key}={value}" for key, value in LABEL.items()))
         yield Stage(cluster, name, stage.image)
         assert search(cluster, name, release.namespace) == []

@@ -41,6 +41,7 @@ def relay(stage: Stage) -> Stage:
 def node(release: Release) -> Iterator[Stage]:
     """A namespace with a program of the node itself: `node`, a pod in the node's network."""
     with release.cluster.namespace() as name:
+        release.serve(name)
         stage = Stage(release.cluster, name, release.images.relay)
         command = [PYTHON, "-c", "import time; time.sleep(36000)"]
         main = {"name": "main", "image": stage.image, "imagePullPolicy": "IfNotPresent", "command": command}

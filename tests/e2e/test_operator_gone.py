@@ -30,9 +30,10 @@ def provider(stage: Stage) -> ProviderPod:
 
 
 @pytest.fixture
-def second(cluster: Cluster, stage: Stage, provider: ProviderPod) -> Iterator[Stage]:
+def second(cluster: Cluster, release: Release, stage: Stage, provider: ProviderPod) -> Iterator[Stage]:
     """A second namespace with all kinds in it, to be deleted."""
     with cluster.namespace() as name:
+        release.serve(name)
         made = Stage(cluster, name, stage.image)
         _mail(made, provider.host)
         made.wait_condition("smtprelay/relay", "Ready", "True")

@@ -23,6 +23,7 @@ def test_the_quick_start_leads_to_a_delivered_mail(release: Release) -> None:
     stage = Stage(release.cluster, NAMESPACE, release.images.relay)
     release.cluster.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=60s")
     release.cluster.ask("create", "namespace", NAMESPACE)
+    release.serve(NAMESPACE)
     try:
         stage.ask("apply", "-f", str(REPOSITORY / "examples" / "quickstart"))
         stage.app()

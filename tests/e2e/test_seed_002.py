@@ -78,6 +78,7 @@ def scene(release: Release, stage: Stage, tmp_path_factory: pytest.TempPathFacto
         _apply(smtp, manifests.replace(IMAGE, image).replace(HOST, mailtrap.host))
         smtp.apply(_config_map("providers", {"ca.crt": authority.pem}))
         smtp.ask("rollout", "status", "deployment/smtp-relay", "--timeout=120s")
+        release.serve(NAMESPACE)
         yield Scene(smtp, stage, mailtrap, resend, authority.pem)
         assert search(release.cluster, NAMESPACE, release.namespace) == []
     finally:

@@ -99,7 +99,10 @@ async def test_it_keeps_its_mail_while_the_certificate_is_wrong_and_sends_when_a
         assert relay.events("accepted") == []
         for name, text in secrets(right).items():
             (relay.token_file.parent / name).write_text(text, encoding="utf-8")
-        await relay.until("/v1/report", lambda one: one.get("delivered") == 1, 40)
+        try:
+            await relay.until("/v1/report", lambda one: one.get("delivered") == 1, 40)
+        except TimeoutError:
+            pytest.fail(f"not sent in 40 s:\n{peer.log}")
 
 
 @pytest.mark.parametrize("options", [("-s", "20"), ("-s", "20", "-d")], ids=["new-connections", "reused-connections"])

@@ -1,8 +1,9 @@
 """Mailhaul as a user installs it: both images of this tree in the cluster, and the chart as a release.
 
-Used by the e2e fixtures. A cluster that is only a kubeconfig takes no image of this tree: `MAILHAUL_E2E_OPERATOR_IMAGE`
-and `MAILHAUL_E2E_RELAY_IMAGE` then name images that it has. `MAILHAUL_E2E_KEEP=1` leaves the release installed, for
-quick rounds of a developer.
+Used by the e2e fixtures. With `MAILHAUL_E2E_SCOPE=listed` the release of all modules serves namespaces that it is told
+of one by one (`Release.serve`), with a Role in each and no right beyond. A cluster that is only a kubeconfig takes no
+image of this tree: `MAILHAUL_E2E_OPERATOR_IMAGE` and `MAILHAUL_E2E_RELAY_IMAGE` then name images that it has.
+`MAILHAUL_E2E_KEEP=1` leaves the release installed, for quick rounds of a developer.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pytest
 from tests.support.cluster import Cluster
@@ -23,6 +24,9 @@ from tests.support.repository import REPOSITORY
 
 BUILD_SECONDS = 900
 SYSTEM = "mailhaul-system"
+LISTED = "listed"
+BEFORE_ANY = "mailhaul-listed"
+"""A namespace that is served before any module's, for no namespace in the chart's list means all of them."""
 CHART = REPOSITORY / "charts" / "mailhaul"
 
 
@@ -68,13 +72,36 @@ def _tree() -> str:
 
 @dataclass(frozen=True)
 class Release:
-    """The chart, installed. `namespaces` are those it serves; none means all."""
+    """The chart, installed. `namespaces` are those it serves; none means all, or what it is told to `serve`."""
 
     cluster: Cluster
     images: Images
     name: str = "mailhaul"
     namespace: str = SYSTEM
     namespaces: tuple[str, ...] = ()
+    told: "list[str] | None" = field(default=None, compare=False)
+    """The namespaces that it was told to serve, when it serves listed ones."""
+
+    @classmethod
+    def of_session(cls, cluster: Cluster, images: Images) -> "Release":
+        """The one of all modules, not yet installed."""
+        made = cls(cluster, images)
+        if os.environ.get("MAILHAUL_E2E_SCOPE", "") != LISTED:
+            return made
+        cluster.kubectl("create", "namespace", BEFORE_ANY)
+        return replace(made, told=[BEFORE_ANY])
+
+    def serve(self, namespace: str) -> None:
+        """Serve a namespace that is there too, with those of before that are left; all are served anyway by default."""
+        if self.told is None:
+            return
+        there = {
+            one["metadata"]["name"]
+            for one in self.cluster.get("namespaces")["items"]
+            if one["status"]["phase"] == "Active"
+        }
+        self.told[:] = [one for one in self.told if one in there and one != namespace] + [namespace]
+        self.install()
 
     def helm(self, *arguments: str) -> str:
         """Run helm; the test fails when it fails."""
@@ -95,7 +122,7 @@ class Release:
             "operator": {"image": {"repository": operator[0], "tag": operator[1]}},
             "relay": {"image": {"repository": relay[0], "tag": relay[1]}},
             "imagePullPolicy": "IfNotPresent",
-            "namespaces": list(self.namespaces),
+            "namespaces": list(self.namespaces or self.told or ()),
         }
         return [word for key, value in wanted.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
 
@@ -159,4 +186,5 @@ def installed(release: Release) -> Iterator[Release]:
     finally:
         if not os.environ.get("MAILHAUL_E2E_KEEP"):
             release.uninstall()
-            release.cluster.kubectl("delete", "namespace", release.namespace, "--wait=false", "--ignore-not-found")
+            gone = [release.namespace, *([BEFORE_ANY] if release.told else [])]
+            release.cluster.kubectl("delete", "namespace", *gone, "--wait=false", "--ignore-not-found")
