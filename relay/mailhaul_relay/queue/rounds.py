@@ -13,7 +13,7 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.from_refusals import with_others
 from mailhaul_relay.policy.holding import ON_HOLD
-from mailhaul_relay.policy.retry import MAX_TEXT, Attempt, after_attempt, after_wait
+from mailhaul_relay.policy.retry import MAX_TEXT, Attempt, after_attempt, after_wait, told_by
 from mailhaul_relay.policy.rewriting import rewrite
 from mailhaul_relay.policy.route_match import Traits
 from mailhaul_relay.policy.routes import CompiledRoute
@@ -81,6 +81,7 @@ class Round:
         self._only = running.routes.only
         self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
         self._tried: dict[int, frozenset[str]] = {}
+        self._refused: dict[int, dict[str, Outcome]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
         self._waiting: dict[int, Waiting] = {}
         for index in [index for index in self._open if message.progress[index].is_on_hold]:
@@ -92,6 +93,7 @@ class Round:
         # Another list of suppressed recipients alone is no cause to try again.
         if running.config is not before.config or running.secrets is not before.secrets:
             self._tried.clear()
+            self._refused.clear()
             self._routes.clear()
             self._only = running.routes.only
 
@@ -110,17 +112,20 @@ class Round:
             elif isinstance(decision, Wait):
                 self._wait(index, decision, now)
             else:
-                self._settle(index, "", decision.outcome, now)
+                self._settle(index, decision.upstream, decision.outcome, now)
         return [self._batch(key, indexes) for key, indexes in groups.items()]
 
     def apply(self, batch: Batch, outcomes: tuple[Outcome, ...], now: float) -> None:
         """Take the outcomes of a batch: settled, or open still for the next candidate."""
         for index, outcome in zip(batch.indexes, outcomes, strict=True):
-            self._last[index] = (batch.upstream, outcome)
-            if _may_fail_over(outcome):
-                self._tried[index] = self._tried.get(index, _NONE) | {batch.upstream}
-            else:
+            if not _may_fail_over(outcome):
                 self._settle(index, batch.upstream, outcome, now)
+                continue
+            self._tried[index] = self._tried.get(index, _NONE) | {batch.upstream}
+            if outcome.verdict is Verdict.FAILED:
+                self._refused.setdefault(index, {})[batch.upstream] = outcome
+            else:
+                self._last[index] = (batch.upstream, outcome)
 
     def place(self) -> Place | None:
         """Where the message waits afterwards, when it awaits upstreams."""
@@ -145,8 +150,8 @@ class Round:
 
     def _errand(self, index: int) -> Errand:
         envelope = self.message.envelope
-        path = self._only or self._route(index)
-        return Errand(envelope, envelope.recipients[index], self.message.progress[index], path)
+        path, refused = self._only or self._route(index), self._refused.get(index, {})
+        return Errand(envelope, envelope.recipients[index], self.message.progress[index], path, refused)
 
     def _route(self, index: int) -> CompiledRoute:
         """The route of one recipient, found once while the configuration lasts."""
@@ -203,7 +208,19 @@ class Round:
                 progress = replace(progress, text=text)
             self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
         else:
+            progress, wait = self._with_refusal(index, wait, now)
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
+
+    def _with_refusal(self, index: int, wait: Wait, now: float) -> tuple[Progress, Wait]:
+        """One that waits for another upstream, and why, with the words of the last one that refused it for good."""
+        progress = self.message.progress[index]
+        refused = self._refused.get(index)
+        if not refused:
+            return progress, wait
+        upstream, outcome = list(refused.items())[-1]
+        words = f"{outcome.text[: MAX_TEXT // 2]}; {wait.reason}"
+        told = told_by(progress, Attempt(outcome, upstream, now, self._chance()))
+        return replace(told, text=words[:MAX_TEXT]), replace(wait, reason=words)
 
     def _expiry(self, index: int) -> float:
         """When the time of a recipient is over."""
