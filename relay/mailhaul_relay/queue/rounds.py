@@ -206,7 +206,9 @@ class Round:
             if outcome.fault is Fault.SENDER and progress.is_open:
                 text = with_others(progress.text, wait.refusals, upstream, MAX_TEXT)
                 progress = replace(progress, text=text)
-            self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
+            progress = _no_sooner(progress, wait, outcome, now)
+            # Due later than its end it would not end, and the scanner would meet it again and again meanwhile.
+            self._changed(index, upstream, replace(progress, due=min(progress.due, self._expiry(index))), outcome)
         else:
             progress, wait = self._with_refusal(index, wait, now)
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
