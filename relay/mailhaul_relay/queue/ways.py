@@ -3,7 +3,8 @@
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
 unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
 a changed one, or a changed credential or client certificate, starts afresh, so that a mended Secret is tried at once;
-but what it has under way counts until it ends, so that its server never gets more at once, or faster, than it may.
+but what it has under way counts until it ends, so that its server never gets more at once, or faster, than it may, nor
+than it has asked for of the same account.
 Breakers are remembered in the spool: a restart is no reason to try a refused password again. So are refused Froms, but
 only to be told: they are tried again at once, for no provider minds. An upstream that asks for
 less gets less, and a pause only when it asks again at one connection. Failures: a store that cannot remember is logged;
