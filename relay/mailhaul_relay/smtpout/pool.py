@@ -4,6 +4,7 @@
 that the other side closed meanwhile is replaced at once and counts as no failure. Every failure is an outcome.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -58,7 +59,7 @@ class SmtpTransport:
         self.unmatched = UnmatchedReplies(upstream, self._tally, log)
 
     async def deliver(self, transmission: Transmission) -> Delivery:
-        """See `interface.Transport`. A cancellation after the final dot is taken in, and the delivery returned."""
+        """See `interface.Transport`. A cancellation after a final dot is taken in, and the delivery returned."""
         if len(transmission.recipients) == 1:
             sent = await self._send(transmission, transmission.recipients)
             return Delivery((sent.outcomes[0] or _NOT_REACHED,), self._endpoint)
@@ -68,7 +69,13 @@ class SmtpTransport:
         limit = self._upstream.behavior.max_recipients or MAX_RECIPIENTS
         for _ in range(MAX_TRANSACTIONS):
             batch, waiting = waiting[:limit], waiting[limit:]
-            sent = await self._send(transmission, batch)
+            try:
+                sent = await self._send(transmission, batch)
+            except asyncio.CancelledError:
+                if not outcomes:
+                    raise
+                # Nothing of this part was sent; what became of the parts before it must not be forgotten.
+                break
             waiting = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None] + waiting
             outcomes.update((one, outcome) for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome)
             transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
