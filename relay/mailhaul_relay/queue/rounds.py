@@ -30,6 +30,7 @@ DELIVERED = Progress(State.DELIVERED)
 """What is kept of a delivered recipient while others of its message wait."""
 
 _SUSPENDED = "delivery is suspended; set spec.delivery.suspended of the SmtpRelay to false"
+_OURS = "an error of the relay itself, which its log tells: report it to Mailhaul"
 Views = Callable[[frozenset[str]], Mapping[str, UpstreamView]]
 _NONE: frozenset[str] = frozenset()
 
@@ -141,12 +142,15 @@ class Round:
         place = place_of(self._running, self.message.progress, self._waiting | waiting)
         return place if place and place.until > now else None
 
-    def postpone(self, due: float) -> None:
-        """Put off what is still open, after an error of ours."""
+    def postpone(self, now: float, seconds: float) -> None:
+        """Put off what is still open for so long, after an error of ours, until its time is over."""
+        wait = Wait(now + seconds, State.DEFERRED, Fault.TRANSIENT, _OURS)
         for index in sorted(self._open):
-            later = replace(self.message.progress[index], state=State.DEFERRED, due=due, fault=Fault.TRANSIENT.value)
-            self.message = self.message.with_progress({index: later})
-        self._open.clear()
+            # It may be the route of this one that cannot be told.
+            path = self._only or self._routes.get(index)
+            settings = path.queue if path else self._running.config.queue
+            progress = after_wait(self.message.progress[index], wait, settings, self.message.envelope.accepted, now)
+            self._changed(index, "", progress, None)
 
     def _errand(self, index: int) -> Errand:
         envelope = self.message.envelope
