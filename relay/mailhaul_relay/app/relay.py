@@ -128,7 +128,7 @@ class Relay:
         if self._refused and self._refused.digest != running.digest:
             self._refused = None  # at once with the digest: a report is never of two configurations
         is_new = (running.digest, running.secrets) != (before.digest, before.secrets)
-        if self.ways.apply(running) or _leads_elsewhere(before.config, running.config):
+        if self.ways.apply(running) or leads_elsewhere(before.config, running.config):
             self.waker.wake()
         troubles = await self.listeners.apply(running)
         if troubles:
@@ -241,6 +241,11 @@ class Relay:
         await self.reply_book.flush()
 
 
-def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:
-    """Whether what waits may move under a configuration with the same upstreams."""
-    return (before.routes, before.delivery.suspended) != (now.routes, now.delivery.suspended)
+def leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:
+    """Whether what waits may leave with the same upstreams: by another route, or as another sender."""
+    return _led(before) != _led(now)
+
+
+def _led(config: RelayConfig) -> tuple[object, ...]:
+    aliases = config.aliases
+    return config.routes, config.delivery.suspended, config.postmaster, aliases.from_rewriting, aliases.srs
