@@ -53,6 +53,7 @@ class Courier:
         self.account, self.clock = account, clock
         self._ways, self._running, self._chance = ways, running, chance
         self.stopping = False
+        ways.on_error = account.internal_error
 
     async def work(self, message: Message) -> Worked:
         """Try every due recipient at its candidates. At a stop, what is not under way is left as it was."""

@@ -54,6 +54,8 @@ class Ways:
         self._retiring: dict[asyncio.Task[None], Way] = {}
         self.on_reopen: Callable[[str], None] = lambda _: None
         """Called with the name of an upstream that took no mail and takes it again."""
+        self.on_error: Callable[[str, Exception], None] = lambda _, __: None
+        """Called with the id of a message and an error of ours after its transmission."""
 
     def apply(self, running: Running) -> bool:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
@@ -140,7 +142,10 @@ class Ways:
             trial.end()
         if delivery is not None:
             said = delivery if transmission.further is None else answered(delivery)
-            self._observe(way, transmission, said, trial.began)
+            try:
+                self._observe(way, transmission, said, trial.began)
+            except Exception as error:  # noqa: BLE001 - what was delivered must not be sent again for it
+                self.on_error(transmission.id, error)
         return delivery
 
     def room(self, name: str) -> int:

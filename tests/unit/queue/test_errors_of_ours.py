@@ -49,6 +49,19 @@ async def test_a_count_that_fails_is_no_cause_to_send_again(monkeypatch: pytest.
     assert "internal-error" in _told(desk)
 
 
+async def test_what_cannot_be_concluded_of_an_upstream_is_no_cause_to_send_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(upstreams=[upstream("a")])
+    desk.script("a", (DELIVERED, NO_SUCH_USER))
+    monkeypatch.setattr(desk.ways.states()[0], "hear", _fail_at_once)
+    kept = await desk.send(mail("m1", *TWO))
+    assert kept is not None
+    assert [one.state for one in kept.progress] == [State.DELIVERED, State.DEAD]
+    assert "internal-error" in _told(desk)
+    assert desk.tally.handler_errors == 1
+
+
 async def test_an_error_before_anything_was_tried_is_no_cause_to_try_without_a_pause(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
