@@ -26,6 +26,10 @@ FAULT_DELAY = 60.0
 """Seconds until a message is tried again after an error of ours."""
 
 
+class EndlessError(Exception):
+    """A message had more rounds than a relay has candidates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worked:
     """A message after its round, what was settled in it, and where it waits when it awaits upstreams."""
@@ -67,7 +71,7 @@ class Courier:
                     break
                 await (self._send(rounds, batches[0]) if len(batches) == 1 else self._send_all(rounds, batches))
             else:
-                rounds.postpone(self.clock(), FAULT_DELAY)
+                raise EndlessError
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must neither vanish nor spin
             self.account.internal_error(message.id, error)
             rounds.postpone(self.clock(), FAULT_DELAY)

@@ -7,6 +7,7 @@ import pytest
 from tests.support.queueing import DELIVERED, NO_SUCH_USER, Desk, mail, upstream
 
 from mailhaul_relay.model.message import State
+from mailhaul_relay.queue.delivery import FAULT_DELAY
 
 TWO = ("one@x.example", "two@x.example")
 pytestmark = pytest.mark.looptime
@@ -60,6 +61,19 @@ async def test_what_cannot_be_concluded_of_an_upstream_is_no_cause_to_send_again
     assert [one.state for one in kept.progress] == [State.DELIVERED, State.DEAD]
     assert "internal-error" in _told(desk)
     assert desk.tally.handler_errors == 1
+
+
+async def test_a_message_whose_rounds_do_not_end_is_put_off_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(upstreams=[upstream("a")])
+
+    async def nothing(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(desk.ways, "deliver", nothing)
+    kept = await desk.send(mail("m1"))
+    assert kept is not None
+    assert kept.progress[0].due == desk.clock() + FAULT_DELAY
+    assert "internal-error" in _told(desk)
 
 
 async def test_an_error_before_anything_was_tried_is_no_cause_to_try_without_a_pause(
