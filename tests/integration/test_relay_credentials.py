@@ -178,6 +178,17 @@ async def test_a_rotation_under_load_loses_and_doubles_nothing(tmp_path: Path, f
     assert len(refused) == 1
 
 
+async def test_a_reply_to_a_probe_that_no_rule_knows_is_listed(tmp_path: Path, free_port: int) -> None:
+    async with _staged(tmp_path, free_port, probeSender="noreply@example.com") as stage:
+        stage.server.play({"accounts": ACCOUNTS, "steps": {"mail": "550 5.9.9 quirk of noreply@example.com"}})
+        assert (await stage.relay.post(PROBE)).status == 202
+        await stage.upstream(lambda one: one["probe"] is not None)
+        (listed,) = (await stage.relay.get("/v1/replies")).json()["replies"]
+        assert (listed["provider"], listed["stage"], listed["text"]) == ("up", "mail", "quirk of <address>")
+        metrics = (await stage.relay.get("/metrics")).body.decode()
+        assert 'mailhaul_unmatched_replies_total{upstream="up"} 1' in metrics
+
+
 async def test_a_probe_proves_a_new_password_before_any_mail_and_sends_none(tmp_path: Path, free_port: int) -> None:
     async with _staged(tmp_path, free_port, probeSender="noreply@example.com") as stage:
         began = time.time()

@@ -33,7 +33,7 @@ async def _sent(point: str, code: int, mechanism: str, **script: object) -> tupl
         ScriptedServer(values) as server,
         outgoing(server.port, credential=CREDENTIAL, auth=mechanism) as out,
     ):
-        out.transport.on_unmatched = seen.append
+        out.transport.unmatched.saw = seen.append
         (outcome,) = await out.send("bob@example.net")
         return outcome, out.lines, seen
 

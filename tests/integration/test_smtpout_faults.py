@@ -208,6 +208,20 @@ async def test_cancelling_after_the_dot_begins_no_further_transaction() -> None:
         assert len(server.messages) == 1
 
 
+@pytest.mark.parametrize("point", ["mail", "rcpt", "data"])
+async def test_cancelling_a_later_transaction_keeps_what_an_earlier_one_came_to(point: str) -> None:
+    async with ScriptedServer() as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        server.at_message = lambda _: server.play({"steps": {point: "hang"}})
+        task = asyncio.create_task(out.deliver(transmission("a@example.net", "b@example.net", "c@example.net")))
+        await until(lambda: len([one for one in server.commands if " MAIL " in one]) == 2)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        delivery = await task
+        assert [one.verdict for one in delivery.outcomes] == [Verdict.DELIVERED, Verdict.RETRY, Verdict.RETRY]
+        assert delivery.transactions == 1
+        assert len(server.messages) == 1
+
+
 async def test_cancelling_after_the_dot_gives_a_silent_upstream_a_last_moment_only() -> None:
     async with ScriptedServer({"steps": {"dot": "hang"}}) as server, outgoing(server.port) as out:
         task = asyncio.create_task(out.send())

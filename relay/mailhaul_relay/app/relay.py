@@ -47,6 +47,7 @@ from mailhaul_relay.smtpout.interface import Transport
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.pool import SmtpTransport
 from mailhaul_relay.smtpout.recording import Recordings
+from mailhaul_relay.smtpout.unmatched_replies import UnmatchedReplies
 from mailhaul_relay.spool.interface import Spool
 from mailhaul_relay.telemetry.lines import LineWriter
 from mailhaul_relay.telemetry.log import Log
@@ -79,6 +80,7 @@ class Relay:
         self.memory = Memory(spool, log, own_ordinal())
         self.ways = Ways(self.memory, self._transport, log, wall_clock, system_chance)
         self.prober = Prober(self.ways, log, wall_clock)
+        self.prober.unmatched = self._unmatched
         account = Account(self.tally, log, self.chronicle)
         courier = Courier(self.ways, self.running, account, wall_clock, system_chance)
         bouncer = Bouncer(self.running, self.tally, log, wall_clock)
@@ -126,7 +128,7 @@ class Relay:
         if self._refused and self._refused.digest != running.digest:
             self._refused = None  # at once with the digest: a report is never of two configurations
         is_new = (running.digest, running.secrets) != (before.digest, before.secrets)
-        if self.ways.apply(running) or _leads_elsewhere(before.config, running.config):
+        if self.ways.apply(running) or leads_elsewhere(before.config, running.config):
             self.waker.wake()
         troubles = await self.listeners.apply(running)
         if troubles:
@@ -180,8 +182,13 @@ class Relay:
             return CaptureTransport(self.inbox, upstream.name)
         transport = SmtpTransport(upstream, logins, hostname, self.tally, self.log)
         transport.recordings = self.recordings
-        transport.on_unmatched = partial(self.reply_book.saw, upstream.provider)
+        transport.unmatched = self._unmatched(upstream)
         return transport
+
+    def _unmatched(self, upstream: Upstream) -> UnmatchedReplies:
+        unmatched = UnmatchedReplies(upstream, self.tally.upstream(upstream.name), self.log)
+        unmatched.saw = partial(self.reply_book.saw, upstream.provider)
+        return unmatched
 
     def not_accepting(self) -> str:
         """Why no mail is accepted now; "" when it is."""
@@ -234,6 +241,11 @@ class Relay:
         await self.reply_book.flush()
 
 
-def _leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:
-    """Whether what waits may move under a configuration with the same upstreams."""
-    return (before.routes, before.delivery.suspended) != (now.routes, now.delivery.suspended)
+def leads_elsewhere(before: RelayConfig, now: RelayConfig) -> bool:
+    """Whether what waits may leave with the same upstreams: by another route, or as another sender."""
+    return _led(before) != _led(now)
+
+
+def _led(config: RelayConfig) -> tuple[object, ...]:
+    aliases = config.aliases
+    return config.routes, config.delivery.suspended, config.postmaster, aliases.from_rewriting, aliases.srs

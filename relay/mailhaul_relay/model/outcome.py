@@ -82,8 +82,8 @@ class Outcome:
     """What became of one recipient in one attempt.
 
     `detail` is for the log when there is no reply (an exception's kind). `retry_elsewhere` says of a FAILED outcome
-    that another upstream may still take the message (too large for this one, no SMTPUTF8 here). `rule` names the row
-    of `replies.toml` that decided, "" when the code class did.
+    that another upstream may still take the message (too large for this one, no SMTPUTF8 here, a rule of its own).
+    `rule` names the row of `replies.toml` that decided, "" when the code class did.
     """
 
     verdict: Verdict

@@ -54,10 +54,10 @@ class Attempt:
     chance: float
 
 
-def after_attempt(progress: Progress, attempt: Attempt, queue: Queue, accepted: float) -> Progress:
-    """Give the progress of a recipient of mail that was accepted at a time, after an attempt."""
-    outcome, upstream, now = attempt.outcome, attempt.upstream, attempt.now
-    told = replace(
+def told_by(progress: Progress, attempt: Attempt) -> Progress:
+    """Give the progress with the words of an attempt; what follows from it is not decided."""
+    outcome, upstream = attempt.outcome, attempt.upstream
+    return replace(
         progress,
         attempts=progress.attempts + (1 if upstream else 0),
         upstream=upstream or progress.upstream,
@@ -65,8 +65,14 @@ def after_attempt(progress: Progress, attempt: Attempt, queue: Queue, accepted: 
         fault=outcome.fault.value,
         code=outcome.reply.code if outcome.reply else 0,
         text=outcome.text[:MAX_TEXT],
-        changed=now,
+        changed=attempt.now,
     )
+
+
+def after_attempt(progress: Progress, attempt: Attempt, queue: Queue, accepted: float) -> Progress:
+    """Give the progress of a recipient of mail that was accepted at a time, after an attempt."""
+    outcome, upstream, now = attempt.outcome, attempt.upstream, attempt.now
+    told = told_by(progress, attempt)
     if outcome.verdict is Verdict.DELIVERED:
         return replace(told, state=State.DELIVERED)
     if outcome.verdict is Verdict.FAILED:

@@ -6,11 +6,13 @@ send this From, takes no message of this size, refuses this From or envelope sen
 has spent its quota, or was tried in this round; one that has spent its quota may also end the search, as its `on_quota`
 says. A recipient that is pinned (nobody knows whether it was delivered there, or a person asked for it) goes to that
 upstream or waits: failed over it might arrive twice. With no candidate left it waits: held when a person or a provider
-must act, deferred when time alone may mend it. Only a message too large for every upstream of its route is refused.
+must act, deferred when time alone may mend it. It is refused only where nothing is to be waited for: when it is too
+large for every upstream of its route, or one has refused it for good and no other may ever take it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mailhaul_contract.quotas import OnQuota
@@ -33,13 +35,19 @@ _HOLDING = (Fault.AUTH, Fault.SENDER, Fault.QUOTA, Fault.TLS)
 """Faults that somebody must mend, the most telling first; they hold mail, the others defer it."""
 
 
+_NO_REFUSAL: Mapping[str, Outcome] = MappingProxyType({})
+
+
 class Errand(NamedTuple):
-    """One recipient of a message that is to leave, and the route that it takes."""
+    """One recipient of a message that is to leave, and the route that it takes. `refused` is what those upstreams said
+    that refused it for good in this round, though another one may take it; the last one last.
+    """
 
     envelope: Envelope
     recipient: Recipient
     progress: Progress
     route: CompiledRoute
+    refused: Mapping[str, Outcome] = _NO_REFUSAL
 
 
 class Spent(NamedTuple):
@@ -96,15 +104,17 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """No upstream can ever take it."""
+    """No upstream can ever take it. `upstream` is the one whose word it is, "" when it is the relay's own."""
 
     outcome: Outcome
+    upstream: str = ""
 
 
 class _Obstacle(NamedTuple):
     """Why one upstream is passed over, and when that may be otherwise: when it takes mail again (`awaits` is its name),
-    or only under another configuration (`is_fixed`), else at a time. `refusal` when it does not send this From,
-    whatever else stands in the way.
+    or only under another configuration (`is_fixed`), else at a time. `is_misfit` when it is this message that it does
+    not take, and nothing is to be waited for there. `refusal` when it does not send this From, whatever else stands in
+    the way.
     """
 
     fault: Fault
@@ -112,6 +122,7 @@ class _Obstacle(NamedTuple):
     reason: str
     awaits: str = ""
     is_fixed: bool = False
+    is_misfit: bool = False
     refusal: FromRefusal | None = None
 
 
@@ -120,14 +131,15 @@ _OPEN_VIEW = UpstreamView()
 
 def route(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait | Refuse:
     """Decide where one recipient of a message goes now."""
-    envelope, recipient, progress, path = errand
+    envelope, recipient, progress, path, _ = errand
     if progress.pinned:
         return _pinned(running, errand, views, now)
     obstacles: list[_Obstacle] = []
     for upstream in path.order.of(envelope.id):
         domain = leaving_domain(running, upstream, envelope, recipient)
         view = views.get(upstream.name, _OPEN_VIEW)
-        obstacle = _unable(upstream, envelope, domain, now) or _unwilling(upstream, view, domain, errand, now)
+        obstacle = _unable(upstream, envelope, domain, now) or _misfit(upstream, errand, now)
+        obstacle = obstacle or _unwilling(upstream, view, domain, errand, now)
         if obstacle is None and view.refused_envelopes:
             obstacle = _refused_envelope(running, upstream, view, errand, now)
         if obstacle is None:
@@ -137,9 +149,17 @@ def route(running: Running, errand: Errand, views: Mapping[str, UpstreamView], n
             break
     if not obstacles:
         return Wait(now + IDLE, State.HELD, Fault.CONNECTION, _no_upstream(path))
-    if all(one.fault is Fault.SIZE for one in obstacles):
+    if errand.refused and all(one.is_fixed for one in obstacles):
+        return _given_up(errand)
+    if all(one.is_misfit for one in obstacles):
         return Refuse(_too_large(envelope.size, path))
     return _wait(obstacles, path)
+
+
+def _given_up(errand: Errand) -> Refuse:
+    """Where it was refused last, and in what words."""
+    name, outcome = list(errand.refused.items())[-1]
+    return Refuse(outcome, name)
 
 
 def _no_upstream(path: CompiledRoute) -> str:
@@ -156,10 +176,12 @@ def _in_turn(name: str, view: UpstreamView, errand: Errand) -> Send | Wait:
     return Send(name, errand.route.important)
 
 
-def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait:
+def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait | Refuse:
     """The upstream that is asked for need not be of the route, but it must be allowed to send the From all the same."""
-    envelope, recipient, progress, path = errand
+    envelope, recipient, progress, path, refused = errand
     name = progress.pinned
+    if name in refused:
+        return _given_up(errand)
     if progress.unknowns > MAX_UNKNOWNS:
         expiry = max(envelope.accepted, progress.renewed) + path.queue.expire_after
         reason = f"whether {name} took it is unknown after {progress.unknowns} attempts; retry or drop it by hand"
@@ -195,8 +217,17 @@ def _unable(upstream: Upstream, envelope: Envelope, domain: str | None, now: flo
         return _Obstacle(Fault.SENDER, now + IDLE, words((refusal,)), is_fixed=True, refusal=refusal)
     largest = upstream.behavior.max_message_size
     if largest and envelope.size > largest:
-        return _Obstacle(Fault.SIZE, now + IDLE, f"{upstream.name} takes at most {largest} octets", is_fixed=True)
+        reason = f"{upstream.name} takes at most {largest} octets"
+        return _Obstacle(Fault.SIZE, now + IDLE, reason, is_fixed=True, is_misfit=True)
     return None
+
+
+def _misfit(upstream: Upstream, errand: Errand, now: float) -> _Obstacle | None:
+    """What it said of this very message a moment ago; it is asked again in the next round, not in this one."""
+    said = errand.refused.get(upstream.name)
+    if said is None:
+        return None
+    return _Obstacle(said.fault, now + IDLE, f"{upstream.name}: {said.text}", is_fixed=True, is_misfit=True)
 
 
 def _awaited(name: str, errand: Errand) -> str:
@@ -250,7 +281,7 @@ def _tried_fault(progress: Progress, view: UpstreamView) -> Fault:
 
 def _wait(obstacles: list[_Obstacle], path: CompiledRoute) -> Wait:
     """Held only when every obstacle is one that holds; the reason is that of the most telling one."""
-    passing = [one for one in obstacles if one.fault is not Fault.SIZE]
+    passing = [one for one in obstacles if not one.is_misfit]
     until = min(one.until for one in passing)
     telling = min(passing, key=lambda one: _HOLDING.index(one.fault) if one.fault in _HOLDING else len(_HOLDING))
     state = State.HELD if all(one.fault in _HOLDING for one in passing) else State.DEFERRED

@@ -6,7 +6,7 @@ again. At the floor, one connection at the slowest rate, it is the breaker's tur
 seconds.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage
@@ -62,6 +62,17 @@ def slower(tempo: Tempo, upstream: Upstream, began: float, now: float) -> Tempo:
     if began < tempo.slowed:
         return tempo
     return Tempo(max(floor(upstream), tempo.level / 2), now, now)
+
+
+def resumed(tempo: Tempo, before: Upstream, upstream: Upstream) -> Tempo:
+    """Give the tempo under other settings of the same server: what it took before the change, no more and no faster."""
+    if tempo.is_full:
+        return FULL
+    part = before.connections.max / upstream.connections.max
+    if before.rate_limit and upstream.rate_limit:
+        rates = [one.messages / one.per for one in (before.rate_limit, upstream.rate_limit)]
+        part = min(part, rates[0] / rates[1])
+    return replace(tempo, level=max(floor(upstream), min(1.0, tempo.level * part)))
 
 
 def faster(tempo: Tempo, now: float) -> Tempo:

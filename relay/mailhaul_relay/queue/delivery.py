@@ -26,6 +26,10 @@ FAULT_DELAY = 60.0
 """Seconds until a message is tried again after an error of ours."""
 
 
+class EndlessError(Exception):
+    """A message had more rounds than a relay has candidates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Worked:
     """A message after its round, what was settled in it, and where it waits when it awaits upstreams."""
@@ -53,6 +57,7 @@ class Courier:
         self.account, self.clock = account, clock
         self._ways, self._running, self._chance = ways, running, chance
         self.stopping = False
+        ways.on_error = account.internal_error
 
     async def work(self, message: Message) -> Worked:
         """Try every due recipient at its candidates. At a stop, what is not under way is left as it was."""
@@ -66,11 +71,11 @@ class Courier:
                     break
                 await (self._send(rounds, batches[0]) if len(batches) == 1 else self._send_all(rounds, batches))
             else:
-                rounds.postpone(self.clock() + FAULT_DELAY)
+                raise EndlessError
         except Exception as error:  # noqa: BLE001 - whatever it is, the message must neither vanish nor spin
             self.account.internal_error(message.id, error)
-            rounds.postpone(self.clock() + FAULT_DELAY)
-        self.account.settled(rounds.message, rounds.changes, self.clock())
+            rounds.postpone(self.clock(), FAULT_DELAY)
+        self._settled(rounds)
         return Worked(rounds.message, tuple(rounds.changes), rounds.place())
 
     def outlook(self, message: Message, seen: Mapping[str, UpstreamView]) -> Outlook:
@@ -103,6 +108,12 @@ class Courier:
         """Begin nothing more; what is under way gets `grace` seconds to end by itself (see `Ways.stop`)."""
         self.stopping = True
         await self._ways.stop(grace)
+
+    def _settled(self, rounds: Round) -> None:
+        try:
+            self.account.settled(rounds.message, rounds.changes, self.clock())
+        except Exception as error:  # noqa: BLE001 - what became of the mail is to be stored all the same
+            self.account.internal_error(rounds.message.id, error)
 
     async def _send_all(self, rounds: Round, batches: list[Batch]) -> None:
         ended = await asyncio.gather(*(self._send(rounds, batch) for batch in batches), return_exceptions=True)

@@ -15,7 +15,7 @@ from mailhaul_relay.policy.route_admission import defer_held
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.queue.active import ActiveSet
 from mailhaul_relay.queue.bouncer import Bouncer
-from mailhaul_relay.queue.delivery import Courier
+from mailhaul_relay.queue.delivery import FAULT_DELAY, Courier, Worked
 from mailhaul_relay.spool.interface import BodyWriter, Place, Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
 
@@ -109,8 +109,11 @@ class Queue:
         try:
             worked = await self._courier.work(message)
             if worked.message is not message:
-                await self._bouncer.report(worked)
+                await self._report(worked)
                 await self._store(worked.message, worked.place)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must not spin
+            self._courier.account.internal_error(message.id, error)
+            await asyncio.sleep(FAULT_DELAY)
         finally:
             del self._tasks[message.id]
             self._let_go(message.id)
@@ -121,6 +124,12 @@ class Queue:
             self.stale.add(message_id)
         if self.left_behind:
             self.on_room()
+
+    async def _report(self, worked: Worked) -> None:
+        try:
+            await self._bouncer.report(worked)
+        except Exception as error:  # noqa: BLE001 - without it what was delivered would be sent again
+            self._courier.account.internal_error(worked.message.id, error)
 
     async def _store(self, message: Message, place: Place | None) -> None:
         """Store what became of a message, again and again while the disk refuses: it stays claimed meanwhile."""

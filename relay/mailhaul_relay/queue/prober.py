@@ -19,7 +19,9 @@ from mailhaul_relay.policy.credentials import is_refusal
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.queue.ways import Ways
+from mailhaul_relay.smtpout.classify import Context
 from mailhaul_relay.smtpout.probe import Findings, Login, probe
+from mailhaul_relay.smtpout.unmatched_replies import UnmatchedReplies
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import reported
 
@@ -52,6 +54,8 @@ class Prober:
 
     def __init__(self, ways: Ways, log: Log, clock: Clock, run: Run = probe) -> None:
         self._ways, self._log, self._clock, self._run = ways, log, clock, run
+        self.unmatched: Callable[[Upstream], UnmatchedReplies] | None = None
+        """Who counts an upstream's replies that no rule knows."""
         self._under_way: dict[asyncio.Task[None], Way] = {}
         self._stopped = False
 
@@ -93,7 +97,7 @@ class Prober:
         way.on_trial = way.on_trial or on_trial
         login = Login(way.logins.current, barred[0] if barred else None, way.logins.access)
         try:
-            findings = await self._run(way.upstream, way.hostname, login)
+            findings = await self._talk(way, login)
             previous = await self._by_previous(way, findings)
         except Exception as error:  # noqa: BLE001 - an error of ours must not pass for the upstream's
             self._log.event("internal-error", level="error", where="probe", kind=type(error).__name__)
@@ -121,7 +125,15 @@ class Prober:
         """What it finds with the previous credential, when the current one is refused; None if none may be used."""
         if findings.outcome is None or not is_refusal(findings.outcome) or not way.logins.may_use_previous:
             return None
-        return await self._run(way.upstream, way.hostname, Login(way.logins.previous, access=way.logins.access))
+        return await self._talk(way, Login(way.logins.previous, access=way.logins.access))
+
+    async def _talk(self, way: Way, login: Login) -> Findings:
+        """Go through the stages; what the upstream says now that no rule knows is counted."""
+        findings = await self._run(way.upstream, way.hostname, login)
+        if findings.outcome is not None and findings.outcome is not login.barred and self.unmatched is not None:
+            sender = way.upstream.probe_sender or ""
+            self.unmatched(way.upstream).count([findings.outcome], Context(sender.rpartition("@")[2], sender))
+        return findings
 
     def _barred(self, way: Way) -> tuple[Outcome, float] | None:
         """The refusal, and when it came, because of which no AUTH may be tried now."""

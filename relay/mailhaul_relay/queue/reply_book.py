@@ -1,7 +1,8 @@
 """The replies that no row of the table of replies knows, by provider, kept over restarts so that the table can grow.
 
-The transports tell it of each (`smtpout.pool`), `http` lists them. A change is stored within a second, with all others
-of that second: a crash forgets that second. At `MOST_PROVIDERS` the one that was heard least recently makes room.
+Mail and probes tell it of each (`smtpout.unmatched_replies`), `http` lists them. A change is stored within a second,
+with all others of that second: a crash forgets that second. At `MOST_PROVIDERS` the one that was heard least recently
+makes room.
 Failures: a store that refuses is logged by `keeper`, and the next change is stored again.
 """
 

@@ -13,7 +13,7 @@ from mailhaul_relay.model.outcome import Fault, Outcome, Verdict
 from mailhaul_relay.model.transmission import Transmission
 from mailhaul_relay.policy.from_refusals import with_others
 from mailhaul_relay.policy.holding import ON_HOLD
-from mailhaul_relay.policy.retry import MAX_TEXT, Attempt, after_attempt, after_wait
+from mailhaul_relay.policy.retry import MAX_TEXT, Attempt, after_attempt, after_wait, told_by
 from mailhaul_relay.policy.rewriting import rewrite
 from mailhaul_relay.policy.route_match import Traits
 from mailhaul_relay.policy.routes import CompiledRoute
@@ -30,6 +30,7 @@ DELIVERED = Progress(State.DELIVERED)
 """What is kept of a delivered recipient while others of its message wait."""
 
 _SUSPENDED = "delivery is suspended; set spec.delivery.suspended of the SmtpRelay to false"
+_OURS = "an error of the relay itself, which its log tells: report it to Mailhaul"
 Views = Callable[[frozenset[str]], Mapping[str, UpstreamView]]
 _NONE: frozenset[str] = frozenset()
 
@@ -81,6 +82,7 @@ class Round:
         self._only = running.routes.only
         self._open = {i for i, one in enumerate(message.progress) if one.is_open and one.due <= now}
         self._tried: dict[int, frozenset[str]] = {}
+        self._refused: dict[int, dict[str, Outcome]] = {}
         self._last: dict[int, tuple[str, Outcome]] = {}
         self._waiting: dict[int, Waiting] = {}
         for index in [index for index in self._open if message.progress[index].is_on_hold]:
@@ -92,6 +94,7 @@ class Round:
         # Another list of suppressed recipients alone is no cause to try again.
         if running.config is not before.config or running.secrets is not before.secrets:
             self._tried.clear()
+            self._refused.clear()
             self._routes.clear()
             self._only = running.routes.only
 
@@ -110,17 +113,20 @@ class Round:
             elif isinstance(decision, Wait):
                 self._wait(index, decision, now)
             else:
-                self._settle(index, "", decision.outcome, now)
+                self._settle(index, decision.upstream, decision.outcome, now)
         return [self._batch(key, indexes) for key, indexes in groups.items()]
 
     def apply(self, batch: Batch, outcomes: tuple[Outcome, ...], now: float) -> None:
         """Take the outcomes of a batch: settled, or open still for the next candidate."""
         for index, outcome in zip(batch.indexes, outcomes, strict=True):
-            self._last[index] = (batch.upstream, outcome)
-            if _may_fail_over(outcome):
-                self._tried[index] = self._tried.get(index, _NONE) | {batch.upstream}
-            else:
+            if not _may_fail_over(outcome):
                 self._settle(index, batch.upstream, outcome, now)
+                continue
+            self._tried[index] = self._tried.get(index, _NONE) | {batch.upstream}
+            if outcome.verdict is Verdict.FAILED:
+                self._refused.setdefault(index, {})[batch.upstream] = outcome
+            else:
+                self._last[index] = (batch.upstream, outcome)
 
     def place(self) -> Place | None:
         """Where the message waits afterwards, when it awaits upstreams."""
@@ -136,17 +142,20 @@ class Round:
         place = place_of(self._running, self.message.progress, self._waiting | waiting)
         return place if place and place.until > now else None
 
-    def postpone(self, due: float) -> None:
-        """Put off what is still open, after an error of ours."""
+    def postpone(self, now: float, seconds: float) -> None:
+        """Put off what is still open for so long, after an error of ours, until its time is over."""
+        wait = Wait(now + seconds, State.DEFERRED, Fault.TRANSIENT, _OURS)
         for index in sorted(self._open):
-            later = replace(self.message.progress[index], state=State.DEFERRED, due=due, fault=Fault.TRANSIENT.value)
-            self.message = self.message.with_progress({index: later})
-        self._open.clear()
+            # It may be the route of this one that cannot be told.
+            path = self._only or self._routes.get(index)
+            settings = path.queue if path else self._running.config.queue
+            progress = after_wait(self.message.progress[index], wait, settings, self.message.envelope.accepted, now)
+            self._changed(index, "", progress, None)
 
     def _errand(self, index: int) -> Errand:
         envelope = self.message.envelope
-        path = self._only or self._route(index)
-        return Errand(envelope, envelope.recipients[index], self.message.progress[index], path)
+        path, refused = self._only or self._route(index), self._refused.get(index, {})
+        return Errand(envelope, envelope.recipients[index], self.message.progress[index], path, refused)
 
     def _route(self, index: int) -> CompiledRoute:
         """The route of one recipient, found once while the configuration lasts."""
@@ -201,9 +210,23 @@ class Round:
             if outcome.fault is Fault.SENDER and progress.is_open:
                 text = with_others(progress.text, wait.refusals, upstream, MAX_TEXT)
                 progress = replace(progress, text=text)
-            self._changed(index, upstream, _no_sooner(progress, wait, outcome, now), outcome)
+            progress = _no_sooner(progress, wait, outcome, now)
+            # Due later than its end it would not end, and the scanner would meet it again and again meanwhile.
+            self._changed(index, upstream, replace(progress, due=min(progress.due, self._expiry(index))), outcome)
         else:
+            progress, wait = self._with_refusal(index, wait, now)
             self._changed(index, "", after_wait(progress, wait, settings, accepted, now), None)
+
+    def _with_refusal(self, index: int, wait: Wait, now: float) -> tuple[Progress, Wait]:
+        """One that waits for another upstream, and why, with the words of the last one that refused it for good."""
+        progress = self.message.progress[index]
+        refused = self._refused.get(index)
+        if not refused:
+            return progress, wait
+        upstream, outcome = list(refused.items())[-1]
+        words = f"{outcome.text[: MAX_TEXT // 2]}; {wait.reason}"
+        told = told_by(progress, Attempt(outcome, upstream, now, self._chance()))
+        return replace(told, text=words[:MAX_TEXT]), replace(wait, reason=words)
 
     def _expiry(self, index: int) -> float:
         """When the time of a recipient is over."""

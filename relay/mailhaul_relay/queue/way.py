@@ -16,7 +16,7 @@ from mailhaul_relay.policy.breaker import Breaker
 from mailhaul_relay.policy.refusals import SenderRefusals, is_of_envelope
 from mailhaul_relay.policy.rewriting import sender_domain
 from mailhaul_relay.policy.routing import Spent, UpstreamView
-from mailhaul_relay.policy.tempo import FULL, Tempo, can_slow, faster, slower
+from mailhaul_relay.policy.tempo import FULL, Tempo, can_slow, faster, resumed, slower
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.lane import Lane
 from mailhaul_relay.queue.ledger import Ledger
@@ -57,6 +57,8 @@ class Way:
         self.envelopes = SenderRefusals()
         """The domains of envelope senders that it refuses; "" is the null sender."""
         self.on_trial = False
+        if before is not None and before.account == self.account:
+            self._keep_to(resumed(before.tempo, before.upstream, upstream))
         self.opened = clock()
         self.last_accepted = 0.0
         """When it last took a message; a changed upstream is another way, so with the present settings."""
@@ -81,6 +83,12 @@ class Way:
             upstream.host,
             upstream.port,
         )
+
+    @property
+    def account(self) -> str:
+        """Whom the provider knows; another password is the same account."""
+        current = self.logins.current
+        return current.username if current else ""
 
     def adopt(self, upstream: Upstream, ledger: Ledger | None) -> bool:
         """Go on with other quotas, or another place among the upstreams; True when they are others."""

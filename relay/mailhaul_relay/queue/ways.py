@@ -3,7 +3,8 @@
 `delivery` asks for views before it routes and hands transmissions in; `app` applies each new configuration. An
 unchanged upstream keeps its connections and its breaker over a reload, also when a previous credential comes or goes;
 a changed one, or a changed credential or client certificate, starts afresh, so that a mended Secret is tried at once;
-but what it has under way counts until it ends, so that its server never gets more at once, or faster, than it may.
+but what it has under way counts until it ends, so that its server never gets more at once, or faster, than it may, nor
+than it has asked for of the same account.
 Breakers are remembered in the spool: a restart is no reason to try a refused password again. So are refused Froms, but
 only to be told: they are tried again at once, for no provider minds. An upstream that asks for
 less gets less, and a pause only when it asks again at one connection. Failures: a store that cannot remember is logged;
@@ -53,6 +54,8 @@ class Ways:
         self._retiring: dict[asyncio.Task[None], Way] = {}
         self.on_reopen: Callable[[str], None] = lambda _: None
         """Called with the name of an upstream that took no mail and takes it again."""
+        self.on_error: Callable[[str, Exception], None] = lambda _, __: None
+        """Called with the id of a message and an error of ours after its transmission."""
 
     def apply(self, running: Running) -> bool:
         """Follow a configuration; True when an upstream is new or changed, and so mail that waits may move."""
@@ -139,7 +142,10 @@ class Ways:
             trial.end()
         if delivery is not None:
             said = delivery if transmission.further is None else answered(delivery)
-            self._observe(way, transmission, said, trial.began)
+            try:
+                self._observe(way, transmission, said, trial.began)
+            except Exception as error:  # noqa: BLE001 - what was delivered must not be sent again for it
+                self.on_error(transmission.id, error)
         return delivery
 
     def room(self, name: str) -> int:

@@ -49,8 +49,13 @@ def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outc
         return Outcome(Verdict.HOLD, stage, Fault.SENDER, reply, remedy=_SENDER, rule="sender-named-as-unknown")
     return Outcome(
         row.verdict, stage, row.fault, reply, remedy=row.remedy, rule=row.name,
-        retry_elsewhere=row.verdict is Verdict.FAILED and row.fault in {Fault.SIZE, Fault.CAPABILITY},
+        retry_elsewhere=row.verdict is Verdict.FAILED and _is_of_this_server(row),
     )  # fmt: skip
+
+
+def _is_of_this_server(row: Row) -> bool:
+    """Whether what it refuses for good may pass elsewhere: what it cannot carry, or a rule of content of its own."""
+    return row.fault in {Fault.SIZE, Fault.CAPABILITY} or (row.fault is Fault.CONTENT and bool(row.profiles))
 
 
 def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outcome:

@@ -18,7 +18,8 @@ class Transport(Protocol):
         """Send one transaction (or several, when recipients must be split). Every failure is an outcome. Before each
         further transaction `transmission.further` is asked, if it is set.
 
-        When it is cancelled before the final dot was sent, the connection is dropped and nothing was delivered.
+        When it is cancelled before the final dot was sent, the connection is dropped and nothing of that
+        transaction was delivered; where others came before it, what became of them is returned.
         After the final dot cancellation gives the reply a last moment (a second); without it the outcome is UNKNOWN.
         """
 

@@ -4,13 +4,13 @@
 that the other side closed meanwhile is replaced at once and counts as no failure. Every failure is an outcome.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
-from mailhaul_relay.policy.unmatched import Kind
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
 from mailhaul_relay.smtpout.classify import Context
 from mailhaul_relay.smtpout.connection import Connection, Dialer
@@ -19,9 +19,9 @@ from mailhaul_relay.smtpout.idle import IdleConnections
 from mailhaul_relay.smtpout.logins import Logins
 from mailhaul_relay.smtpout.preparation import prepare
 from mailhaul_relay.smtpout.recording import Recording, recorded
-from mailhaul_relay.smtpout.reply_shape import reply_shape
 from mailhaul_relay.smtpout.timeouts import Timeouts
 from mailhaul_relay.smtpout.transaction import Transaction
+from mailhaul_relay.smtpout.unmatched_replies import UnmatchedReplies
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
 
@@ -56,11 +56,10 @@ class SmtpTransport:
         self._idle = IdleConnections(upstream.connections, timeouts.quit, logins)
         self.recordings: Mapping[str, Recording] = {}
         """Of the messages in it, by id, the dialogue is written down; `app` shares its own table."""
-        self.on_unmatched: Callable[[Kind], None] = lambda _: None
-        """Hears of each reply that no row of the table knows."""
+        self.unmatched = UnmatchedReplies(upstream, self._tally, log)
 
     async def deliver(self, transmission: Transmission) -> Delivery:
-        """See `interface.Transport`. A cancellation after the final dot is taken in, and the delivery returned."""
+        """See `interface.Transport`. A cancellation after a final dot is taken in, and the delivery returned."""
         if len(transmission.recipients) == 1:
             sent = await self._send(transmission, transmission.recipients)
             return Delivery((sent.outcomes[0] or _NOT_REACHED,), self._endpoint)
@@ -70,7 +69,13 @@ class SmtpTransport:
         limit = self._upstream.behavior.max_recipients or MAX_RECIPIENTS
         for _ in range(MAX_TRANSACTIONS):
             batch, waiting = waiting[:limit], waiting[limit:]
-            sent = await self._send(transmission, batch)
+            try:
+                sent = await self._send(transmission, batch)
+            except asyncio.CancelledError:
+                if not outcomes:
+                    raise
+                # Nothing of this part was sent; what became of the parts before it must not be forgotten.
+                break
             waiting = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None] + waiting
             outcomes.update((one, outcome) for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome)
             transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
@@ -155,23 +160,7 @@ class SmtpTransport:
         self._tally.connections_open -= 1
 
     def _counted(self, outcomes: Sequence[Outcome | None], context: Context) -> Sequence[Outcome | None]:
-        """Count and tell replies that no row of the table knows, so that the table may grow."""
-        unmatched = {
-            one for one in outcomes if one and one.reply and not one.rule and one.verdict is not Verdict.DELIVERED
-        }
-        self._tally.unmatched_replies += len(unmatched)
-        for one in unmatched:
-            if one.reply is not None:
-                words = reply_shape(one.reply.text, context)
-                self.on_unmatched(Kind.of(self._upstream.profile, one, one.reply, words))
-            self._log.event(
-                "reply-unmatched",
-                level="warning",
-                upstream=self._upstream.name,
-                profile=self._upstream.profile,
-                stage=one.stage.value,
-                reply=one.text,
-            )
+        self.unmatched.count(outcomes, context)
         return outcomes
 
 

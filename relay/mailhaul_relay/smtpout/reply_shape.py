@@ -1,8 +1,8 @@
 """What is the same in all replies of one kind: a provider's words without what belongs to one mail.
 
-`pool` gives these words to the list of replies that no row of the table knows, so that a thousand of a kind are one
-entry and nobody's address is in it. Addresses, the mail's own domains and local parts, IP addresses, times and ids
-become names in angle brackets. It cannot fail; an id that looks like a word stays, and makes an entry more.
+`unmatched_replies` gives these words to the list of replies that no row of the table knows, so that a thousand of a
+kind are one entry and nobody's address is in it. Addresses, the mail's own domains and local parts, IP addresses, times
+and ids become names in angle brackets. It cannot fail; an id that looks like a word stays, and makes an entry more.
 """
 
 import re2

@@ -37,8 +37,8 @@ def _only(most: int = 1, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - as 
     return {"upstreams": [upstream("a", auth="Plain", connections={"max": most}, **fields)]}
 
 
-def _secret(password: str) -> Secrets:
-    return Secrets(revision=password, credentials={"a": Credential("u", password)})
+def _secret(password: str, user: str = "u") -> Secrets:
+    return Secrets(revision=password, credentials={"a": Credential(user, password)})
 
 
 async def _accept(desk: Desk, *names: str) -> None:
@@ -138,6 +138,71 @@ async def test_what_the_old_settings_are_told_does_not_slow_the_new_ones_down() 
     await _accept(desk, "n0", "n1", "n2", "n3")
     assert meter.at_once == 4
     await _settled(desk, "n0", "n1", "n2", "n3")
+
+
+async def _slowed(most: int, **fields: Any) -> Desk:  # noqa: ANN401 - as JSON
+    """A desk whose provider has just asked for less: half of the connections are in use."""
+    desk = Desk(**_only(most, **fields))
+    desk.reconfigure(_secret("first"), **_only(most, **fields))
+    desk.script("a", (THROTTLED,))
+    await desk.send(mail("m1"))
+    assert desk.ways.states()[0].pace == 0.5
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("secrets", "most", "fields", "left"),
+    [
+        (_secret("new"), 8, {}, 4),
+        (_secret("first"), 8, {"connections": {"max": 8, "reply_timeout": 200}}, 4),
+        (_secret("first"), 16, {}, 4),
+        (_secret("first"), 5, {}, 4),
+        (_secret("first"), 4, {}, 4),
+        (_secret("first"), 1, {}, 1),
+    ],
+    ids=["another-password", "another-timeout", "more-connections", "fewer", "as-few", "one"],
+)
+async def test_a_provider_that_asked_for_less_gets_no_more_after_a_reload(
+    secrets: Secrets, most: int, fields: dict[str, Any], left: int
+) -> None:
+    desk, meter = await _slowed(8), Meter()
+    changed = _only(most)
+    changed["upstreams"][0] |= fields
+    desk.reconfigure(secrets, **changed)
+    names = [f"n{number}" for number in range(9)]
+    desk.script("a", *[meter.taking(1)] * 9)
+    await _accept(desk, *names)
+    await _settled(desk, *names)
+    assert meter.most == left
+
+
+async def test_a_provider_that_asked_for_less_is_given_more_step_by_step_after_a_reload_too() -> None:
+    desk = await _slowed(8)
+    desk.reconfigure(_secret("new"), **_only(8))
+    levels = []
+    for number in range(7):
+        desk.clock.advance(31)
+        await desk.send(mail(f"n{number}"))
+        levels.append(round(desk.ways.states()[0].pace, 3))
+    assert levels == [0.6, 0.7, 0.8, 0.9, 1.0, 1.0, 1.0]
+
+
+async def test_a_slower_rate_goes_on_over_a_reload_that_allows_another_one() -> None:
+    desk = await _slowed(4, rate_limit={"messages": 10, "per": 1})
+    desk.reconfigure(_secret("first"), **_only(4, rate_limit={"messages": 20, "per": 1}))
+    way = desk.ways.states()[0]
+    assert (way.pace, way.lane.pace.level) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "fields"),
+    [(_secret("first"), {"host": "other.example"}), (_secret("first"), {"port": 2525}), (_secret("x", "other"), {})],
+    ids=["host", "port", "account"],
+)
+async def test_another_server_or_account_has_not_asked_for_less(secrets: Secrets, fields: dict[str, Any]) -> None:
+    desk = await _slowed(8)
+    desk.reconfigure(secrets, **_only(8, **fields))
+    assert desk.ways.states()[0].pace == 1
 
 
 async def test_the_rate_counts_what_began_before_the_reload() -> None:

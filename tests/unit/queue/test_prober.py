@@ -10,9 +10,11 @@ from mailhaul_contract.report import BreakerState, CredentialState, ProbeStage
 from mailhaul_contract.upstream import Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Reply, Stage, Verdict
 from mailhaul_relay.model.secrets import Credential, Secrets
+from mailhaul_relay.policy.unmatched import Kind
 from mailhaul_relay.queue.prober import INTERVAL, Answer, Asked, Prober
 from mailhaul_relay.queue.way import Way
 from mailhaul_relay.smtpout.probe import Findings, Login
+from mailhaul_relay.smtpout.unmatched_replies import UnmatchedReplies
 
 OLD = Secrets(revision="r1", credentials={"a": Credential("u", "old-canary")})
 NEW = Secrets(revision="r2", credentials={"a": Credential("u", "new-canary")})
@@ -184,6 +186,48 @@ async def test_one_probe_at_a_time_and_none_within_ten_seconds() -> None:
     lab.desk.clock.advance(5)
     await lab.probe()
     assert len(lab.logins) == 2
+
+
+def _listing(lab: Lab) -> list[Kind]:
+    """Have the replies that no rule knows listed."""
+    seen: list[Kind] = []
+
+    def give(up: Upstream) -> UnmatchedReplies:
+        unmatched = UnmatchedReplies(up, lab.desk.tally.upstream(up.name), lab.desk.log)
+        unmatched.saw = seen.append
+        return unmatched
+
+    lab.prober.unmatched = give
+    return seen
+
+
+async def test_a_reply_that_no_rule_knows_is_counted_and_listed_without_the_probes_sender() -> None:
+    quirk = Outcome(Verdict.HOLD, Stage.MAIL, Fault.SENDER, Reply(550, "5.9.9", "quirk of app@own.example"))
+    fields = upstream("a", auth="Plain", probe_sender="app@own.example")
+    lab = Lab(Findings((*REACHED, ProbeStage.AUTH), ProbeStage.SENDER, quirk), upstreams=[fields])
+    seen = _listing(lab)
+    await lab.probe()
+    assert seen == [Kind("smtp", "mail", 550, "5.9.9", "quirk of <address>")]
+    assert lab.desk.tally.upstream("a").unmatched_replies == 1
+
+
+@pytest.mark.parametrize("found", [PASSED, Findings((), ProbeStage.CONNECT, REFUSED_CONNECTION)])
+async def test_a_probe_that_met_no_such_reply_lists_none(found: Findings) -> None:
+    lab = Lab(found)
+    seen = _listing(lab)
+    await lab.probe()
+    assert seen == []
+
+
+async def test_a_refusal_that_bars_the_login_is_not_counted_again_with_each_probe() -> None:
+    lab = Lab(REFUSED, secrets=BOTH)
+    seen = _listing(lab)
+    for _ in range(3):
+        await lab.probe()
+        lab.desk.clock.now += INTERVAL
+    assert len(lab.logins) > 3
+    # Each credential was refused once.
+    assert [one.code for one in seen] == [535] * 2
 
 
 async def test_changed_settings_are_probed_at_once_and_forget_the_result() -> None:

@@ -101,3 +101,19 @@ async def test_an_upstream_forgets_an_envelope_sender_that_does_not_come_again()
     desk.clock.advance(2 * 3600)
     await desk.send(mail("right"))
     assert desk.ways.is_calm
+
+
+async def test_a_restart_forgets_it_and_costs_one_attempt_that_fails_over_or_holds_again() -> None:
+    for upstreams, taken_by_b in ((ONLY_A, 0), ([upstream("a"), upstream("b", 10)], 1)):
+        before = Desk(upstreams=ONLY_A)
+        before.script("a", (REFUSED,))
+        held = await before.send(_wrong())
+        assert held is not None
+        after = Desk(upstreams=upstreams)
+        after.spool.messages = before.spool.messages
+        after.clock.now = held.due
+        after.script("a", (REFUSED,))
+        kept = await after.again("wrong")
+        assert len(after.transport("a").taken) == 1
+        assert after.tally.failed == 0
+        assert kept is None if taken_by_b else kept is not None and kept.progress[0].state is State.HELD

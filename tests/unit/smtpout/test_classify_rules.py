@@ -138,11 +138,17 @@ def test_ses_names_the_sender_or_a_sandbox_recipient(
     assert (outcome.verdict, outcome.fault) == (Verdict.HOLD, fault)
 
 
-def test_only_size_and_capability_may_go_elsewhere_at_once() -> None:
+def test_only_what_one_upstream_cannot_carry_may_go_elsewhere_at_once() -> None:
     too_large = classify("smtp", Stage.MAIL, Reply(552, "5.3.4", "Message size exceeds fixed limit"), CONTEXT)
     unknown = classify("smtp", Stage.RCPT, Reply(550, "5.1.1", "User unknown"), CONTEXT)
+    virus = classify("ses", Stage.END_OF_DATA, Reply(554, "5.7.1", "Message contains a virus"), CONTEXT)
+    twice = classify("ses", Stage.END_OF_DATA, Reply(554, "", "Transaction failed: Duplicate header 'X'."), CONTEXT)
+    inactive = classify(
+        "postmark", Stage.END_OF_DATA, Reply(550, "", "406 the recipient is marked as inactive"), CONTEXT
+    )
     assert too_large.retry_elsewhere
-    assert not unknown.retry_elsewhere
+    assert twice.retry_elsewhere, "a rule of SES alone, which the next provider need not have"
+    assert [one.retry_elsewhere for one in (unknown, virus, inactive)] == [False] * 3
 
 
 def test_a_wrong_row_is_refused_when_the_table_is_loaded() -> None:
