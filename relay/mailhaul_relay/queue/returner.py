@@ -1,4 +1,5 @@
-"""Brings mail back from its place when an upstream that it awaits takes mail: the givers in turn, no more than fits.
+"""Brings mail back from its place when an upstream that it awaits takes mail: givers and their domains in turn, no more
+than fits.
 
 `scanner` asks it at each look. Whether an upstream takes mail is known in memory, so a long queue for a dead one
 costs a look at its name; its trial is one message, and after that twice as many each time. Failures: SpoolError.
@@ -13,18 +14,21 @@ from mailhaul_relay.policy.running import Running
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.places import Awaited, awaited
 from mailhaul_relay.queue.ways import Ways
-from mailhaul_relay.spool.interface import Spool
+from mailhaul_relay.spool.interface import NO_TURNS, LastTurns, Spool
+
+_REMEMBERED = 2000
+"""Givers of a place of which it is known what domain had the last turn."""
 
 
 @dataclass(slots=True)
 class Turn:
-    """A place from which messages may come now, so many of them, from behind a giver on. `is_stale`: it is of another
-    configuration, and what waits there is to be looked at anew.
+    """A place from which messages may come now, so many of them, those next that come after the last. `is_stale`: it
+    is of another configuration, and what waits there is to be looked at anew.
     """
 
     name: str
     limit: int
-    after: str = ""
+    last: LastTurns = NO_TURNS
     is_stale: bool = False
 
 
@@ -34,7 +38,8 @@ class Returner:
     def __init__(self, spool: Spool, ways: Ways, clock: Clock) -> None:
         self._spool, self._ways, self._clock = spool, ways, clock
         self._allowed: dict[str, int] = {}
-        self._last: dict[str, str] = {}
+        self._last: dict[str, LastTurns] = {}
+        self._parties: dict[str, dict[str, str]] = {}
         self._turn = ""
         self.opens = inf
         """When the next upstream of a place is to be tried (epoch seconds), by the last look."""
@@ -46,6 +51,7 @@ class Returner:
         names = sorted(await self._spool.places())
         self._allowed = {name: self._allowed[name] for name in names if name in self._allowed}
         self._last = {name: self._last[name] for name in names if name in self._last}
+        self._parties = {name: self._parties[name] for name in self._last}
         self.opens, self.has_more = inf, False
         following = [name for name in names if name > self._turn]
         return self._turns(following + names[: len(names) - len(following)], running, at_most)
@@ -56,12 +62,14 @@ class Returner:
             limit = at_most if wanted is None else self._limit(name, wanted, at_most)
             if limit > 0:
                 self._turn = name
-                yield Turn(name, limit, self._last.get(name, ""), wanted is None)
+                yield Turn(name, limit, self._last.get(name, NO_TURNS), wanted is None)
 
     def took(self, turn: Turn, messages: Sequence[Message]) -> None:
         """Remember what came from a place: whose turn it was, and that more may come when all that could did."""
         if messages:
-            self._last[turn.name] = messages[-1].envelope.giver
+            parties = self._parties.setdefault(turn.name, {})
+            _remember(parties, messages)
+            self._last[turn.name] = LastTurns(messages[-1].envelope.giver, parties)
         if len(messages) == turn.limit:
             self._allowed[turn.name] = max(2 * turn.limit, self._allowed.get(turn.name, 0))
             self.has_more = True
@@ -82,3 +90,13 @@ class Returner:
         if not way.on_trial and way.next_attempt > now:
             self.opens = min(self.opens, way.next_attempt)
         return False
+
+
+def _remember(parties: dict[str, str], messages: Sequence[Message]) -> None:
+    """Note whose turn it was, by giver; of too many givers those are forgotten that came the longest ago."""
+    for one in messages:
+        giver = one.envelope.giver
+        parties.pop(giver, None)
+        parties[giver] = one.envelope.party
+    while len(parties) > _REMEMBERED:
+        del parties[next(iter(parties))]

@@ -3,8 +3,8 @@
 `app` runs it; `engine` tells it of room. Two kinds of mail come: what waits in a place for an upstream that takes mail
 again (`returner`), and what is due by its own time. Of the latter it looks at each: what no upstream takes now goes to
 its place at once, without an attempt, so that nothing of it is read again before that changes; so does what finds no
-room, so that givers have their turns. It sleeps until something falls due, it is told of room, or a few seconds have
-passed. Failures: a spool that cannot be read or written is tried again after a pause.
+room, so that givers and their domains have their turns. It sleeps until something falls due, it is told of room, or a
+few seconds have passed. Failures: a spool that cannot be read or written is tried again after a pause.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class Scanner:
         return count
 
     async def _bring(self, turn: Turn) -> int:
-        messages = await self._spool.waiting(turn.name, turn.after, turn.limit, self._queue.active.ids)
+        messages = await self._spool.waiting(turn.name, turn.last, turn.limit, self._queue.active.ids)
         self._returner.took(turn, messages)
         now = self._clock()
         found = [awakened(one, now) for one in messages]

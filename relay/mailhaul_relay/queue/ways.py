@@ -78,6 +78,8 @@ class Ways:
         self._calm = dict.fromkeys(now_open, UpstreamView())
         self._share = Share(MAX_MESSAGES // max(1, len(now_open)), MAX_OCTETS // max(1, len(now_open)))
         self._common = self._share.common
+        for way in now_open.values():
+            way.lane.keep_free_beyond(self._common)
         for way in before.values():
             self._retire(way)
         for way in () if is_start else opened:
