@@ -83,6 +83,9 @@ class MemorySpool:
         return self.messages.get(id)
 
     async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
+        return self._first_due(now, limit, exclude)
+
+    def _first_due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
         ready = [one for one in self.messages.values() if self._due(one) <= now and one.id not in exclude]
         return sorted(ready, key=self._due)[:limit]
 
@@ -94,9 +97,17 @@ class MemorySpool:
         for id, place in self.places_of.items():  # noqa: A001
             if place.awaits == awaits and id in self.messages and id not in exclude:
                 envelope = self.messages[id].envelope
+                if {envelope.giver, envelope.party} & last.without:
+                    continue
                 givers.setdefault(envelope.giver, {}).setdefault(envelope.party, []).append(self.messages[id])
         turns = {giver: _turns(parties, last.parties.get(giver, "")) for giver, parties in givers.items()}
         return _turns(turns, last.giver)[:limit]
+
+    async def line_up(self, now: float, place: Place, limit: int, exclude: frozenset[str]) -> int:
+        moved = self._first_due(now, limit, exclude)
+        for one in moved:
+            self._put(one.id, place)
+        return len(moved)
 
     def _due(self, message: Message) -> float:
         place = self.places_of.get(message.id)

@@ -20,6 +20,7 @@ class ActiveSet:
     def __init__(self, messages: int = MAX_MESSAGES, octets: int = MAX_OCTETS) -> None:
         self._limit, self._octets_limit = messages, octets
         self._common, self._common_octets = messages - messages // _KEPT_FREE, octets - octets // _KEPT_FREE
+        self._stored, self._stored_octets = (messages + self._common) // 2, (octets + self._common_octets) // 2
         self._weights: dict[str, tuple[int, str, bool]] = {}
         """By id: octets, party, and whether it is in the reserve."""
         self._parties = Parties()
@@ -40,6 +41,20 @@ class ActiveSet:
     def room(self) -> int:
         """How many more messages may be begun, whoever gave them; 0 while the bytes in memory are used up."""
         return max(0, self._common - len(self._weights)) if self._octets < self._common_octets else 0
+
+    @property
+    def room_for_few(self) -> int:
+        """How many more stored messages may be begun of those who do not crowd: half of the reserve is for new mail."""
+        return max(0, self._stored - len(self._weights)) if self._octets < self._stored_octets else 0
+
+    @property
+    def crowding(self) -> frozenset[str]:
+        """The parties and givers that crowd (`Parties`)."""
+        return self._parties.crowding
+
+    def fits(self, message: Message) -> bool:
+        """Whether a stored message may be begun."""
+        return bool(self.room or (self.room_for_few and not self._parties.is_crowding(message.envelope.party)))
 
     def add(self, message: Message) -> bool:
         """Take a message on; False when there is no room or it is being worked on already."""

@@ -29,6 +29,11 @@ class Share:
         """What anybody's mail may hold; the last tenth, the reserve, is for parties that have a few messages there."""
         return Share(self.messages - self.messages // 10, self.octets - self.octets // 10)
 
+    @property
+    def stored(self) -> "Share":
+        """What mail from the spool may hold: half of the reserve is for new mail."""
+        return Share((self.messages + self.common.messages) // 2, (self.octets + self.common.octets) // 2)
+
 
 class Crowd:
     """The transmissions in one lane, under way or waiting. `slots` may be under way at once."""

@@ -6,7 +6,7 @@ costs a look at its name; its trial is one message, and after that twice as many
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from mailhaul_relay.model.message import Message
@@ -16,7 +16,7 @@ from mailhaul_relay.queue.places import Awaited, awaited
 from mailhaul_relay.queue.ways import Ways
 from mailhaul_relay.spool.interface import NO_TURNS, LastTurns, Spool
 
-_REMEMBERED = 2000
+REMEMBERED = 2000
 """Givers of a place of which it is known what domain had the last turn."""
 
 
@@ -59,29 +59,41 @@ class Returner:
     def _turns(self, names: list[str], running: Running, at_most: int) -> Iterator[Turn]:
         for name in names:
             wanted = awaited(running, name)
-            limit = at_most if wanted is None else self._limit(name, wanted, at_most)
-            if limit > 0:
+            turn = Turn(name, at_most, self._last.get(name, NO_TURNS), wanted is None)
+            if wanted is not None:
+                self._limit(turn, wanted)
+            if turn.limit > 0:
                 self._turn = name
-                yield Turn(name, limit, self._last.get(name, NO_TURNS), wanted is None)
+                yield turn
 
     def took(self, turn: Turn, messages: Sequence[Message]) -> None:
         """Remember what came from a place: whose turn it was, and that more may come when all that could did."""
         if messages:
             parties = self._parties.setdefault(turn.name, {})
-            _remember(parties, messages)
+            remember(parties, messages)
             self._last[turn.name] = LastTurns(messages[-1].envelope.giver, parties)
         if len(messages) == turn.limit:
             self._allowed[turn.name] = max(2 * turn.limit, self._allowed.get(turn.name, 0))
             self.has_more = True
 
-    def _limit(self, name: str, wanted: tuple[Awaited, ...], at_most: int) -> int:
+    def narrow(self, turn: Turn, room: int, crowding: frozenset[str]) -> None:
+        """Let only so many messages come, and none of those who crowd, who wait on."""
+        turn.limit = min(turn.limit, room)
+        turn.last = replace(turn.last, without=turn.last.without | crowding)
+        self.has_more = True
+
+    def _limit(self, turn: Turn, wanted: tuple[Awaited, ...]) -> None:
         takers = [one.upstream for one in wanted if self._takes(one)]
         if wanted and not takers:
-            self._allowed[name] = 1
-            return 0
-        room = max(map(self._ways.room, takers), default=at_most)
-        self.has_more |= room <= 0
-        return min(room, at_most, self._allowed.get(name, at_most))
+            self._allowed[turn.name] = 1
+            turn.limit = 0
+            return
+        room = max(map(self._ways.room, takers), default=turn.limit)
+        if room <= 0:
+            self.narrow(turn, *max(map(self._ways.room_for_few, takers), key=lambda one: one[0]))
+        else:
+            turn.limit = min(room, turn.limit)
+        turn.limit = min(turn.limit, self._allowed.get(turn.name, turn.limit))
 
     def _takes(self, one: Awaited) -> bool:
         way, now = self._ways.way(one.upstream), self._clock()
@@ -92,11 +104,11 @@ class Returner:
         return False
 
 
-def _remember(parties: dict[str, str], messages: Sequence[Message]) -> None:
+def remember(parties: dict[str, str], messages: Sequence[Message]) -> None:
     """Note whose turn it was, by giver; of too many givers those are forgotten that came the longest ago."""
     for one in messages:
         giver = one.envelope.giver
         parties.pop(giver, None)
         parties[giver] = one.envelope.party
-    while len(parties) > _REMEMBERED:
+    while len(parties) > REMEMBERED:
         del parties[next(iter(parties))]

@@ -17,7 +17,7 @@ from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.patience import SHORTEST, Patience
-from mailhaul_relay.queue.places import awakened
+from mailhaul_relay.queue.places import LINED_UP, awakened
 from mailhaul_relay.queue.returner import Returner, Turn
 from mailhaul_relay.spool.interface import Place, Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
@@ -28,6 +28,10 @@ BATCH = 200
 """Messages that are loaded at once."""
 LOOKED_AT = 100
 """Messages that are looked at at once: fewer, for some of them go back."""
+_LINED_UP = 2000
+"""Due messages that are lined up at each look, for a tenth of what a look at them costs."""
+_LATEST = 3600.0
+"""Seconds after which a message that was lined up is due again, whatever became of its turn."""
 _SLICE = 16
 """Messages after which others have their turn."""
 _DEAF = 0.05
@@ -86,6 +90,8 @@ class Scanner:
         due = await self._spool.due(self._clock(), LOOKED_AT, self._queue.active.ids)
         begun = await self._sort(due)
         is_full = len(due) == LOOKED_AT
+        if is_full and not self._is_free:
+            await self._line_up()
         self._queue.left_behind |= is_full or self._returner.has_more
         if returned or begun:
             return 0.0
@@ -98,20 +104,42 @@ class Scanner:
         self._planned = now + pause
         return pause
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether mail can begin without a look at it."""
+        return bool(self._queue.active.room) and self._queue.courier.ways.is_calm
+
+    async def _line_up(self) -> None:
+        """Let much mail that is due take turns: what has been due for longer may be a backlog of one domain."""
+        now = self._clock()
+        await self._spool.line_up(now, Place(LINED_UP, now + _LATEST), _LINED_UP, self._queue.active.ids)
+
     async def _return(self) -> int:
         """Begin what waits for upstreams that take mail now; how many messages."""
         count, running = 0, self._queue.running()
         for turn in await self._returner.turns(running, BATCH):
-            turn.limit = min(turn.limit, LOOKED_AT if turn.is_stale else self._queue.active.room)
+            self._narrow(turn)
             if turn.limit <= 0:
                 self._queue.left_behind = True
                 continue
             count += await self._bring(turn)
         return count
 
+    def _narrow(self, turn: Turn) -> None:
+        """Let no more come than there is room for in the queue; if only those who have few have room, only theirs."""
+        active = self._queue.active
+        if turn.is_stale:
+            turn.limit = min(turn.limit, LOOKED_AT)
+        elif active.room:
+            turn.limit = min(turn.limit, active.room)
+        else:
+            self._returner.narrow(turn, active.room_for_few, active.crowding)
+
     async def _bring(self, turn: Turn) -> int:
         messages = await self._spool.waiting(turn.name, turn.last, turn.limit, self._queue.active.ids)
         self._returner.took(turn, messages)
+        if turn.name == LINED_UP:
+            return await self._sort(messages)
         now = self._clock()
         found = [awakened(one, now) for one in messages]
         if turn.is_stale:
@@ -126,7 +154,7 @@ class Scanner:
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
                 seen = courier.views()
-            if self._queue.active.room and courier.ways.is_calm:
+            if self._is_free:
                 begun += self._begin(message)
                 continue
             since = thread_time()
@@ -144,7 +172,7 @@ class Scanner:
         outlook = self._queue.courier.outlook(message, seen)
         if outlook.blocked is not None and outlook.blocked.place is not None:
             return outlook.blocked.message, outlook.blocked.place
-        if outlook.room_awaited is not None and not self._queue.active.room:
+        if outlook.room_awaited is not None and not self._queue.active.fits(message):
             return message, outlook.room_awaited
         return None
 

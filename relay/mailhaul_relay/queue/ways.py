@@ -157,6 +157,12 @@ class Ways:
             return 1
         return MAX_MESSAGES if way is None or len(self._ways) == 1 else way.lane.room(self._common)
 
+    def room_for_few(self, name: str) -> tuple[int, frozenset[str]]:
+        """Tell how many more messages may come for a crowded upstream of those who have few there, and who has not."""
+        way, stored = self._ways.get(name), self._share.stored
+        crowding = way.lane.crowding(stored) if way else None
+        return (way.lane.room(stored), crowding) if way and crowding is not None else (0, frozenset())
+
     @property
     def is_calm(self) -> bool:
         """Whether every upstream takes mail and has room, as is usual."""

@@ -82,10 +82,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class LastTurns:
-    """Who had the last turns in a place: a giver, and of each giver the party. Turns go on behind them."""
+    """Who had the last turns in a place: a giver, and of each giver the party. Turns go on behind them; the givers and
+    parties in `without` have none.
+    """
 
     giver: str = ""
     parties: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,11 @@ class Spool(Protocol):
         """Give messages of a place, but for those excluded: their givers in turn, from the one that comes after the
         last on, of each giver its parties (`model.party`) likewise, and of a party those first whose last update is the
         longest ago. May be fewer than asked for while there are more, but not none.
+        """
+
+    async def line_up(self, now: float, place: Place, limit: int, exclude: frozenset[str]) -> int:
+        """Put messages that are due at `now`, except those excluded, into a place with their progress as it is; those
+        that are the longest due, and so many or a few more. The number of messages.
         """
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:

@@ -29,6 +29,7 @@ from mailhaul_relay.spool.interface import (
     SpoolError,
     Stored,
 )
+from mailhaul_relay.spool.lining import CHUNK, LineUpChunk
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.pages import HistoryPages
@@ -145,6 +146,16 @@ class SqliteSpool:
     async def waiting(self, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
         """Give messages of a place, their givers and the parties of each in turn."""
         return await self._reader.waiting(awaits, last, limit, exclude)
+
+    async def line_up(self, now: float, place: Place, limit: int, exclude: frozenset[str]) -> int:
+        """Put messages that are due into a place as they are; other operations are served in between."""
+        total = 0
+        while total < limit:
+            moved = await self._work(LineUpChunk(now, place, self._next_since(), exclude).run)
+            total += moved
+            if moved < CHUNK:
+                break
+        return total
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due."""

@@ -40,11 +40,12 @@ class Turns:
 
     def ids(self, last: LastTurns, limit: int) -> list[str]:
         """Give ids of messages as `Spool.waiting` does."""
-        givers = (self._of_giver(giver, last.parties.get(giver, "")) for giver in self._givers(last.giver))
+        givers = (self._of_giver(giver, last) for giver in self._givers(last.giver) if giver not in last.without)
         return list(islice(_in_turn(givers), limit))
 
-    def _of_giver(self, giver: str, last: str) -> Iterator[str]:
-        return _in_turn(self._of_party(party) for party in self._parties(giver, last))
+    def _of_giver(self, giver: str, last: LastTurns) -> Iterator[str]:
+        parties = self._parties(giver, last.parties.get(giver, ""))
+        return _in_turn(self._of_party(party) for party in parties if party not in last.without)
 
     def _of_party(self, party: str) -> Iterator[str]:
         last, size = (-1.0, ""), 1

@@ -2,6 +2,7 @@
 givers, and within each of them those of its domains.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -127,13 +128,51 @@ async def test_givers_whose_names_begin_alike_are_not_taken_for_one(spool: Spool
     assert await ids(spool, last(longer.envelope.giver, longer), limit=3) == ["m3", "m2", "m1"]
 
 
+async def test_who_is_named_has_no_turn(spool: Spool) -> None:
+    ones = [given("m1", "a", "x.example"), given("m2", "a", "y.example"), given("m3", "b"), given("m4", "c")]
+    await put(spool, AT_A, *ones)
+    without = frozenset({ones[0].envelope.party, ones[2].envelope.giver})
+    assert await ids(spool, LastTurns(without=without)) == ["m2", "m4"]
+
+
+async def test_due_mail_that_is_lined_up_comes_back_in_turns(spool: Spool) -> None:
+    giant = [given(f"g{number}", "app", "giant.example") for number in range(5)]
+    await put(spool, None, *giant, given("s1", "app", "small.example"), given("o1", "other"))
+    await put(spool, None, message("later", at(State.DEFERRED, NOW + 50)))
+    assert await spool.line_up(NOW, AT_A, 100, frozenset({"g0"})) == 6
+    assert await ids(spool, limit=4) == ["g1", "o1", "s1", "g2"]
+    assert [one.id for one in await spool.due(NOW, 10, NONE)] == ["g0"]
+    assert await spool.next_due(frozenset({"g0"})) == NOW + 50
+    assert sorted(one.id for one in await spool.due(NOW + 100, 10, NONE)) == [
+        *["g0", "g1", "g2", "g3", "g4"],
+        *["later", "o1", "s1"],
+    ]
+    kept = await spool.load("g1")
+    assert kept is not None
+    assert kept.progress == giant[1].progress, "its own time is as it was"
+    await spool.update(giant[1])
+    await spool.remove("o1")
+    assert await ids(spool, limit=2) == ["g2", "s1"]
+    assert spool.counts().deferred == 7
+
+
+async def test_what_is_lined_up_first_is_the_longest_due(spool: Spool) -> None:
+    many = [message(f"m{number:04}", at(State.DEFERRED, NOW - 2000 + number)) for number in range(1200)]
+    await asyncio.gather(*[spool.accept(one) for one in many])
+    moved = await spool.line_up(NOW, AT_A, 600, NONE)
+    assert 600 <= moved <= 1100
+    assert await ids(spool, limit=3) == ["m0000", "m0001", "m0002"]
+    assert [one.id for one in await spool.due(NOW, 1, NONE)] == [f"m{moved:04}"]
+    assert await spool.line_up(NOW, AT_A, 2000, NONE) == 1200 - moved
+
+
 async def test_mail_in_work_gives_its_turn_to_the_next(spool: Spool) -> None:
     """Else one message that takes long would keep all others of its place back while there is room for one."""
     await put(spool, AT_A, given("m1", "a", "slow.example"), given("m2", "a", "x.example"), given("m3", "b"))
     assert await ids(spool, limit=1, exclude=frozenset({"m1"})) == ["m2"]
     assert await ids(spool, limit=1, exclude=frozenset({"m1", "m2"})) == ["m3"]
     many = [given(f"n{number:03}", "a", "slow.example") for number in range(400)]
-    await put(spool, AT_A, *many)
+    await asyncio.gather(*[done for one in many for done in (spool.accept(one), spool.update(one, AT_A))])
     in_work = frozenset({"m1", "m2", "m3"} | {one.id for one in many[:399]})
     assert await ids(spool, limit=1, exclude=in_work) == ["n399"]
 
