@@ -6,12 +6,14 @@ backlog of somebody else, or of the same giver for another domain. Nothing here 
 """
 
 from mailhaul_relay.model.message import Message
-from mailhaul_relay.queue.parties import Parties
+from mailhaul_relay.queue.parties import FEW, Parties
 
 MAX_MESSAGES = 1000
 MAX_OCTETS = 24 * 1024 * 1024
 """Bytes of heads and bodies held in memory at once; bodies in files count only their heads."""
 _KEPT_FREE = 10
+MOST_RESERVED = 2 * FEW
+"""Messages that one giver may have in the reserve."""
 
 
 class ActiveSet:
@@ -23,7 +25,7 @@ class ActiveSet:
         self._stored, self._stored_octets = (messages + self._common) // 2, (octets + self._common_octets) // 2
         self._weights: dict[str, tuple[int, str, bool]] = {}
         """By id: octets, party, and whether it is in the reserve."""
-        self._parties = Parties()
+        self._parties = Parties(MOST_RESERVED)
         self._octets = 0
 
     def __len__(self) -> int:

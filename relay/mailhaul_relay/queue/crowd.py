@@ -8,7 +8,7 @@ Nothing here can fail.
 from dataclasses import dataclass
 
 from mailhaul_contract.upstream import RateLimit
-from mailhaul_relay.queue.parties import Parties
+from mailhaul_relay.queue.parties import FEW, Parties
 
 LONGEST = 120.0
 """Seconds that mail is sent back for at most: it may get faster, and no mail should wait long for it then."""
@@ -45,7 +45,7 @@ class Crowd:
         self.pace(slots, 1.0)
         self._transmissions = self._octets = 0
         self._seconds = 0.0
-        self._parties = Parties()
+        self._parties = Parties(FEW)
         self.common: Share | None = None
         """What comes beyond this is in the reserve; None for whatever comes is not."""
 

@@ -8,16 +8,17 @@ from mailhaul_relay.model.party import giver_of
 FEW = 10
 """Messages that one party may always have: whoever sends much does not stand before whoever sends little, nor does a
 giver's mail to one domain before its mail to another."""
-RESERVED = 2 * FEW
-"""Messages that one giver may have in a reserve: else who writes to thousands of domains would take all of it."""
 
 
 class Parties:
-    """Counts of messages by party. Some are in the reserve: they came when there was room only for those with few."""
+    """Counts of messages by party. Some are in the reserve: they came when there was room only for those with few. One
+    giver may have so many there; else who writes to thousands of domains would take all of it.
+    """
 
-    __slots__ = ("_counts", "_crowding", "_frozen", "_reserved")
+    __slots__ = ("_counts", "_crowding", "_frozen", "_most", "_reserved")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._counts: dict[str, int] = {}
         self._reserved: dict[str, int] = {}
         """By giver."""
@@ -32,7 +33,7 @@ class Parties:
         if reserved:
             giver = giver_of(party)
             count = self._reserved[giver] = self._reserved.get(giver, 0) + 1
-            if count == RESERVED:
+            if count == self._most:
                 self._crowds(giver)
 
     def leave(self, party: str, *, reserved: bool = False) -> None:
@@ -47,7 +48,7 @@ class Parties:
 
     def _left_reserve(self, giver: str) -> None:
         count = self._reserved[giver] = self._reserved[giver] - 1
-        if count == RESERVED - 1:
+        if count == self._most - 1:
             self._crowds_no_more(giver)
         if not count:
             del self._reserved[giver]

@@ -13,11 +13,12 @@ from mailhaul_contract.accounts import is_account_name
 from mailhaul_contract.domains import DomainError, normal_host
 from mailhaul_relay.model.message import Message
 from mailhaul_relay.model.party import SEPARATOR, behind, following, giver_of, party_of
-from mailhaul_relay.queue.active import ActiveSet
+from mailhaul_relay.queue.active import MOST_RESERVED, ActiveSet
 from mailhaul_relay.queue.crowd import Crowd, Share
-from mailhaul_relay.queue.parties import FEW, RESERVED, Parties
+from mailhaul_relay.queue.parties import FEW, Parties
 
 BIG, SMALL = party_of("app", "giant.example"), party_of("app", "small.example")
+RESERVED = 5
 
 
 def to(domain: str, number: int, sender: str = "app@example.com") -> Message:
@@ -50,7 +51,7 @@ def test_the_parties_of_a_giver_are_neighbours_in_the_order_of_strings(pairs: li
 
 
 def test_a_party_crowds_while_it_has_many_and_its_giver_does_not_for_that() -> None:
-    parties = Parties()
+    parties = Parties(RESERVED)
     for _ in range(FEW):
         assert not parties.is_crowding(BIG)
         parties.enter(BIG)
@@ -63,7 +64,7 @@ def test_a_party_crowds_while_it_has_many_and_its_giver_does_not_for_that() -> N
 
 
 def test_a_giver_crowds_for_every_domain_while_it_has_its_part_of_the_reserve() -> None:
-    parties = Parties()
+    parties = Parties(RESERVED)
     ones = [party_of("app", f"d{number}.example") for number in range(RESERVED)]
     for one in ones:
         parties.enter(one)
@@ -88,9 +89,9 @@ def test_the_backlog_of_one_domain_leaves_room_for_the_same_givers_mail_to_anoth
 def test_a_giver_that_sprays_domains_does_not_take_the_reserve() -> None:
     active = ActiveSet(messages=1000)
     spray = [active.add(to(f"d{number}.example", number)) for number in range(3000)]
-    assert spray.count(True) == 900 + RESERVED
+    assert spray.count(True) == 900 + MOST_RESERVED
     few = [active.add(to("d1.example", number, f"app@s{number}.example")) for number in range(100)]
-    assert few.count(True) == 100 - RESERVED
+    assert few.count(True) == 100 - MOST_RESERVED
     for number in range(101):
         active.discard(to(f"d{number}.example", number).id)
     assert active.add(to("late.example", 1))
@@ -99,9 +100,9 @@ def test_a_giver_that_sprays_domains_does_not_take_the_reserve() -> None:
 def test_a_giver_that_sprays_domains_at_an_upstream_leaves_its_reserve_to_others() -> None:
     crowd = Crowd(1, None)
     crowd.common = Share(messages=90, octets=10_000)
-    parties = [party_of("app", f"d{number}.example") for number in range(90 + RESERVED)]
+    parties = [party_of("app", f"d{number}.example") for number in range(90 + FEW)]
     entered = [(one, crowd.enter(1, one)) for one in parties]
-    assert [reserved for _, reserved in entered].count(True) == RESERVED
+    assert [reserved for _, reserved in entered].count(True) == FEW
     assert crowd.crowding == {"app"}
     for one, reserved in entered:
         crowd.leave(1, one, reserved=reserved)
