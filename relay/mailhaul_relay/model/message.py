@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Self
 
 from mailhaul_relay.model.outcome import Fault
-from mailhaul_relay.model.party import party_of
+from mailhaul_relay.model.party import SEPARATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Envelope:
         """The giver with the domain that the message goes to (of its first recipient), for its mail to one domain makes
         room for its mail to another. It never changes.
         """
-        return party_of(self.giver, self.recipients[0].final.rpartition("@")[2] if self.recipients else "")
+        domain = self.recipients[0].final.rpartition("@")[2] if self.recipients else ""
+        return f"{self.account or self.client} {self.from_domain}{SEPARATOR}{domain}"  # as `party_of`, for each message
 
 
 class State(StrEnum):

@@ -9,7 +9,7 @@ waits a party may hold all. `lane` uses it. Nothing here can fail.
 import asyncio
 from collections import deque
 
-from mailhaul_relay.model.party import giver_of
+from mailhaul_relay.model.party import SEPARATOR, giver_of
 from mailhaul_relay.queue.line import Line
 
 
@@ -73,22 +73,23 @@ class Slots:
 
     def _hold(self, party: str) -> None:
         self._taken += 1
-        giver = giver_of(party)
-        of_party, of_giver = self._held.get(party, 0), self._held_by_giver.get(giver, 0)
-        self._held[party], self._held_by_giver[giver] = of_party + 1, of_giver + 1
+        giver = party.partition(SEPARATOR)[0]
+        self._held[party] = of_party = self._held.get(party, 0) + 1
+        self._held_by_giver[giver] = of_giver = self._held_by_giver.get(giver, 0) + 1
         if self._turns:
-            self._moved(party, giver, of_party, of_giver, 1)
+            self._moved(party, giver, of_party - 1, of_giver - 1, 1)
 
     def _let_go(self, party: str) -> None:
         self._taken -= 1
-        giver = giver_of(party)
-        of_party, of_giver = self._held.pop(party), self._held_by_giver.pop(giver)
-        if of_party > 1:
-            self._held[party] = of_party - 1
-        if of_giver > 1:
-            self._held_by_giver[giver] = of_giver - 1
+        giver = party.partition(SEPARATOR)[0]
+        self._held[party] = of_party = self._held[party] - 1
+        self._held_by_giver[giver] = of_giver = self._held_by_giver[giver] - 1
+        if not of_party:
+            del self._held[party]
+        if not of_giver:
+            del self._held_by_giver[giver]
         if self._turns:
-            self._moved(party, giver, of_party, of_giver, -1)
+            self._moved(party, giver, of_party + 1, of_giver + 1, -1)
 
     def _moved(self, party: str, giver: str, of_party: int, of_giver: int, by: int) -> None:
         """Give a party that waits, and its giver, another place in line: they held so many and hold `by` more."""
