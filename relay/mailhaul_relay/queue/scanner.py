@@ -142,10 +142,9 @@ class Scanner:
     async def _bring(self, turn: Turn) -> int:
         messages = await self._spool.waiting(turn.name, turn.last, turn.limit, self._queue.active.ids)
         self._returner.took(turn, messages)
-        if turn.name == LINED_UP:
-            return await self._sort(messages)
-        now = self._clock()
-        found = [awakened(one, now) for one in messages]
+        now, is_lined_up = self._clock(), turn.name == LINED_UP
+        # What was lined up was due, so its recipients keep their times; were none of them due it would stay for ever.
+        found = [one if is_lined_up and one.due <= now else awakened(one, now) for one in messages]
         if turn.is_stale:
             return await self._sort(found)
         return sum(self._begin(one) for one in found)

@@ -10,6 +10,7 @@ from tests.support.queueing import REFUSED_CONNECTION, Desk, mail, upstream
 
 from mailhaul_relay.model.message import Message, State
 from mailhaul_relay.queue.active import ActiveSet
+from mailhaul_relay.queue.places import LINED_UP
 from mailhaul_relay.queue.returner import REMEMBERED, remember
 from mailhaul_relay.spool.interface import LastTurns, Place
 
@@ -157,6 +158,24 @@ async def test_new_mail_goes_to_work_at_once_while_stored_mail_of_many_waits_for
         await asyncio.sleep(0)
         assert "new" in desk.queue.active
     await desk.queue.stop(0)
+
+
+async def test_what_was_lined_up_leaves_when_its_turn_comes_and_nobody_of_it_is_tried_before_its_time() -> None:
+    desk = Desk(upstreams=[upstream("a")])
+    one, later, two = mail("m1"), mail("m2"), mail("m3", "r@x.example", "s@y.example")
+    stored(desk, [one])
+    stored(desk, [later], desk.clock() + 60)
+    waits = replace(two.progress[0], state=State.DEFERRED, due=desk.clock() + 60, fault="connection")
+    desk.spool.messages[two.id] = two.with_progress({1: waits})
+    desk.spool.places_of = {each.id: Place(LINED_UP, desk.clock() + 3600) for each in (one, later, two)}
+    async with desk.scanning():
+        await asyncio.sleep(5)
+    assert sorted(each.recipients for each in desk.transport("a").taken) == [
+        ("r@example.net",),
+        ("r@example.net",),
+        ("r@x.example",),
+    ]
+    assert desk.spool.messages[two.id].progress[1] == waits
 
 
 async def test_every_domain_of_every_giver_has_its_turn_however_little_room_there_is() -> None:
