@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Any
 
 from mailhaul_relay.model.message import Body, Message, Progress, State
-from mailhaul_relay.spool.interface import WHOLE, Counts, Meant, Narrowed, Pages, Place, SpoolError, Stored
+from mailhaul_relay.spool.interface import WHOLE, Counts, LastTurns, Meant, Narrowed, Pages, Place, SpoolError, Stored
 
 
 class MemoryBody:
@@ -83,20 +83,31 @@ class MemorySpool:
         return self.messages.get(id)
 
     async def due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
+        return self._first_due(now, limit, exclude)
+
+    def _first_due(self, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
         ready = [one for one in self.messages.values() if self._due(one) <= now and one.id not in exclude]
         return sorted(ready, key=self._due)[:limit]
 
     async def places(self) -> Sequence[str]:
         return sorted({place.awaits for id, place in self.places_of.items() if id in self.messages})  # noqa: A001
 
-    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
-        givers: dict[str, list[Message]] = {}
+    async def waiting(self, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        givers: dict[str, dict[str, list[Message]]] = {}
         for id, place in self.places_of.items():  # noqa: A001
             if place.awaits == awaits and id in self.messages and id not in exclude:
-                givers.setdefault(self.messages[id].envelope.giver, []).append(self.messages[id])
-        names = sorted(givers, key=lambda name: (name <= after, name))
-        turns = zip_longest(*(givers[name] for name in names))
-        return [one for turn in turns for one in turn if one is not None][:limit]
+                envelope = self.messages[id].envelope
+                if {envelope.giver, envelope.party} & last.without:
+                    continue
+                givers.setdefault(envelope.giver, {}).setdefault(envelope.party, []).append(self.messages[id])
+        turns = {giver: _turns(parties, last.parties.get(giver, "")) for giver, parties in givers.items()}
+        return _turns(turns, last.giver)[:limit]
+
+    async def line_up(self, now: float, place: Place, limit: int, exclude: frozenset[str]) -> int:
+        moved = self._first_due(now, limit, exclude)
+        for one in moved:
+            self._put(one.id, place)
+        return len(moved)
 
     def _due(self, message: Message) -> float:
         place = self.places_of.get(message.id)
@@ -200,6 +211,12 @@ class MemorySpool:
         future: asyncio.Future[None] = loop.create_future()
         loop.call_soon(_resolve, future, error)
         return future
+
+
+def _turns(queues: Mapping[str, Sequence[Message]], last: str) -> list[Message]:
+    """One of each queue, the next one's first, then one more of each."""
+    names = sorted(queues, key=lambda name: (name <= last, name))
+    return [one for turn in zip_longest(*(queues[name] for name in names)) for one in turn if one is not None]
 
 
 def _awake(progress: Progress, now: float) -> Progress:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import Self
 
 from mailhaul_relay.model.outcome import Fault
+from mailhaul_relay.model.party import SEPARATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,14 @@ class Envelope:
     def giver(self) -> str:
         """Whose mail this is where several must take turns: an account or a client, and the author's domain."""
         return f"{self.account or self.client} {self.from_domain}"
+
+    @property
+    def party(self) -> str:
+        """The giver with the domain that the message goes to (of its first recipient), for its mail to one domain makes
+        room for its mail to another. It never changes.
+        """
+        domain = self.recipients[0].final.rpartition("@")[2] if self.recipients else ""
+        return f"{self.account or self.client} {self.from_domain}{SEPARATOR}{domain}"  # as `party_of`, for each message
 
 
 class State(StrEnum):

@@ -10,7 +10,7 @@ from mailhaul_relay.model.outcome import Outcome
 @dataclass(frozen=True, slots=True)
 class Transmission:
     """One message for some recipients with one envelope sender ("" is null). `head` and `body` are in wire form;
-    `important` mail may spend what quotas reserve; `giver` is that of its envelope. `further` is asked before each
+    `important` mail may spend what quotas reserve; `party` is that of its envelope. `further` is asked before each
     transaction after the first, with the number of those in which something was taken or may have been: None lets it
     begin, an outcome is that of the recipients which are left.
     """
@@ -24,7 +24,7 @@ class Transmission:
     eight_bit: bool = False
     utf8: bool = False
     important: bool = False
-    giver: str = ""
+    party: str = ""
     further: Callable[[int], Outcome | None] | None = field(default=None, compare=False, repr=False)
 
     @property

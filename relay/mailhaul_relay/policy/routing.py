@@ -62,8 +62,8 @@ class UpstreamView:
     """An upstream as it stands now: its breaker's permission and next trial (epoch seconds) with its fault, the From
     domains and those of envelope senders that it refuses, whether it was tried for this recipient in this round, and
     until when others wait for it already in such numbers that one more would stand in the way of other upstreams' mail
-    (0: they do not); `crowding` gave most of that, and only their mail waits (None: everybody's). `spent` is its quota
-    when it is used up, `spent_for_important` when what is reserved is used up too.
+    (0: they do not); `crowding` are the parties and the givers that have most of that, and only their mail waits (None:
+    everybody's). `spent` is its quota when it is used up, `spent_for_important` when what is reserved is used up too.
     """
 
     permits: bool = True
@@ -170,10 +170,14 @@ def _no_upstream(path: CompiledRoute) -> str:
 
 def _in_turn(name: str, view: UpstreamView, errand: Errand) -> Send | Wait:
     """A crowd before an upstream is no cause to fail over: it takes mail, and the mail waits for its turn."""
-    if view.busy_until and (view.crowding is None or errand.envelope.giver in view.crowding):
+    if view.busy_until and _makes_room(errand.envelope, view.crowding):
         reason = f"waits for its turn at {name}"
         return Wait(view.busy_until, State.DEFERRED, Fault.NONE, reason, (_awaited(name, errand),))
     return Send(name, errand.route.important)
+
+
+def _makes_room(envelope: Envelope, crowding: frozenset[str] | None) -> bool:
+    return crowding is None or envelope.party in crowding or envelope.giver in crowding
 
 
 def _pinned(running: Running, errand: Errand, views: Mapping[str, UpstreamView], now: float) -> Send | Wait | Refuse:

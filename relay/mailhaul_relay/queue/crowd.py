@@ -8,12 +8,11 @@ Nothing here can fail.
 from dataclasses import dataclass
 
 from mailhaul_contract.upstream import RateLimit
+from mailhaul_relay.queue.parties import FEW, Parties
 
 LONGEST = 120.0
 """Seconds that mail is sent back for at most: it may get faster, and no mail should wait long for it then."""
 _SHORTEST = 1.0
-FEW = 10
-"""Messages that one giver may always have in work: whoever sends much does not stand before whoever sends little."""
 _WEIGHT = 0.125
 """Of the newest transmission in the mean of their seconds."""
 
@@ -27,46 +26,52 @@ class Share:
 
     @property
     def common(self) -> "Share":
-        """What anybody's mail may hold; the last tenth is for those who have a few messages there."""
+        """What anybody's mail may hold; the last tenth, the reserve, is for parties that have a few messages there."""
         return Share(self.messages - self.messages // 10, self.octets - self.octets // 10)
+
+    @property
+    def stored(self) -> "Share":
+        """What mail from the spool may hold: half of the reserve is for new mail."""
+        return Share((self.messages + self.common.messages) // 2, (self.octets + self.common.octets) // 2)
 
 
 class Crowd:
     """The transmissions in one lane, under way or waiting. `slots` may be under way at once."""
 
-    __slots__ = ("_each", "_givers", "_limit", "_octets", "_seconds", "_slots", "_transmissions", "crowding")
+    __slots__ = ("_each", "_limit", "_octets", "_parties", "_seconds", "_slots", "_transmissions", "common")
 
     def __init__(self, slots: int, limit: RateLimit | None) -> None:
         self._limit = limit
         self.pace(slots, 1.0)
         self._transmissions = self._octets = 0
         self._seconds = 0.0
-        self._givers: dict[str, int] = {}
-        self.crowding: frozenset[str] = frozenset()
-        """Those who gave more than a few of what is here."""
+        self._parties = Parties(FEW)
+        self.common: Share | None = None
+        """What comes beyond this is in the reserve; None for whatever comes is not."""
+
+    @property
+    def crowding(self) -> frozenset[str]:
+        """Who makes room for others here (`Parties`)."""
+        return self._parties.crowding
 
     def pace(self, slots: int, level: float) -> None:
         """Reckon with so many slots and a part of the rate from now on."""
         self._slots = slots
         self._each = self._limit.per / self._limit.messages / level if self._limit else 0.0
 
-    def enter(self, octets: int, giver: str = "") -> None:
-        """Count one in."""
+    def enter(self, octets: int, party: str = "") -> bool:
+        """Count one in; whether it is in the reserve, which `leave` is to be told."""
+        reserved = self.common is not None and not self.has_room(self.common)
         self._transmissions += 1
         self._octets += octets
-        count = self._givers[giver] = self._givers.get(giver, 0) + 1
-        if count == FEW:
-            self.crowding |= {giver}
+        self._parties.enter(party, reserved=reserved)
+        return reserved
 
-    def leave(self, octets: int, giver: str = "") -> None:
+    def leave(self, octets: int, party: str = "", *, reserved: bool = False) -> None:
         """Count one out."""
         self._transmissions -= 1
         self._octets -= octets
-        count = self._givers[giver] = self._givers[giver] - 1
-        if count == FEW - 1:
-            self.crowding -= {giver}
-        if not count:
-            del self._givers[giver]
+        self._parties.leave(party, reserved=reserved)
 
     def took(self, seconds: float) -> None:
         """Learn how long a transmission was under way."""

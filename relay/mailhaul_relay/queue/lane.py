@@ -37,10 +37,10 @@ class Lane:
     async def deliver(self, transmission: Transmission, permits: Callable[[], bool]) -> Delivery | None:
         """Send when it is this transmission's turn; None when it was not begun, or was cut off by `abort`."""
         octets = len(transmission.head) + len(transmission.body.data or b"")
-        giver = transmission.giver
-        self._crowd.enter(octets, giver)
+        party = transmission.party
+        reserved = self._crowd.enter(octets, party)
         try:
-            await self.slots.take(giver)
+            await self.slots.take(party)
             try:
                 if self.pace.is_limited:
                     await self.pace.turn()
@@ -48,12 +48,16 @@ class Lane:
                     return None
                 return await self._carry(transmission)
             finally:
-                self.slots.give_back()
+                self.slots.give_back(party)
         finally:
-            self._crowd.leave(octets, giver)
+            self._crowd.leave(octets, party, reserved=reserved)
+
+    def keep_free_beyond(self, common: Share) -> None:
+        """Reckon that what comes beyond this is in the reserve from now on."""
+        self._crowd.common = common
 
     def crowding(self, share: Share) -> frozenset[str] | None:
-        """Who waits in the spool while it is crowded: those who gave much of what is here; everybody (None) when the
+        """Who waits in the spool while it is crowded: those who have much of what is here; everybody (None) when the
         whole share is taken.
         """
         return self._crowd.crowding if self._crowd.has_room(share) else None

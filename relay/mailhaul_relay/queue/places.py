@@ -14,6 +14,8 @@ from mailhaul_relay.policy.routing import IMPORTANT
 from mailhaul_relay.policy.running import Running
 from mailhaul_relay.spool.interface import Place
 
+LINED_UP = "due"
+"""A place of no configuration: mail that is due and was not looked at yet, so that givers and domains take turns."""
 _EPOCH = 12
 _OF_UPSTREAMS = frozenset(one.value for one in Fault if one.is_of_upstream) | {Fault.NONE.value, ""}
 

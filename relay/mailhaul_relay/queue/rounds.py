@@ -192,7 +192,7 @@ class Round:
             eight_bit=envelope.eight_bit,
             utf8=envelope.utf8,
             important=group.important,
-            giver=envelope.giver,
+            party=envelope.party,
         )
         return Batch(group.upstream, tuple(indexes), transmission, group.breaks_signature, group.route)
 

@@ -3,8 +3,9 @@
 `app` runs it; `engine` tells it of room. Two kinds of mail come: what waits in a place for an upstream that takes mail
 again (`returner`), and what is due by its own time. Of the latter it looks at each: what no upstream takes now goes to
 its place at once, without an attempt, so that nothing of it is read again before that changes; so does what finds no
-room, so that givers have their turns. It sleeps until something falls due, it is told of room, or a few seconds have
-passed. Failures: a spool that cannot be read or written is tried again after a pause.
+room, so that givers and their domains have their turns; for the same reason a long backlog is lined up before that. It
+sleeps until something falls due, it is told of room, or a few seconds have passed. Failures: a spool that cannot be
+read or written is tried again after a pause.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from mailhaul_relay.policy.routing import UpstreamView
 from mailhaul_relay.ports.clock import Clock
 from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.patience import SHORTEST, Patience
-from mailhaul_relay.queue.places import awakened
+from mailhaul_relay.queue.places import LINED_UP, awakened
 from mailhaul_relay.queue.returner import Returner, Turn
 from mailhaul_relay.spool.interface import Place, Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
@@ -28,6 +29,12 @@ BATCH = 200
 """Messages that are loaded at once."""
 LOOKED_AT = 100
 """Messages that are looked at at once: fewer, for some of them go back."""
+_LINED_UP = 2000
+"""Due messages that are lined up at each look, for a tenth of what a look at them costs."""
+_LINING = 9e-6
+"""Seconds that count as decided for each of them, as `patience` reckons: 27 us of CPU."""
+_LATEST = 3600.0
+"""Seconds after which a message that was lined up is due again, whatever became of its turn."""
 _SLICE = 16
 """Messages after which others have their turn."""
 _DEAF = 0.05
@@ -86,6 +93,8 @@ class Scanner:
         due = await self._spool.due(self._clock(), LOOKED_AT, self._queue.active.ids)
         begun = await self._sort(due)
         is_full = len(due) == LOOKED_AT
+        if is_full and not self._is_free:
+            await self._line_up()
         self._queue.left_behind |= is_full or self._returner.has_more
         if returned or begun:
             return 0.0
@@ -98,22 +107,44 @@ class Scanner:
         self._planned = now + pause
         return pause
 
+    @property
+    def _is_free(self) -> bool:
+        """Whether mail can begin without a look at it."""
+        return bool(self._queue.active.room) and self._queue.courier.ways.is_calm
+
+    async def _line_up(self) -> None:
+        """Let much mail that is due take turns: what has been due for longer may be a backlog of one domain."""
+        now = self._clock()
+        place, in_work = Place(LINED_UP, now + _LATEST), self._queue.active.ids
+        self._deciding += _LINING * await self._spool.line_up(now, place, _LINED_UP, in_work)
+
     async def _return(self) -> int:
         """Begin what waits for upstreams that take mail now; how many messages."""
         count, running = 0, self._queue.running()
         for turn in await self._returner.turns(running, BATCH):
-            turn.limit = min(turn.limit, LOOKED_AT if turn.is_stale else self._queue.active.room)
+            self._narrow(turn)
             if turn.limit <= 0:
                 self._queue.left_behind = True
                 continue
             count += await self._bring(turn)
         return count
 
+    def _narrow(self, turn: Turn) -> None:
+        """Let no more come than there is room for in the queue; if only those who have few have room, only theirs."""
+        active = self._queue.active
+        if turn.is_stale:
+            turn.limit = min(turn.limit, LOOKED_AT)
+        elif active.room:
+            turn.limit = min(turn.limit, active.room)
+        else:
+            self._returner.narrow(turn, active.room_for_few, active.crowding)
+
     async def _bring(self, turn: Turn) -> int:
-        messages = await self._spool.waiting(turn.name, turn.after, turn.limit, self._queue.active.ids)
+        messages = await self._spool.waiting(turn.name, turn.last, turn.limit, self._queue.active.ids)
         self._returner.took(turn, messages)
-        now = self._clock()
-        found = [awakened(one, now) for one in messages]
+        now, is_lined_up = self._clock(), turn.name == LINED_UP
+        # What was lined up was due, so its recipients keep their times; were none of them due it would stay for ever.
+        found = [one if is_lined_up and one.due <= now else awakened(one, now) for one in messages]
         if turn.is_stale:
             return await self._sort(found)
         return sum(self._begin(one) for one in found)
@@ -126,7 +157,7 @@ class Scanner:
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
                 seen = courier.views()
-            if self._queue.active.room and courier.ways.is_calm:
+            if self._is_free:
                 begun += self._begin(message)
                 continue
             since = thread_time()
@@ -144,7 +175,7 @@ class Scanner:
         outlook = self._queue.courier.outlook(message, seen)
         if outlook.blocked is not None and outlook.blocked.place is not None:
             return outlook.blocked.message, outlook.blocked.place
-        if outlook.room_awaited is not None and not self._queue.active.room:
+        if outlook.room_awaited is not None and not self._queue.active.fits(message):
             return message, outlook.room_awaited
         return None
 

@@ -78,6 +78,8 @@ class Ways:
         self._calm = dict.fromkeys(now_open, UpstreamView())
         self._share = Share(MAX_MESSAGES // max(1, len(now_open)), MAX_OCTETS // max(1, len(now_open)))
         self._common = self._share.common
+        for way in now_open.values():
+            way.lane.keep_free_beyond(self._common)
         for way in before.values():
             self._retire(way)
         for way in () if is_start else opened:
@@ -154,6 +156,12 @@ class Ways:
         if way is not None and way.current.is_open:
             return 1
         return MAX_MESSAGES if way is None or len(self._ways) == 1 else way.lane.room(self._common)
+
+    def room_for_few(self, name: str) -> tuple[int, frozenset[str]]:
+        """Tell how many more messages may come for a crowded upstream of those who have few there, and who has not."""
+        way, stored = self._ways.get(name), self._share.stored
+        crowding = way.lane.crowding(stored) if way else None
+        return (way.lane.room(stored), crowding) if way and crowding is not None else (0, frozenset())
 
     @property
     def is_calm(self) -> bool:

@@ -8,7 +8,7 @@ is set aside and counted, never deleted and never an exception.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
 
@@ -81,6 +81,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class LastTurns:
+    """Who had the last turns in a place: a giver, and of each giver the party. Turns go on behind them; the givers and
+    parties in `without` have none.
+    """
+
+    giver: str = ""
+    parties: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Narrowed:
     """What narrows a list in the store: accepted between two times (epoch seconds, both included), and words in lower
     case ASCII, each of which an address of the envelope contains. The store may give more than that, never less.
@@ -92,6 +103,7 @@ class Narrowed:
 
 
 WHOLE = Narrowed()
+NO_TURNS = LastTurns()
 
 
 class Spool(Protocol):
@@ -128,10 +140,15 @@ class Spool(Protocol):
         same: this is as cheap as there are few names.
         """
 
-    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
-        """Give messages of a place, but for those excluded: their givers in turn, from the one that comes after a giver
-        on, and of each those first whose last update is the longest ago. May be fewer than asked for while there are
-        more, but not none.
+    async def waiting(self, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        """Give messages of a place, but for those excluded: their givers in turn, from the one that comes after the
+        last on, of each giver its parties (`model.party`) likewise, and of a party those first whose last update is the
+        longest ago. May be fewer than asked for while there are more, but not none.
+        """
+
+    async def line_up(self, now: float, place: Place, limit: int, exclude: frozenset[str]) -> int:
+        """Put messages that are due at `now`, except those excluded, into a place with their progress as it is; those
+        that are the longest due, and so many or a few more. The number of messages.
         """
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:

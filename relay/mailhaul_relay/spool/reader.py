@@ -16,9 +16,9 @@ from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.spool.codec import Unreadable, decode_envelope, decode_progress
 from mailhaul_relay.spool.database import FILE, connect_reader
 from mailhaul_relay.spool.failures import from_sqlite
-from mailhaul_relay.spool.interface import Narrowed, SpoolError, Stored
+from mailhaul_relay.spool.interface import LastTurns, Narrowed, SpoolError, Stored
 from mailhaul_relay.spool.settings import Settings
-from mailhaul_relay.spool.turns import in_turn, places
+from mailhaul_relay.spool.turns import Turns, places
 
 T = TypeVar("T")
 
@@ -52,9 +52,9 @@ class Reader:
         """Tell what messages wait for that have a place."""
         return await self._run(places)
 
-    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> list[Message]:
-        """Give messages of a place, their givers in turn."""
-        return await self._run(self._waiting, awaits, after, limit, exclude)
+    async def waiting(self, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]) -> list[Message]:
+        """Give messages of a place, their givers and the parties of each in turn."""
+        return await self._run(self._waiting, awaits, last, limit, exclude)
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due."""
@@ -140,9 +140,9 @@ class Reader:
         return self._loaded(connection, [one for one in json.loads(told) if one not in exclude][:limit])
 
     def _waiting(
-        self, connection: sqlite3.Connection, awaits: str, after: str, limit: int, exclude: frozenset[str]
+        self, connection: sqlite3.Connection, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]
     ) -> list[Message]:
-        return self._loaded(connection, in_turn(connection, awaits, after, limit, exclude))
+        return self._loaded(connection, Turns(connection, awaits, exclude).ids(last, limit))
 
     def _next_due(self, connection: sqlite3.Connection, exclude: frozenset[str]) -> float | None:
         rows = connection.execute("SELECT id, due FROM message WHERE due IS NOT NULL ORDER BY due, id")

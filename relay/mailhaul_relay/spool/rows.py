@@ -22,12 +22,14 @@ class Row(NamedTuple):
 
 
 class Fate(NamedTuple):
-    """The columns that an update changes; the last three are None for a message without a place."""
+    """The columns that an update changes; the last three are None for a message without a place. The column of
+    `party` is called giver: that is all that an older relay wrote into it.
+    """
 
     id: str
     due: float | None
     mask: int
     progress: str
     awaits: str | None = None
-    giver: str | None = None
+    party: str | None = None
     since: float | None = None

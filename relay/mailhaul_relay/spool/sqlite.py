@@ -17,7 +17,19 @@ from mailhaul_relay.ports.clock import Clock, wall_clock
 from mailhaul_relay.spool.bodies import BodyStore
 from mailhaul_relay.spool.codec import BITS, ON_HOLD, encode_envelope, encode_progress, mask
 from mailhaul_relay.spool.committer import Committer
-from mailhaul_relay.spool.interface import WHOLE, BodyWriter, Counts, Meant, Narrowed, Pages, Place, SpoolError, Stored
+from mailhaul_relay.spool.interface import (
+    WHOLE,
+    BodyWriter,
+    Counts,
+    LastTurns,
+    Meant,
+    Narrowed,
+    Pages,
+    Place,
+    SpoolError,
+    Stored,
+)
+from mailhaul_relay.spool.lining import CHUNK, LineUpChunk
 from mailhaul_relay.spool.opening import Opened, open_directory, open_store
 from mailhaul_relay.spool.operations import Accept, Effect, Remove, Update, Work
 from mailhaul_relay.spool.pages import HistoryPages
@@ -131,9 +143,19 @@ class SqliteSpool:
         """Tell what messages wait for that have a place."""
         return await self._reader.places()
 
-    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
-        """Give messages of a place, their givers in turn."""
-        return await self._reader.waiting(awaits, after, limit, exclude)
+    async def waiting(self, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        """Give messages of a place, their givers and the parties of each in turn."""
+        return await self._reader.waiting(awaits, last, limit, exclude)
+
+    async def line_up(self, now: float, place: Place, limit: int, exclude: frozenset[str]) -> int:
+        """Put messages that are due into a place as they are; other operations are served in between."""
+        total = 0
+        while total < limit:
+            moved = await self._work(LineUpChunk(now, place, self._next_since(), exclude).run)
+            total += moved
+            if moved < CHUNK:
+                break
+        return total
 
     async def next_due(self, exclude: frozenset[str]) -> float | None:
         """Tell when the next message falls due."""
@@ -260,7 +282,7 @@ def _fate(message: Message, place: Place | None, since: float) -> Fate:
     columns = message.id, _due(message), mask(message.progress), encode_progress(message.progress)
     if place is None:
         return Fate(*columns)
-    return Fate(*columns, place.awaits, message.envelope.giver, since)._replace(due=_finite(place.until))
+    return Fate(*columns, place.awaits, message.envelope.party, since)._replace(due=_finite(place.until))
 
 
 def _due(message: Message) -> float | None:

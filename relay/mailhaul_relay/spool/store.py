@@ -87,6 +87,16 @@ class Store:
                 changes.append(Change(before[0], fate.mask, before[1]))
         return changes
 
+    def due(self, now: float, limit: int) -> list[tuple[str, str]]:
+        """Give (id, envelope) of messages that are due, the longest due first."""
+        return self._connection.execute(
+            "SELECT id, envelope FROM message WHERE due <= ? ORDER BY due, id LIMIT ?", (now, limit)
+        ).fetchall()
+
+    def put(self, places: Iterable[tuple[float, str, str, float, str]]) -> None:
+        """Put messages into places: (due, awaits, party, since, id) of each."""
+        self._connection.executemany("UPDATE message SET due=?, awaits=?, giver=?, since=? WHERE id=?", places)
+
     def express(self, rows: Sequence[Row], gone: Sequence[str]) -> tuple[list[Change], list[str]]:
         """Add and remove messages in a transaction of its own, in one step; as `insert` and `delete`."""
         gone = tuple(dict.fromkeys(gone))

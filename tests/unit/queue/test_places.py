@@ -14,7 +14,7 @@ from mailhaul_relay.queue.active import ActiveSet
 from mailhaul_relay.queue.commands import QueueCommands
 from mailhaul_relay.queue.orders import Answer, Order, Verb
 from mailhaul_relay.queue.patience import LONGEST, SHORTEST, Patience
-from mailhaul_relay.spool.interface import SpoolError
+from mailhaul_relay.spool.interface import LastTurns, SpoolError
 
 TO_A, TO_B = (
     {"name": f"to-{one}", "match": {"recipient_domains": [f"{one}.example"]}, "upstreams": [one]} for one in "ab"
@@ -38,8 +38,8 @@ class Watched(Desk):
         self.read += len(found)
         return found
 
-    async def waiting(self, awaits: str, after: str, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
-        found = await self._waiting(awaits, after, limit, exclude)
+    async def waiting(self, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]) -> Sequence[Message]:
+        found = await self._waiting(awaits, last, limit, exclude)
         self.read += len(found)
         return found
 

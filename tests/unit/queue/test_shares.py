@@ -134,7 +134,7 @@ async def test_givers_take_turns_and_each_keeps_its_own_order() -> None:
     async def one(giver: str, name: str) -> None:
         await slots.take(giver)
         order.append(name)
-        slots.give_back()
+        slots.give_back(giver)
 
     async with slots:
         names = [("big", f"big{number}") for number in range(4)] + [("x", "x0"), ("y", "y0"), ("x", "x1")]

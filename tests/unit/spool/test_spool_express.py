@@ -7,7 +7,7 @@ from tests.support.queued_mail import dead, held, queued
 
 from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.ports.clock import VirtualClock
-from mailhaul_relay.spool.interface import Place, SpoolError
+from mailhaul_relay.spool.interface import NO_TURNS, Place, SpoolError
 from mailhaul_relay.spool.sqlite import SqliteSpool
 from mailhaul_relay.telemetry.log import Log
 
@@ -86,7 +86,7 @@ async def test_what_comes_changes_and_goes_in_one_batch_is_as_by_single_statemen
         await one
     counts = spool.counts()
     assert (counts.queued, counts.held, counts.dead) == (1, 1, 1)
-    assert [one.id for one in await spool.waiting(place.awaits, "", 10, frozenset())] == [queued(1).id]
+    assert [one.id for one in await spool.waiting(place.awaits, NO_TURNS, 10, frozenset())] == [queued(1).id]
     kept = await spool.load(queued(1).id)
     assert kept is not None
     assert kept.progress == (held(),)
