@@ -95,12 +95,7 @@ class Release:
         """Serve a namespace that is there too, with those of before that are left; all are served anyway by default."""
         if self.told is None:
             return
-        there = {
-            one["metadata"]["name"]
-            for one in self.cluster.get("namespaces")["items"]
-            if one["status"]["phase"] == "Active"
-        }
-        self.told[:] = [one for one in self.told if one in there and one != namespace] + [namespace]
+        self.told[:] = [*(one for one in self.told if one != namespace), namespace]
         self.install()
 
     def helm(self, *arguments: str) -> str:
@@ -133,10 +128,18 @@ class Release:
             words.append("--take-ownership")
         self.hear()
         self._confine()
+        self._forget_gone()
         try:
             return self.helm(*words, *self.values(), *more)
         except AssertionError as error:
             pytest.fail(f"{error}\n{self.log()[-3000:]}")
+
+    def _forget_gone(self) -> None:
+        """No Role can be made in a namespace that has been deleted."""
+        if self.told:
+            found = self.cluster.get("namespaces")["items"]
+            there = {one["metadata"]["name"] for one in found if one["status"]["phase"] == "Active"}
+            self.told[:] = [one for one in self.told if one in there]
 
     def _confine(self) -> None:
         """Have its namespace let pods of the restricted profile in only."""
