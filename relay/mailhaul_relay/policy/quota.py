@@ -190,7 +190,9 @@ def _set_right(usage: Usage, quota: Quota, now: float) -> Usage:
 
 
 def _has_old(usage: Usage, quota: Quota, now: float) -> bool:
-    return bool(usage.slots) and _given_back(usage.slots[0], quota) <= now
+    """Whether something of it is over, by the measure of a rolling period."""
+    told_before = usage.told and now >= usage.told + LENGTHS[quota.period]
+    return bool(told_before or (usage.slots and _given_back(usage.slots[0], quota) <= now))
 
 
 def _next_back(usage: Usage, quota: Quota) -> float:
