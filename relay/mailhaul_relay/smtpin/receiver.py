@@ -95,7 +95,7 @@ class Receiver:
         """Forget the message and give back what it held. Harmless when called twice or after acceptance."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            # A network volume may tell at the close that it is full; nothing that follows here may be left out for that.
+            # A network volume may tell at the close that it is full; what follows here is to be done all the same.
             with suppress(OSError):
                 writer.discard()
         self._head = bytearray()

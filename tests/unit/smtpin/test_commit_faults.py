@@ -53,7 +53,9 @@ async def test_a_body_that_cannot_be_closed_keeps_no_place_of_its_client(monkeyp
     assert bench.gate.enter("127.0.0.1", bench.intake.current.config.limits.model_copy(update={"connections": 1})) == ""
 
 
-async def test_a_body_that_cannot_be_closed_is_no_cause_to_answer_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_cannot_be_closed_is_no_cause_to_answer_something_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     bench = Bench()
     monkeypatch.setattr(bench.spool, "new_body", lambda: Unforgettable(bench.spool))
     wire = bench.connect()
