@@ -88,7 +88,7 @@ class Relay:
         bouncer.accept = self.queue.accept
         self.suppressor = Suppressor(spool, lambda: self._running.config.suppression, log, wall_clock)
         account.suppressor, self.suppressor.on_change = self.suppressor, self._suppress
-        self.suppressor.spared = lambda: self._running.config.senders.always_bcc
+        self.suppressor.spared = lambda: (one.final for one in self._running.senders.archive)
         self.pruner = Pruner(spool, self.queue, self.chronicle, self.tally, log)
         journal = Journal(self.tally, log, self.chronicle, account, bouncer, wall_clock)
         self.commands = QueueCommands(spool, self.queue, self.running, journal, wall_clock)

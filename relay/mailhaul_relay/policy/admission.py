@@ -82,7 +82,9 @@ def admit_message(running: Running, source: Source, incoming: Incoming) -> Admit
     if isinstance(judged, Reply):
         return judged
     admitted = spooled(running, judged)
-    return (refuse_unroutable(running, admitted) if running.routes.named else None) or admitted
+    if running.routes.named or admitted.envelope.size > running.size_for_all:
+        return refuse_unroutable(running, admitted) or admitted
+    return admitted
 
 
 def _within_reach(running: Running, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...] | Reply:

@@ -102,6 +102,15 @@ class AliasTable:
         name, asked = f"{owner.namespace}/{owner.name}", str(address)
         return tuple(Match(name, asked, final) for final in finals.values())
 
+    def mailboxes(self, address: str) -> tuple[str, ...]:
+        """Give where mail ends that the relay itself sends to an address: the address where no alias owns it, or where
+        the alias leads in a circle. Sent out, mail to an alias of ours would come back to us or vanish.
+        """
+        try:
+            return tuple(one.final for one in self.resolve(Address.parse(address))) or (address,)
+        except AliasLoopError:
+            return (address,)
+
     def _follow(self, alias: Alias, path: tuple[str, ...], finals: dict[str, str], followed: set[str]) -> None:
         """Add the mailboxes of an alias to `finals`; an address that was `followed` on another branch adds nothing."""
         for destination in alias.destinations:

@@ -8,7 +8,8 @@ queue's knowledge. Only faults of the whole upstream move it; a refused From is 
   row, since it may be that one message. Trials after 10, 30, 60, 120 and then every 300 s.
 - Auth: open at once; trials after 5, 15, then every 60 minutes (more often is abuse to a provider).
 - Quota: open at once; a trial every 60 minutes. Throttle: 30, 60, 120, 300, 600 s.
-Jitter only lengthens, by up to a fifth. Failures: a stored form that cannot be read is a closed breaker.
+Jitter only lengthens, by up to a fifth. A pause that would last longer than the longest of these began by a clock that
+was ahead and has been set right since: it is over. Failures: a stored form that cannot be read is a closed breaker.
 """
 
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ _DELAYS: Mapping[Fault, tuple[float, ...]] = {
     Fault.QUOTA: (3600,),
     Fault.THROTTLE: (30, 60, 120, 300, 600),
 }
+_LONGEST = max(delays[-1] for delays in _DELAYS.values()) * (1 + JITTER)
 _IN_SESSION = frozenset({Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.END_OF_DATA})
 _MENDED_BY_SESSION = frozenset({Fault.CONNECTION, Fault.TLS, Fault.TOKEN, Fault.AUTH})
 
@@ -56,13 +58,13 @@ class Breaker:
 
     def permits(self, now: float) -> bool:
         """Whether an attempt may begin: closed, or due for a trial."""
-        return not self.is_open or now >= self.next_attempt
+        return not self.is_open or not now < self.next_attempt <= now + _LONGEST
 
     def state(self, now: float) -> BreakerState:
         """The state to report: half open from the moment a trial is due."""
         if not self.is_open:
             return BreakerState.CLOSED
-        return BreakerState.HALF_OPEN if now >= self.next_attempt else BreakerState.OPEN
+        return BreakerState.HALF_OPEN if self.permits(now) else BreakerState.OPEN
 
     def to_json(self) -> dict[str, Any]:
         """Give the form that is remembered."""
@@ -102,7 +104,7 @@ def after(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Brea
         return _failed(breaker, outcome, now, chance)
     if outcome.stage in _IN_SESSION and breaker.fault in _MENDED_BY_SESSION:
         return Breaker()
-    if breaker.is_open and now >= breaker.next_attempt:
+    if breaker.is_open and breaker.permits(now):
         # A trial that proved nothing, such as a refused recipient at a provider whose quota was spent.
         return replace(breaker, next_attempt=now + _delay(breaker.fault, breaker.failures, chance))
     return breaker if breaker.is_open else replace(breaker, strikes=0)
@@ -130,14 +132,14 @@ def pause(fault: Fault, failures: int) -> float:
 
 def _failed(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Breaker:
     same = breaker.fault is outcome.fault
-    if breaker.is_open and same and now < breaker.next_attempt:
+    if same and not breaker.permits(now):
         # It was under way when the breaker opened: the same failure told twice.
         return breaker
     if not breaker.is_open and _is_soft(outcome) and breaker.strikes + 1 < SOFT_FAILURES:
         return replace(breaker, strikes=breaker.strikes + 1)
     failures = breaker.failures + 1 if same else 1
     next_attempt = now + _delay(outcome.fault, failures, chance)
-    if breaker.is_open and now < breaker.next_attempt:
+    if not breaker.permits(now):
         next_attempt = max(next_attempt, breaker.next_attempt)
     since = breaker.since if breaker.is_open else now
     return Breaker(outcome.fault, failures, 0, since, next_attempt, outcome.text[:512])

@@ -4,7 +4,9 @@
 that runs. A calendar quota counts since its period began. A rolling one counts slots of time, each of which is given
 back when the last second of it is as old as the period is long: what is used is at times overstated, never understated.
 The slots are kept for calendar quotas too: the forecast goes by them, and after a change of zone or start day the count
-of the new period is made of them. Failures: a stored form that cannot be read is nothing used.
+of the new period is made of them. What a clock counted that was ahead by more than a period, and has been set right
+since, counts as sent now; else nothing of it would ever be given back, nor of what followed. Failures: a stored form
+that cannot be read is nothing used.
 """
 
 from collections.abc import Mapping
@@ -86,7 +88,7 @@ def rule_of(quota: Quota) -> str:
 
 def brought(usage: Usage, quota: Quota, window: Window, now: float) -> Usage:
     """Bring a count into the period that runs now: what is of earlier ones is dropped."""
-    rule = rule_of(quota)
+    rule, usage = rule_of(quota), _set_right(usage, quota, now)
     width, rolling = SLOTS[quota.period], quota.window is QuotaWindow.ROLLING
     if usage.rule == rule and (rolling or usage.start == window.start) and not _has_old(usage, quota, now):
         return usage
@@ -173,8 +175,24 @@ def _given_back(slot: Slot, quota: Quota) -> float:
     return (slot.number + 1) * SLOTS[quota.period] + LENGTHS[quota.period]
 
 
+def _set_right(usage: Usage, quota: Quota, now: float) -> Usage:
+    """Bring to now what lies more than a period ahead of it."""
+    width, latest = SLOTS[quota.period], now + LENGTHS[quota.period]
+    if usage.told <= latest and (not usage.slots or usage.slots[-1].number * width <= latest):
+        return usage
+    kept = replace(
+        usage,
+        slots=tuple(one for one in usage.slots if one.number * width <= latest),
+        told=usage.told if usage.told <= latest else now,
+    )
+    ahead = sum(one.units for one in usage.slots if one.number * width > latest)
+    return replace(counted(kept, quota, ahead, now), used=usage.used) if ahead else kept
+
+
 def _has_old(usage: Usage, quota: Quota, now: float) -> bool:
-    return bool(usage.slots) and _given_back(usage.slots[0], quota) <= now
+    """Whether something of it is over, by the measure of a rolling period."""
+    told_before = usage.told and now >= usage.told + LENGTHS[quota.period]
+    return bool(told_before or (usage.slots and _given_back(usage.slots[0], quota) <= now))
 
 
 def _next_back(usage: Usage, quota: Quota) -> float:

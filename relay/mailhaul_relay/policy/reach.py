@@ -12,6 +12,7 @@ from mailhaul_contract.addresses import Address, AddressError
 from mailhaul_contract.senders import Delivery
 from mailhaul_relay.model.message import Recipient
 from mailhaul_relay.model.outcome import Reply
+from mailhaul_relay.policy.aliases import AliasTable
 
 _ORIGINAL_TO = b"X-Original-To: "
 MAX_TOLD = 100
@@ -20,20 +21,22 @@ MAX_TOLD = 100
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`addresses` are keys of addresses; both empty allow nobody. `redirect_to` is "" for none."""
+    """`addresses` are keys of addresses; both empty allow nobody. `stands_in` are the mailboxes that get what is
+    redirected, own aliases followed; () for none.
+    """
 
     addresses: frozenset[str]
     domains: frozenset[str]
-    redirect_to: str
+    stands_in: tuple[str, ...]
 
     @classmethod
-    def build(cls, delivery: Delivery) -> Self | None:
+    def build(cls, delivery: Delivery, aliases: AliasTable) -> Self | None:
         """Compile what the contract has validated; None when mail may reach anybody."""
         if not delivery.allowed and not delivery.redirect_to:
             return None
         addresses = frozenset(Address.parse(one).key for one in delivery.allowed if "@" in one)
         domains = frozenset(one for one in delivery.allowed if "@" not in one)
-        return cls(addresses, domains, delivery.redirect_to or "")
+        return cls(addresses, domains, aliases.mailboxes(delivery.redirect_to) if delivery.redirect_to else ())
 
     def covers(self, mailbox: str) -> bool:
         """Whether mail may go there as it is."""
@@ -45,13 +48,21 @@ class Reach:
 
     def refuse(self, recipients: tuple[Recipient, ...]) -> Reply | None:
         """Refuse recipients of which one may not be reached, when nothing stands in for it."""
-        if self.redirect_to or all(self.covers(one.final) for one in recipients):
+        if self.stands_in or all(self.covers(one.final) for one in recipients):
             return None
         return Reply(550, "5.7.1", "this relay may not send to this recipient; add it to spec.recipients.allowed")
 
     def redirected(self, recipients: tuple[Recipient, ...]) -> tuple[Recipient, ...]:
-        """Give where recipients that were not refused go. Whoever stands in for several is named for each."""
-        return tuple(one if self.covers(one.final) else replace(one, final=self.redirect_to) for one in recipients)
+        """Give where recipients that were not refused go. Who stands in for several speaks for the first of them."""
+        going: list[Recipient] = []
+        missed = False
+        for one in recipients:
+            if self.covers(one.final):
+                going.append(one)
+            elif not missed:
+                missed = True
+                going += [replace(one, final=mailbox) for mailbox in self.stands_in]
+        return tuple(going)
 
     def original_to(self, recipients: tuple[Recipient, ...]) -> bytes:
         """Give the header fields that name whom a message was for that is redirected; empty when nobody is."""
@@ -60,10 +71,10 @@ class Reach:
 
     def readable_to(self, recipient: Recipient, head: bytes, recipients: tuple[Recipient, ...]) -> bytes:
         """Give the head of a message for one of its recipients: of whom it was for, and some may have been in Bcc, only
-        the mailbox that stands in for them reads.
+        the mailboxes that stand in for them read.
         """
-        stands_in = self.redirect_to
-        if not stands_in or recipient.final == stands_in or all(one.final != stands_in for one in recipients):
+        stands_in = self.stands_in
+        if recipient.final in stands_in or not any(one.final in stands_in for one in recipients):
             return head
         return _without_original_to(head)
 

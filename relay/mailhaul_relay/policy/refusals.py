@@ -4,7 +4,8 @@ Before the content an upstream sees the envelope sender only: what it refuses un
 what it refuses later of the envelope sender. `queue` keeps a value of each kind for each upstream, calls `after` with
 each outcome and shows `refused` to `routing`. A refused domain is tried again after 5, 15, then every 60 minutes: a
 provider's customer may have verified it meanwhile. After a restart a From is still told, and tried by the next mail:
-what was mended meanwhile shows at once. Failures: a stored form that cannot be read is empty.
+what was mended meanwhile shows at once. A refusal that would last longer than the longest of these is of a clock that
+was ahead and has been set right since: it is over. Failures: a stored form that cannot be read is empty.
 """
 
 from collections.abc import Mapping
@@ -30,6 +31,10 @@ class _Refusal(NamedTuple):
     recalled: bool = False
     """Known from before a restart: told, but no reason to wait."""
 
+    def lasts(self, now: float) -> bool:
+        """Whether its time is not over."""
+        return now < self.until <= now + DELAYS[-1]
+
 
 def is_of_envelope(outcome: Outcome) -> bool:
     """Whether the upstream had seen no From yet when it said this."""
@@ -44,15 +49,15 @@ class SenderRefusals:
 
     def refused(self, now: float) -> frozenset[str]:
         """Give the domains that are not to be tried now."""
-        return frozenset(domain for domain, one in self.domains.items() if now < one.until and not one.recalled)
+        return frozenset(domain for domain, one in self.domains.items() if one.lasts(now) and not one.recalled)
 
     def told(self, now: float) -> frozenset[str]:
         """Give the domains that are refused as far as anybody knows."""
-        return frozenset(domain for domain, one in self.domains.items() if now < one.until)
+        return frozenset(domain for domain, one in self.domains.items() if one.lasts(now))
 
     def said(self, now: float) -> Mapping[str, tuple[Outcome, float]]:
         """Give what was said of each refused domain, and when, where that is known."""
-        return {domain: one.said for domain, one in self.domains.items() if one.said and now < one.until}
+        return {domain: one.said for domain, one in self.domains.items() if one.said and one.lasts(now)}
 
     def next_attempt(self, domain: str) -> float:
         """When a domain is tried again, in epoch seconds; 0 when it is not refused."""
@@ -68,7 +73,7 @@ class SenderRefusals:
         """Give the refusals after an outcome for mail with this domain."""
         known = self.domains.get(domain)
         if outcome.fault is Fault.SENDER and outcome.verdict is not Verdict.DELIVERED:
-            if known and now < known.until and not known.recalled:
+            if known and known.lasts(now) and not known.recalled:
                 return self
             count = min((known.times if known else 0) + 1, len(DELAYS))
             return self._with(
@@ -90,7 +95,7 @@ class SenderRefusals:
             entries = {str(name): _from_json(one) for name, one in dict(data.get("domains", {})).items()}
         except (ValueError, TypeError, LookupError, OverflowError, AttributeError):
             return cls()
-        return cls({name: one for name, one in entries.items() if now < one.until})
+        return cls({name: one for name, one in entries.items() if one.lasts(now)})
 
     def _with(self, domain: str, refusal: _Refusal) -> "SenderRefusals":
         domains = {**self.domains, domain: refusal}

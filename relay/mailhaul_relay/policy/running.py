@@ -8,6 +8,7 @@ Failures: reasons of refusal, each naming the field and the remedy.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import maxsize
 
 from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.listening import ListenerTlsMode
@@ -36,7 +37,8 @@ SIZE_HEADROOM = 8192
 @dataclass(frozen=True, slots=True)
 class Running:
     """`own_domains` are those of the aliases and of SRS; `candidates` are all upstreams by priority, then name;
-    `unique_headers` (lower case) hold for submissions, `inbound_unique` for forwards; `size_limit` is in octets;
+    `unique_headers` (lower case) hold for submissions, `inbound_unique` for forwards; `size_limit` is in octets, and
+    mail as it is spooled that has at most `size_for_all` is too large for no upstream;
     `suppressed` are the recipients that are refused, by address: the list is replaced with the whole value.
     """
 
@@ -56,6 +58,7 @@ class Running:
     unique_headers: frozenset[bytes]
     inbound_unique: frozenset[bytes]
     size_limit: int
+    size_for_all: int
     suppressed: Mapping[str, Record] = field(default_factory=dict)
 
     def upstream(self, name: str) -> Upstream | None:
@@ -88,14 +91,15 @@ def compile_running(config: RelayConfig, secrets: Secrets, digest: str) -> Runni
         srs=srs,
         own_domains=frozenset(config.aliases.domains) | ({srs.domain} if srs else frozenset()),
         sender_domains=frozenset(config.senders.domains),
-        senders=SenderPolicies.build(config.senders),
-        reach=Reach.build(config.delivery),
+        senders=SenderPolicies.build(config.senders, table),
+        reach=Reach.build(config.delivery, table),
         candidates=upstreams,
         routes=Routes.build(config),
         upstream_domains={one.name: frozenset(one.senders.domains) for one in upstreams},
         unique_headers=_lowered(RELAY_UNIQUE).union(*unique),
         inbound_unique=frozenset({b"from"}).union(frozenset.intersection(*unique) if unique else ()),
         size_limit=_size_limit(config.limits.message_size, [one.behavior for one in upstreams]),
+        size_for_all=min((one.behavior.max_message_size or maxsize for one in upstreams), default=maxsize),
     )
 
 

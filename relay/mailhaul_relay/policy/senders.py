@@ -9,6 +9,7 @@ from typing import Self
 
 from mailhaul_contract.senders import SenderRule, Senders
 from mailhaul_relay.model.message import Recipient
+from mailhaul_relay.policy.aliases import AliasTable
 from mailhaul_relay.policy.source import ClientNetworks, Source
 
 
@@ -36,17 +37,17 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class SenderPolicies:
-    """`archive` are the recipients that every submission gets besides; nobody addressed them."""
+    """`archive` are the recipients that every submission gets besides, own aliases followed; nobody addressed them."""
 
     general: SenderPolicy
     rules: tuple[_Rule, ...]
     archive: tuple[Recipient, ...]
 
     @classmethod
-    def build(cls, senders: Senders) -> Self:
+    def build(cls, senders: Senders, aliases: AliasTable) -> Self:
         """Compile what the contract has validated."""
         general = SenderPolicy(frozenset(senders.domains), senders.default_from or "", senders.forced_from or "")
-        archive = tuple(Recipient("", one) for one in senders.always_bcc)
+        archive = tuple(Recipient("", final) for one in senders.always_bcc for final in aliases.mailboxes(one))
         return cls(general, tuple(_compiled(one) for one in senders.rules), archive)
 
     def of(self, source: Source) -> SenderPolicy:

@@ -42,8 +42,10 @@ class Record:
     by_hand: bool = False
 
     def refuses(self, now: float) -> bool:
-        """Whether the address is refused now."""
-        return self.until > now
+        """Whether the address is refused now. A refusal by failures that is to begin later is of a clock that was ahead
+        and has been set right.
+        """
+        return self.until > now and (self.by_hand or self.since <= now)
 
     def is_spent(self, now: float, within: float) -> bool:
         """Whether it means nothing any more."""

@@ -7,6 +7,7 @@ library over each chunk, whatever the lines are like.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import re2
 
@@ -94,7 +95,9 @@ class Receiver:
         """Forget the message and give back what it held. Harmless when called twice or after acceptance."""
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.discard()
+            # A network volume may tell at the close that it is full; what follows here is to be done all the same.
+            with suppress(OSError):
+                writer.discard()
         self._head = bytearray()
         self._budget.give_back(self._reserved)
         self._reserved = 0

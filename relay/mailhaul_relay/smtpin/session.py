@@ -103,7 +103,7 @@ class Session(Entrance):
             self._out.append(replies.RECIPIENT_OK)
             return
         transaction.addressed_in_vain = True
-        if address is POSTMASTER:
+        if address is POSTMASTER and isinstance(admitted, Reply):
             refusal = replies.NO_POSTMASTER
         self.deny(refusal, stage="rcpt", sender=str(transaction.mail.sender or ""), recipient=str(address))
 

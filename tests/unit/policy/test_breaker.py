@@ -120,3 +120,35 @@ def test_it_is_remembered() -> None:
 )
 def test_what_cannot_be_read_is_a_closed_breaker(stored: dict[str, object]) -> None:
     assert Breaker.from_json(stored) == Breaker()
+
+
+YEAR = 31_536_000
+
+
+@pytest.mark.parametrize("fault", [Fault.CONNECTION, Fault.AUTH, Fault.QUOTA, Fault.THROTTLE])
+def test_a_clock_that_was_ahead_and_is_set_right_keeps_no_upstream_shut(fault: Fault) -> None:
+    ahead = after(Breaker(), failed(fault), NOW + YEAR, 0.9)
+    since_before = after(after(Breaker(), failed(fault), NOW, 0.9), failed(fault), NOW + YEAR, 0.9)
+    for breaker in (ahead, since_before):
+        assert breaker.permits(NOW + 60)
+        assert breaker.state(NOW + 60) is BreakerState.HALF_OPEN
+        assert after(breaker, DELIVERED, NOW + 60, 0.0) == Breaker()
+
+
+def test_a_trial_that_fails_after_the_clock_was_set_right_is_followed_by_a_pause() -> None:
+    breaker = after(Breaker(), failed(Fault.AUTH), NOW + YEAR, 0.0)
+    for outcome in (failed(Fault.AUTH), failed(Fault.CONNECTION), failed(Fault.RECIPIENT, Stage.RCPT)):
+        again = after(breaker, outcome, NOW, 0.0)
+        assert again.state(NOW) is BreakerState.OPEN or not again.is_open
+        assert again.next_attempt <= NOW + 3600
+
+
+@given(
+    st.sampled_from(list(Fault)), st.sampled_from(list(Fault)), st.floats(0, 1, exclude_max=True), st.floats(0, 5000)
+)
+def test_every_pause_holds_until_its_end(first: Fault, second: Fault, chance: float, later: float) -> None:
+    opened = after(Breaker(), failed(first), NOW, chance)
+    again = after(opened, failed(second), NOW + later, chance)
+    for breaker, since in ((opened, NOW), (again, NOW + later)):
+        assert not breaker.is_open or not breaker.permits(since)
+        assert breaker.permits(breaker.next_attempt)

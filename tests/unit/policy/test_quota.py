@@ -228,3 +228,31 @@ def test_a_few_messages_at_the_start_foretell_nothing() -> None:
     assert level(usage, quota, month, 100, NOON + 60).full == 0
     usage = counted(usage, quota, 20, NOON + 60)
     assert level(usage, quota, month, 100, NOON + 60).full > NOON
+
+
+YEAR = 365 * DAY
+
+
+@pytest.mark.parametrize("quota", [_quota(), ROLLING], ids=["calendar", "rolling"])
+def test_what_a_clock_counted_that_was_far_ahead_was_sent_now_and_is_given_back_as_that(quota: Quota) -> None:
+    def at(now: float, units: int, usage: Usage) -> Usage:
+        day = (now - TODAY.start) // DAY * DAY
+        there = _rolling(quota, now) if quota == ROLLING else Window(TODAY.start + day, TODAY.end + day)
+        found = brought(usage, quota, there, now)
+        return counted(found, quota, units, now) if units else found
+
+    usage = at(NOON + YEAR, 5, Usage())
+    for after, units in ((0, 10), (HOUR, 20)):
+        usage = at(NOON + after, units, usage)
+    assert used(usage, quota) == 35
+    for days in (2, 4, 400):
+        usage = at(NOON + days * DAY, 7, usage)
+        assert used(usage, quota) == 7
+
+
+def test_a_provider_that_said_it_is_full_to_a_clock_far_ahead_is_believed_for_this_period_only() -> None:
+    usage = Usage("Rolling UTC 1", told=NOON + YEAR)
+    usage = brought(usage, ROLLING, _rolling(ROLLING, NOON), NOON)
+    assert (usage.told, usage.slots) == (NOON, ())
+    later = NOON + 2 * DAY
+    assert not brought(usage, ROLLING, _rolling(ROLLING, later), later).told

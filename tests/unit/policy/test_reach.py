@@ -106,3 +106,29 @@ def test_nobody_is_told_that_the_archive_refused() -> None:
     message = spooled("From: a@own.example\n", Recipient("", "archive@own.example"))
     failed = {0: Outcome(Verdict.FAILED, Stage.RCPT, reply=Reply(550, "5.1.1", "no"))}
     assert bounce(running(bounces={"mode": "Send"}), message, failed, "b1", NOW) is None
+
+
+def test_an_own_alias_that_stands_in_is_followed_for_sent_out_it_would_come_back_or_vanish() -> None:
+    table = aliases(
+        alias("qa@own.example", "ann@dev.example", "bob@dev.example"), alias("a@own.example", "x@far.example")
+    )
+    relay = running(delivery={"redirectTo": "qa@own.example", "allowed": ["tester@far.example"]}, aliases=table)
+    given = [Recipient(one, one) for one in ("c@far.example", "tester@far.example", "d@far.example")]
+    taken = admitted(relay, TRUSTED, incoming("From: a@own.example\n", *given))
+    finals = [one.final for one in taken.envelope.recipients]
+    assert finals == ["ann@dev.example", "bob@dev.example", "tester@far.example"]
+    message = Message(taken.envelope, taken.head, Body(0, b""))
+    named = {
+        to.final: rewrite(relay, relay.candidates[0], message, to, NOW).head.count(b"X-Original-To")
+        for to in taken.envelope.recipients
+    }
+    assert named == {"ann@dev.example": 2, "bob@dev.example": 2, "tester@far.example": 0}
+    assert asked(relay, "a@own.example") == ("x@far.example",)
+
+
+def test_an_alias_that_leads_in_a_circle_stands_in_as_it_is_and_keeps_no_configuration_from_running() -> None:
+    relay = running(
+        delivery={"redirectTo": "qa@own.example"}, aliases=aliases(alias("qa@own.example", "qa@own.example"))
+    )
+    taken = admitted(relay, TRUSTED, incoming("From: a@own.example\n"))
+    assert [one.final for one in taken.envelope.recipients] == ["qa@own.example"]

@@ -102,3 +102,14 @@ def test_what_is_over_for_long_is_forgotten() -> None:
     over = NOW + DELAYS[0] + DELAYS[-1]
     assert refusals.recent(over - 1) is refusals
     assert set(refusals.recent(over).domains) == {"b.example"}
+
+
+def test_a_clock_that_was_ahead_and_is_set_right_keeps_no_domain_refused() -> None:
+    year = 31_536_000
+    refusals = SenderRefusals().after("own.example", replace(REFUSED, reply=Reply(554, "", "no")), NOW + year)
+    assert refusals.refused(NOW) == refusals.told(NOW) == frozenset()
+    assert refusals.said(NOW) == {}
+    again = refusals.after("own.example", REFUSED, NOW)
+    assert again.refused(NOW) == {"own.example"}
+    assert again.next_attempt("own.example") <= NOW + DELAYS[-1]
+    assert again.refused(again.next_attempt("own.example")) == frozenset()

@@ -125,3 +125,68 @@ def test_many_recipients_of_one_route_are_asked_about_once(monkeypatch: pytest.M
     to = [Recipient(f"r{at}@far.example", f"r{at}@far.example") for at in range(100)]
     admitted(relay(BILLING), TRUSTED, incoming("From: app@pay.example\n", *to))
     assert len(asked) == 1
+
+
+ARCHIVED = {"alwaysBcc": ["all@archive.example"]}
+ARCHIVE = {"name": "archive", "match": {"recipientDomains": ["archive.example"]}, "upstreams": ["backup"]}
+
+
+@pytest.mark.parametrize(
+    "backup", [{"senders": {"domains": ["own.example"]}}, {"behavior": {"maxMessageSize": 20_000}}], ids=str
+)
+def test_what_the_route_of_an_archive_does_not_take_refuses_nobodys_mail(backup: dict[str, Any]) -> None:
+    of = relay(ARCHIVE, backup=backup, senders=ARCHIVED)
+    taken = admitted(of, TRUSTED, incoming("From: app@pay.example\n", body_size=30_000))
+    assert [one.final for one in taken.envelope.recipients] == ["you@far.example", "all@archive.example"]
+    to = Recipient("all@archive.example", "all@archive.example")
+    told = refusal(of, TRUSTED, incoming("From: app@pay.example\n", to, body_size=30_000))
+    assert "route archive" in told.text, "somebody addressed it"
+
+
+def test_an_archive_whose_route_defers_keeps_nobodys_mail_waiting() -> None:
+    of = relay({**ARCHIVE, "onHold": "Defer"}, senders=ARCHIVED)
+    assert deferral(of, backup=HELD) is None
+
+
+SMALL_BUT_MAY_SEND = [
+    upstream("primary", behavior={"maxMessageSize": 20_000}),
+    upstream("backup", senders={"domains": ["own.example"]}),
+]
+
+
+def test_mail_too_large_for_every_upstream_that_may_send_its_from_is_refused_before_the_250() -> None:
+    of = running(upstreams=SMALL_BUT_MAY_SEND)
+    told = refusal(of, TRUSTED, incoming("From: app@pay.example\n", body_size=30_000))
+    assert (told.code, told.enhanced) == (552, "5.3.4")
+    assert "larger than every upstream takes that may send From domain pay.example" in told.text
+    admitted(of, TRUSTED, incoming("From: app@pay.example\n", body_size=10_000))
+    admitted(of, TRUSTED, incoming("From: app@own.example\n", body_size=30_000))
+
+
+def test_mail_too_large_for_those_of_its_route_that_may_send_its_from_is_told_so() -> None:
+    both = {**BILLING, "upstreams": ["primary", "backup"]}
+    of = running(upstreams=SMALL_BUT_MAY_SEND, routes=[both])
+    told = refusal(of, TRUSTED, incoming("From: app@pay.example\n", body_size=30_000))
+    assert (told.code, told.enhanced) == (552, "5.3.4")
+    assert "every upstream of route billing takes that may send From domain pay.example" in told.text
+
+
+def test_a_forward_too_large_for_every_upstream_that_carries_it_is_refused_before_the_250() -> None:
+    entries = aliases(alias("sales@own.example", "ann@far.example"), fromRewriting="Never")
+    of = running(upstreams=SMALL_BUT_MAY_SEND, aliases=entries)
+    to = Recipient("sales@own.example", "ann@far.example", "shop/alias")
+    told = refusal(of, STRANGER, incoming("From: somebody@else.example\n", to, body_size=30_000))
+    assert (told.code, told.enhanced) == (552, "5.3.4")
+    assert "every upstream takes that forwards mail for sales@own.example" in told.text
+
+
+def test_mail_that_outgrows_every_upstream_by_what_the_relay_adds_is_refused_before_the_250() -> None:
+    of = running(
+        upstreams=[upstream("primary", behavior={"maxMessageSize": 60_000})],
+        delivery={"redirectTo": "test@own.example"},
+    )
+    to = [Recipient(f"{'r' * 200}{at}@far.example", f"{'r' * 200}{at}@far.example") for at in range(100)]
+    head = "From: app@own.example\n"
+    told = refusal(of, TRUSTED, incoming(head, *to, body_size=of.size_limit - 100))
+    assert (told.code, told.enhanced) == (552, "5.3.4")
+    admitted(of, TRUSTED, incoming(head, to[0], body_size=of.size_limit - 100))

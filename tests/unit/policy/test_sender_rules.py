@@ -148,3 +148,14 @@ def test_a_forced_from_that_no_upstream_may_send_is_refused() -> None:
         "no upstream may send From domain far.example"
         in refusal(relay, TRUSTED, incoming("From: a@own.example\n")).text
     )
+
+
+def test_an_archive_that_is_an_own_alias_is_followed_for_sent_out_it_would_come_back_or_vanish() -> None:
+    table = aliases(alias("archive@own.example", "one@far.example", "two@far.example"))
+    relay = running(senders={"alwaysBcc": ["archive@own.example", "other@own.example"]}, aliases=table)
+    taken = admitted(relay, TRUSTED, incoming("From: a@own.example\n"))
+    assert [(one.original, one.final) for one in taken.envelope.recipients][1:] == [
+        ("", "one@far.example"),
+        ("", "two@far.example"),
+        ("", "other@own.example"),
+    ]

@@ -108,3 +108,13 @@ def test_a_reply_stays_one_line_whatever_the_provider_said() -> None:
     assert reply.text.isascii()
     assert reply.text.isprintable()
     assert len(str(reply)) < 500
+
+
+def test_failures_told_by_a_clock_that_was_ahead_refuse_nobody_once_it_is_set_right() -> None:
+    year = 31_536_000
+    record = Record()
+    for at in range(RULES.failures):
+        record = after_failure(record, Failure(NOW + year + at, "primary", "550 no"), RULES)
+    assert record.refuses(NOW + year + RULES.failures)
+    assert not record.refuses(NOW)
+    assert by_hand("asked us", NOW + year, NOW + year + 60).refuses(NOW), "a person's word counts whatever the clock"

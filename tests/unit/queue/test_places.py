@@ -145,7 +145,7 @@ async def test_what_waits_expires_when_its_time_is_over() -> None:
     desk.store(*to("a", 3))
     async with desk.scanning():
         await asyncio.sleep(5)
-        desk.ways.way("a").current = replace(desk.ways.way("a").current, next_attempt=desk.clock() + 99_999)  # type: ignore[union-attr]
+        desk.ways.way("a").current = replace(desk.ways.way("a").current, next_attempt=desk.clock() + 4000)  # type: ignore[union-attr]
         desk.clock.advance(3601)
         await asyncio.sleep(6)
     assert {one.progress[0].state for one in desk.spool.messages.values()} == {State.DEAD}

@@ -348,3 +348,17 @@ async def test_a_refusal_tells_no_address_when_addresses_are_redacted() -> None:
     assert "hidden" not in bench.lines[0]
     assert "secret" not in bench.lines[0]
     wire.close()
+
+
+async def test_a_postmaster_who_is_one_recipient_too_many_for_now_is_not_told_to_be_nobody() -> None:
+    entries = [
+        {"namespace": "a", "name": f"l{at}", "type": "Exact", "value": f"l{at}@example.com"}
+        | {"destinations": [f"r{at}-{to}@example.net" for to in range(100)]}
+        for at in range(10)
+    ]
+    wire = connected(Bench(running_of({"aliases": {"domains": ["example.com"], "entries": entries}})))
+    wire.send(b"EHLO x\r\nMAIL FROM:<app@example.com>\r\n")
+    lists = b"".join(b"RCPT TO:<l%d@example.com>\r\n" % at for at in range(10))
+    assert wire.send(lists) == b"250 2.1.5 Ok\r\n" * 10
+    assert wire.send(b"RCPT TO:<postmaster>\r\n").startswith(b"452 4.5.3 ")
+    wire.close()
