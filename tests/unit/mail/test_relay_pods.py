@@ -33,6 +33,7 @@ class Cluster:
         self.phases = {"smtp-relay-0": "Running", "smtp-relay-1": "Running"}
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []
+        self.hanging: set[str] = set()
 
     def found(self, plural: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         assert namespace == "smtp"
@@ -48,6 +49,8 @@ class Cluster:
     def pod(self, _: str, pod: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401
         assert token == "secret"
         self.asked.append((pod, path, body))
+        if pod in self.hanging:
+            raise KubeError(f"{pod}: no answer")
         answer = self.answers.get((pod, path.partition("?")[0]))
         if answer is None:
             raise KubeError(f"{path}: 404 nothing is known of this message", 404)
@@ -229,3 +232,84 @@ def test_a_kubeconfig_means_the_cluster_unless_something_nearer_is_named(
     (tmp_path / ".mailhaul" / "up.json").write_text(json.dumps({"relays": [relay]}))
     assert not is_cluster(known)
     assert is_cluster(known, cluster=True)
+
+
+@pytest.mark.parametrize("command", [
+    (queue, ["list"]), (queue, ["show", "02"]), (queue, ["hold", "02"]), (queue, ["drop", "--state", "dead", "--yes"]),
+    (queue, ["hold", "02", "--dry-run"]), (trace, ["02"]), (replies, []), (suppression, ["list"]),
+    (suppression, ["add", "a@b.example"]), (suppression, ["release", "a@b.example"]),
+])  # fmt: skip
+def test_a_pod_that_does_not_answer_is_told_and_keeps_no_other_from_being_asked(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], command: tuple[Callable[[list[str]], int], list[str]]
+) -> None:
+    cluster.hanging = {"smtp-relay-0"}
+    message = {**ROW, "id": "02", "size": 5, "client": "", "account": "", "recipients": [], "head": "", "orders": [],
+               "next": ""}  # fmt: skip
+    done = {"result": "done", "done": 4, "skipped": 0, "next": "", "recipients": [], "replies": [], "released": ["a"]}
+    for path in ("", "/02"):
+        cluster.answers["smtp-relay-1", f"/v1/queue{path}"] = _page("02") if not path else message
+    for path in ("/v1/queue/02/hold", "/v1/queue/drop", "/v1/replies", "/v1/suppression", "/v1/suppression/release"):
+        cluster.answers["smtp-relay-1", path] = done
+    cluster.answers["smtp-relay-1", "/v1/messages/02"] = {**message, "attempts": []}
+    run, arguments = command
+    assert run([*arguments, "--cluster", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("pod smtp-relay-0: smtp-relay-0: no answer") == 1
+    assert "complete" not in (document := json.loads(told.out)) or document["complete"] is False
+    assert "done" not in document or document["done"] in {1, 4}
+
+
+def test_what_is_with_no_pod_that_answers_is_not_told_as_delivered(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.hanging = {"smtp-relay-0"}
+    assert queue(["drop", "02", "--cluster"]) == 1
+    told = capsys.readouterr().err
+    assert "one that was not may have it" in told
+    assert "pod smtp-relay-0: smtp-relay-0: no answer" in told
+
+
+def test_what_was_done_before_a_pod_fails_is_told(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pod(_: str, name: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401, ARG001
+        if body.get("dryRun"):
+            return {"done": 600, "skipped": 0, "next": ""}
+        if name == "smtp-relay-0" and body["after"]:
+            raise KubeError("the pod was deleted")
+        return {"done": 500, "skipped": 0, "next": "" if body["after"] else "09"}
+
+    monkeypatch.setattr(cluster, "pod", pod)
+    assert queue(["drop", "--state", "dead", "--yes", "--cluster", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["pods"] == {
+        "smtp-relay-0": {"done": 500, "skipped": 0}, "smtp-relay-1": {"done": 1000, "skipped": 0},
+    }  # fmt: skip
+    assert "pod smtp-relay-0: the pod was deleted" in told.err
+
+
+def test_where_nothing_is_selected_nothing_is_done_that_nobody_agreed_to(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for pod in cluster.phases:
+        cluster.answers[pod, "/v1/queue/drop"] = {"done": 0, "skipped": 0, "next": ""}
+    assert queue(["drop", "--older", "2d", "--cluster"]) == 0
+    assert "0 messages are dropped." in capsys.readouterr().out
+    assert all(body["dryRun"] for _, _, body in cluster.asked)
+
+
+@pytest.mark.parametrize("option", [
+    "--state", "--sender", "--recipient", "--domain", "--through", "--fault", "--older", "--newer", "--pod",
+])  # fmt: skip
+def test_an_empty_filter_of_a_script_means_not_everything(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    filtered = [] if option == "--state" else ["--state", "dead"]
+    assert queue(["drop", *filtered, "--older", "1s", "--yes", "--cluster", option, ""]) == 2
+    assert option in capsys.readouterr().err
+    assert not cluster.asked
+
+
+def test_a_retry_to_no_name_is_not_a_retry_anywhere(cluster: Cluster) -> None:
+    assert queue(["retry", "02", "--cluster", "--to", ""]) == 2
+    assert not cluster.asked
