@@ -6,6 +6,8 @@ done, 1 a relay could not be asked or said no, 2 wrong arguments.
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,16 +74,35 @@ def _export(doors: Doors, options: argparse.Namespace) -> int:
         door.fetch(path, sys.stdout.buffer.write)
         sys.stdout.flush()
         return 0
-    try:
-        with _new_file(options.file) as file:
-            door.fetch(path, file.write)
-    except OSError as error:
-        raise ClientError(f"{options.file} cannot be written: {error.strerror or error}; name another file") from None
+    with _new_file(options.file) as file:
+        door.fetch(path, file)
     return 0
 
 
-def _new_file(path: Path) -> BinaryIO:
-    return path.open("xb")
+@contextmanager
+def _new_file(path: Path) -> Iterator[Callable[[bytes], object]]:
+    """Give what writes into a new file; a part is not left behind, for nobody could tell it from the whole."""
+    try:
+        with path.open("xb") as file:
+            try:
+                yield lambda data: _written(file, data, path)
+            except ClientError:
+                path.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _written(file: BinaryIO, data: bytes, path: Path) -> None:
+    try:
+        file.write(data)
+        file.flush()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> ClientError:
+    return ClientError(f"{path} cannot be written: {error.strerror or error}; name another file")
 
 
 _VERBS: dict[str, Act] = {"list": _list, "show": _show, "export": _export}

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -272,7 +273,7 @@ def test_what_is_with_no_pod_that_answers_is_not_told_as_delivered(
 def test_what_was_done_before_a_pod_fails_is_told(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def pod(_: str, name: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401, ARG001
+    def pod(_: str, name: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401
         if body.get("dryRun"):
             return {"done": 600, "skipped": 0, "next": ""}
         if name == "smtp-relay-0" and body["after"]:
@@ -313,3 +314,30 @@ def test_an_empty_filter_of_a_script_means_not_everything(
 def test_a_retry_to_no_name_is_not_a_retry_anywhere(cluster: Cluster) -> None:
     assert queue(["retry", "02", "--cluster", "--to", ""]) == 2
     assert not cluster.asked
+
+
+def test_a_part_of_a_message_is_not_left_behind_as_a_file(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(_: str, __: str, ___: str, ____: str, write: Callable[[bytes], object]) -> None:
+        write(b"From: a@b.example\r\n")
+        raise KubeError("no answer")
+
+    cluster.answers = {("smtp-relay-1", "/v1/queue/01"): {**ROW, "id": "01"}}
+    monkeypatch.setattr(cluster, "pod_bytes", cut_off)
+    assert queue(["export", "01", str(tmp_path / "x.eml"), "--cluster"]) == 1
+    assert "no answer" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_is_told_as_the_disk_and_not_as_the_relay(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class FullDisk(BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    cluster.answers = {("smtp-relay-0", "/v1/queue/01"): {**ROW, "id": "01"}}
+    monkeypatch.setattr(Path, "open", lambda *_: FullDisk())
+    assert queue(["export", "01", str(tmp_path / "x.eml"), "--cluster"]) == 1
+    assert "x.eml cannot be written: No space left on device; name another file" in capsys.readouterr().err

@@ -284,11 +284,11 @@ async def test_what_was_changed_before_the_disk_failed_is_written_down() -> None
 
 
 @pytest.mark.parametrize("many", [True, False])
-async def test_an_order_whose_asker_has_left_is_finished_and_written_down(many: bool) -> None:  # noqa: FBT001
+async def test_an_order_whose_asker_has_left_is_finished_and_written_down(many: bool) -> None:
     desk = Desk([queued(0, held())])
     desk.spool.gate.clear()
     asked = asyncio.create_task(_order(desk, many=many))
-    while not desk.claims.claimed:
+    while not desk.claims.claimed:  # noqa: ASYNC110 - turns of the loop, no time
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     asked.cancel()
@@ -296,7 +296,7 @@ async def test_an_order_whose_asker_has_left_is_finished_and_written_down(many: 
         await asked
     assert desk.claims.claimed, "nothing else works on it before it is stored"
     desk.spool.gate.set()
-    while desk.claims.claimed:
+    while desk.claims.claimed:  # noqa: ASYNC110 - the same
         await asyncio.sleep(0)
     assert desk.progress(0)[0].due == NOW
     assert desk.events() == ["queue-retried"]
