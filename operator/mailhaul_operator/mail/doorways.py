@@ -53,7 +53,7 @@ def asked(doors: Doors, ask: Callable[[Door], _T]) -> list[tuple[Door, _T]]:
 
 def first_with(doors: Doors, ask: Callable[[Door], _T]) -> tuple[Door, _T]:
     """Give the process that has a message, and its answer. One that says that it does not have it (404) gives way to
-    the next, one that cannot be asked is lost. Raises ClientError when none has it, or when the one that has it says no.
+    the next, one that cannot be asked is lost. Raises ClientError when none has it, or when the one with it says no.
     """
     absent = None
     for door in doors.left:
