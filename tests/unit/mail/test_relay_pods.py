@@ -35,6 +35,7 @@ class Cluster:
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []
         self.hanging: set[str] = set()
+        self.spec: dict[str, Any] | None = {"replicas": 2}
 
     def found(self, plural: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         assert namespace == "smtp"
@@ -44,7 +45,11 @@ class Cluster:
         return [{"metadata": {"namespace": "smtp", "name": name}, "status": {"phase": phase}}
                 for name, phase in self.phases.items()]  # fmt: skip
 
-    def get(self, *_: str) -> dict[str, Any]:
+    def get(self, plural: str, *_: str) -> dict[str, Any] | None:
+        if plural == "smtprelays":
+            if self.spec is None:
+                raise KubeError("smtprelays: 403 forbidden", 403)
+            return {"spec": self.spec}
         return {"data": {"api.token": "c2VjcmV0"}}
 
     def pod(self, _: str, pod: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401
@@ -341,3 +346,20 @@ def test_a_disk_that_is_full_is_told_as_the_disk_and_not_as_the_relay(
     monkeypatch.setattr(Path, "open", lambda *_: FullDisk())
     assert queue(["export", "01", str(tmp_path / "x.eml"), "--cluster"]) == 1
     assert "x.eml cannot be written: No space left on device; name another file" in capsys.readouterr().err
+
+
+def test_a_pod_that_should_be_there_and_is_not_is_told(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    del cluster.phases["smtp-relay-1"]
+    cluster.answers = {("smtp-relay-0", "/v1/queue"): _page("02")}
+    assert queue(["list", "--cluster", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert "pod smtp-relay-1 is not there, so its queue was not asked" in told.err
+    assert json.loads(told.out)["complete"] is False
+    assert queue(["list", "--cluster", "--pod", "smtp-relay-0"]) == 0, "nobody asked for another one"
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"replicas": 3, "queue": {"mode": "Ephemeral"}}])
+def test_no_pod_is_missed_of_which_nobody_knows_the_name(cluster: Cluster, spec: dict[str, Any] | None) -> None:
+    cluster.spec = spec
+    cluster.answers = {(pod, "/v1/queue"): _page() for pod in cluster.phases}
+    assert queue(["list", "--cluster"]) == 0
