@@ -13,6 +13,8 @@ from mailhaul_operator.cluster.send_test import send_test as sending
 from mailhaul_operator.cluster.status import status as asking
 from mailhaul_operator.cluster.where import add_where, where
 
+LONGEST = 86_400
+"""Seconds that a mail is followed at most."""
 _CODES = "exit codes: 0 the provider took it; 1 it did not, or not in time; 2 wrong usage"
 
 
@@ -31,12 +33,22 @@ def send_test(arguments: list[str]) -> int:
         "--from", dest="sender", default="", metavar="ADDRESS", help="(default: one the relay may send)"
     )
     parser.add_argument("--subject", default="", metavar="TEXT", help="(default: Mailhaul test and an id)")
-    parser.add_argument("--timeout", type=float, default=30, metavar="SECONDS", help="(default: %(default)s)")
+    parser.add_argument("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="(default: %(default)s)")
     add_where(parser, all_namespaces=False)
     parser.add_argument("-o", "--output", choices=("text", "json"), default="text", help="(default: %(default)s)")
     options = parser.parse_args(arguments)
     order = Order(options.relay, tuple(options.to), options.sender, options.subject, options.timeout)
     return _run("send-test", lambda: sending(where(options), order, options.output))
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"takes seconds, from 0 to {LONGEST}")
+    return seconds
 
 
 def _run(verb: str, command: Callable[[], int]) -> int:

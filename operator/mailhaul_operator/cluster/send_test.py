@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mailhaul_operator.api.moments import moment
 from mailhaul_operator.cluster.inventory import ready_pod, token
-from mailhaul_operator.cluster.kube import Kube, Object
+from mailhaul_operator.cluster.kube import Kube, KubeError, Object
 from mailhaul_operator.cluster.where import Where
 
 INTERVAL: Final = 0.5
@@ -70,7 +70,14 @@ class Follower:
         deadline = time.monotonic() + seconds
         told = 0
         while True:
-            message = self._kube.pod(self._namespace, self._pod, f"/v1/messages/{id_}", self._token)
+            try:
+                message = self._kube.pod(self._namespace, self._pod, f"/v1/messages/{id_}", self._token)
+            except KubeError as error:
+                # The mail was accepted, and the pod may be on its way back.
+                if time.monotonic() > deadline:
+                    raise KubeError(f"accepted as {id_}, and not followed to its end: {error}", error.code) from None
+                time.sleep(INTERVAL)
+                continue
             lines = list(map(_spoken, message.get("transcript", [])))
             for line in lines[told:]:
                 say(line)

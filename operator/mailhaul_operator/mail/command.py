@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 
 from mailhaul_operator.mail.client import ClientError
-from mailhaul_operator.mail.doorways import tell_silent
+from mailhaul_operator.mail.doorways import tell_lost, tell_silent
 from mailhaul_operator.mail.target import Doors, add_target, find_doors
 
 Act = Callable[[Doors, argparse.Namespace], int]
@@ -33,18 +33,21 @@ def parsed(parser: argparse.ArgumentParser, arguments: list[str]) -> argparse.Na
 
 
 def run(command: str, options: argparse.Namespace, act: Act) -> int:
-    """Find the relay and act; what goes wrong is told in one line."""
+    """Find the relay and act; what goes wrong is told, a line for each process that gave no good answer."""
+    doors = Doors(())
     try:
         doors = find_doors(options, os.environ)
         tell_silent(command, doors)
         code = act(doors, options)
     except ClientError as error:
         sys.stderr.write(f"mailhaul {command}: {error}\n")
+        tell_lost(command, doors, error)
         return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return code or int(bool(doors.silent))
+    tell_lost(command, doors)
+    return code or int(not doors.is_whole)
 
 
 def print_json(value: object) -> None:

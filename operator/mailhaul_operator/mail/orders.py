@@ -1,7 +1,7 @@
 """Carries orders on queued mail out: counts first, asks where a person sits, then acts process by process.
 
-`queue` calls `carry_out`. Orders that give mail up need --yes where nobody can be asked. Failures: ClientError; what
-was done by then is told.
+`queue` calls `carry_out`. Orders by filter that give mail up need --yes where nobody can be asked. A process that fails
+keeps no other from being ordered. Failures: ClientError, or noted as lost; what was done by then is told.
 """
 
 import argparse
@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 
 from mailhaul_operator.mail.client import ClientError, Door, message_path
-from mailhaul_operator.mail.doorways import posted_pages
+from mailhaul_operator.mail.doorways import asked, first_with, posted_pages
 from mailhaul_operator.mail.queue_options import order_of, target_of
 from mailhaul_operator.mail.target import Doors
 
@@ -42,60 +42,61 @@ def carry_out(doors: Doors, options: argparse.Namespace) -> int:
 
 def _by_id(doors: Doors, options: argparse.Namespace) -> int:
     counts: dict[str, int] = {}
-    troubles = []
+    troubles: dict[str, ClientError] = {}
     for message_id in options.ids:
         try:
             pod = _one(doors, options, message_id)
         except ClientError as error:
-            troubles.append(f"{message_id}: {error}" if len(options.ids) > 1 else str(error))
+            troubles[message_id] = error
         else:
             counts[pod] = counts.get(pod, 0) + 1
     if counts:
         _tell(options, doors, [Count(pod, done, 0) for pod, done in counts.items()], dry=options.dry_run)
+    if troubles and len(options.ids) == 1:
+        raise troubles[options.ids[0]]
     if troubles:
-        raise ClientError("; ".join(troubles))
+        raise ClientError("; ".join(f"{message_id}: {error}" for message_id, error in troubles.items()))
     return 0
 
 
 def _one(doors: Doors, options: argparse.Namespace, message_id: str) -> str:
-    """Order it of the process that has the message; its pod. A process that has it not says so, and the next is
-    asked.
-    """
-    absent = ClientError("there is no pod to ask")
-    for door in doors.doors:
-        try:
-            if options.dry_run:
-                door.get(message_path(message_id))
-            else:
-                door.post(message_path(message_id, options.verb), target_of(options))
-        except ClientError as error:
-            if error.status != 404:
-                raise
-            absent = error
-        else:
-            return door.pod
-    raise absent
+    """Order it of the process that has the message; its pod."""
+    path = message_path(message_id, options.verb)
+    order = target_of(options) | ({"dryRun": True} if options.dry_run else {})
+    door, _ = first_with(doors, lambda one: one.post(path, order))
+    return door.pod
 
 
 def _by_filter(doors: Doors, options: argparse.Namespace) -> int:
-    selected = [_sum(door, options, dry=True) for door in doors.doors]
-    if options.dry_run:
-        _tell(options, doors, selected, dry=True)
-        return 0
+    selected = [count for _, count in asked(doors, lambda door: _count(door, options))]
     total = sum(one.done for one in selected)
-    if options.output != "json":
+    if options.output != "json" and not options.dry_run:
         sys.stdout.write(f"{_messages(total)} {'is' if total == 1 else 'are'} selected{_by_pod(doors, selected)}.\n")
-    if total and not options.yes and not _agreed(options.verb, total):
+    if options.dry_run or not total:
+        _tell(options, doors, selected, dry=options.dry_run)
+        return 0
+    if not options.yes and not _agreed(options.verb, total):
         return 1
-    _tell(options, doors, [_sum(door, options, dry=False) for door in doors.doors], dry=False)
+    _tell(options, doors, [_act(doors, door, options) for door in doors.left], dry=False)
     return 0
 
 
-def _sum(door: Door, options: argparse.Namespace, *, dry: bool) -> Count:
+def _count(door: Door, options: argparse.Namespace) -> Count:
+    """What an order would do."""
     done = skipped = 0
-    order = order_of(options) | ({"dryRun": True} if dry else {})
-    for page in posted_pages(door, f"/v1/queue/{options.verb}", order):
+    for page in posted_pages(door, f"/v1/queue/{options.verb}", order_of(options) | {"dryRun": True}):
         done, skipped = done + int(page["done"]), skipped + int(page["skipped"])
+    return Count(door.pod, done, skipped)
+
+
+def _act(doors: Doors, door: Door, options: argparse.Namespace) -> Count:
+    """Order it of one process; where that fails on the way it is lost, and what was done by then counts."""
+    done = skipped = 0
+    try:
+        for page in posted_pages(door, f"/v1/queue/{options.verb}", order_of(options)):
+            done, skipped = done + int(page["done"]), skipped + int(page["skipped"])
+    except ClientError as error:
+        doors.lost[door.pod] = error
     return Count(door.pod, done, skipped)
 
 

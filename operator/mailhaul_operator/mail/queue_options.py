@@ -10,6 +10,7 @@ from typing import Any
 from mailhaul_operator.mail.client import Query
 from mailhaul_operator.mail.command import add_common
 from mailhaul_operator.mail.spans import seconds
+from mailhaul_operator.mail.target import filled
 
 STATES = ("queued", "deferred", "held", "dead")
 ORDERS = {
@@ -61,7 +62,7 @@ def _add_order(one: argparse.ArgumentParser, verb: str) -> None:
         one.add_argument(
             *("--to", "--upstream"),
             dest="upstream",
-            default="",
+            type=filled,
             required=verb == "move",
             metavar="NAME",
             help="through this upstream of the relay and no other",
@@ -73,13 +74,13 @@ def _add_order(one: argparse.ArgumentParser, verb: str) -> None:
 
 def _add_filters(one: argparse.ArgumentParser, *, targeted: bool) -> None:
     states = f"{', '.join(STATES)}; with commas"
-    one.add_argument("--state", type=_states, default="", metavar="STATES", help=states)
-    one.add_argument("--sender", default="", metavar="TEXT", help="only with this in the envelope sender")
-    one.add_argument("--recipient", default="", metavar="TEXT", help="only recipients with this in the address")
-    one.add_argument("--domain", default="", metavar="DOMAIN", help="only recipients in this domain")
+    one.add_argument("--state", type=_states, metavar="STATES", help=states)
+    one.add_argument("--sender", type=filled, metavar="TEXT", help="only with this in the envelope sender")
+    one.add_argument("--recipient", type=filled, metavar="TEXT", help="only recipients with this in the address")
+    one.add_argument("--domain", type=filled, metavar="DOMAIN", help="only recipients in this domain")
     names = ("--through",) if targeted else ("--through", "--upstream")
-    one.add_argument(*names, dest="through", default="", metavar="NAME", help="only what this upstream had last")
-    one.add_argument("--fault", default="", metavar="FAULT", help="only with this error class, such as auth or quota")
+    one.add_argument(*names, dest="through", type=filled, metavar="NAME", help="only what this upstream had last")
+    one.add_argument("--fault", type=filled, metavar="FAULT", help="only with this error class, such as auth or quota")
     one.add_argument("--older", type=_age, default=0, metavar="AGE", help="only accepted longer ago, such as 2h or 3d")
     one.add_argument("--newer", type=_age, default=0, metavar="AGE", help="only accepted since then")
 
@@ -97,7 +98,7 @@ def refusal(options: argparse.Namespace) -> str:
 def query_of(options: argparse.Namespace) -> Query:
     """Give the filters as a query."""
     filters = {name: getattr(options, name) for name in _FILTERS}
-    return {"state": options.state} | {name: str(value or "") for name, value in filters.items()}
+    return {"state": options.state or ""} | {name: str(value or "") for name, value in filters.items()}
 
 
 def order_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -109,12 +110,12 @@ def order_of(options: argparse.Namespace) -> dict[str, Any]:
 
 def target_of(options: argparse.Namespace) -> dict[str, Any]:
     """Give the upstream that an order names."""
-    upstream = getattr(options, "upstream", "")
+    upstream = getattr(options, "upstream", None)
     return {"upstream": upstream} if upstream else {}
 
 
 def _states(text: str) -> str:
-    if not text or set(text.split(",")) <= set(STATES):
+    if set(text.split(",")) <= set(STATES):
         return text
     raise argparse.ArgumentTypeError(f"takes one or more of {', '.join(STATES)}, separated by commas")
 

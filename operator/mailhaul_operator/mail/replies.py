@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from mailhaul_operator.mail.command import add_common, parsed, print_json, run
+from mailhaul_operator.mail.doorways import asked
 from mailhaul_operator.mail.target import Doors
 from mailhaul_operator.mail.text import aligned, moment_text
 
@@ -30,7 +31,8 @@ def replies(arguments: list[str]) -> int:
 
 def _list(doors: Doors, options: argparse.Namespace) -> int:
     query = {"provider": options.provider}
-    found = added_up([one for door in doors.doors for one in door.get("/v1/replies", query)["replies"]])
+    answers = asked(doors, lambda door: door.get("/v1/replies", query)["replies"])
+    found = added_up([one for _, replies in answers for one in replies])
     if options.output == "json":
         print_json({"replies": found})
     elif found:

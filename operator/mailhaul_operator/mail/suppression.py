@@ -10,7 +10,7 @@ from typing import Any
 
 from mailhaul_operator.mail.client import ClientError, Door
 from mailhaul_operator.mail.command import add_common, parsed, print_json, run
-from mailhaul_operator.mail.doorways import pages
+from mailhaul_operator.mail.doorways import asked, pages
 from mailhaul_operator.mail.spans import seconds
 from mailhaul_operator.mail.target import Doors
 from mailhaul_operator.mail.text import aligned, moment_text
@@ -26,10 +26,8 @@ def suppression(arguments: list[str]) -> int:
 
 
 def _list(doors: Doors, options: argparse.Namespace) -> int:
-    rows: list[dict[str, Any]] = []
-    for door in doors.doors:
-        for page in pages(door, "/v1/suppression", {"address": options.address}):
-            rows += [{**one, "pod": door.pod} if doors.has_pods else one for one in page["recipients"]]
+    found = asked(doors, lambda door: _listed(door, options.address))
+    rows = [{**one, "pod": door.pod} if doors.has_pods else one for door, listed in found for one in listed]
     if options.output == "json":
         print_json({"recipients": rows})
     elif rows:
@@ -38,6 +36,10 @@ def _list(doors: Doors, options: argparse.Namespace) -> int:
     else:
         sys.stdout.write("Nobody is suppressed.\n")
     return 0
+
+
+def _listed(door: Door, address: str) -> list[dict[str, Any]]:
+    return [one for page in pages(door, "/v1/suppression", {"address": address}) for one in page["recipients"]]
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
@@ -50,14 +52,14 @@ def _row(one: dict[str, Any]) -> tuple[str, ...]:
 
 def _add(doors: Doors, options: argparse.Namespace) -> int:
     order = {"address": options.address, "lasts": options.lasts, "reason": options.reason}
-    for door in doors.doors:
-        door.post("/v1/suppression", order)
+    asked(doors, lambda door: door.post("/v1/suppression", order))
     _tell(options, {"added": options.address}, f"{options.address} is refused from now on.\n")
     return 0
 
 
 def _release(doors: Doors, options: argparse.Namespace) -> int:
-    released = sorted({name for door in doors.doors for name in _released(door, options.addresses)})
+    answers = asked(doors, lambda door: _released(door, options.addresses))
+    released = sorted({name for _, names in answers for name in names})
     if not released:
         raise ClientError("none of these is suppressed; `mailhaul suppression list` shows who is")
     _tell(options, {"released": released}, f"released: {', '.join(released)}\n")

@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,23 @@ _MAX_FILE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """The processes of one relay, and why others of them could not be asked."""
+    """The processes of one relay, and why others of them could not be asked. `lost` says of those (by pod) that did not
+    answer as they should while a command ran why not; they are asked nothing more.
+    """
 
     doors: tuple[Door, ...]
     silent: tuple[str, ...] = ()
+    lost: dict[str, ClientError] = field(default_factory=dict)
+
+    @property
+    def left(self) -> tuple[Door, ...]:
+        """Those that may be asked; the only one there is may always be."""
+        return tuple(one for one in self.doors if one.pod not in self.lost or len(self.doors) == 1)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every process has been asked and has answered."""
+        return not self.silent and not self.lost
 
     @property
     def has_pods(self) -> bool:
@@ -41,9 +54,16 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--token-file", default="", metavar="FILE", help=f"file with its token, else {TOKEN_VARIABLE}")
     parser.add_argument("--ready-file", default="", metavar="FILE", help="ready file of `mailhaul up`")
     parser.add_argument("--relay", default="", metavar="[NS/]NAME", help="which relay of the ready file or the cluster")
-    parser.add_argument("--pod", default="", metavar="NAME", help="only this pod of a relay in the cluster")
+    parser.add_argument("--pod", type=filled, metavar="NAME", help="only this pod of a relay in the cluster")
     parser.add_argument("--cluster", action="store_true", help="a relay in the cluster, whatever runs here")
     add_where(parser, all_namespaces=False)
+
+
+def filled(text: str) -> str:
+    """Read a word that narrows what a command means: an empty one, as of an unset variable, would mean everything."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty; is a variable not set? Leave the option out to mean all")
+    return text
 
 
 def find_doors(options: argparse.Namespace, environment: Mapping[str, str]) -> Doors:
@@ -51,7 +71,7 @@ def find_doors(options: argparse.Namespace, environment: Mapping[str, str]) -> D
     if _means_cluster(options, environment):
         from mailhaul_operator.mail.pods import pods_of  # noqa: PLC0415 - only when a cluster is asked
 
-        return pods_of(_where(options), options.relay, options.pod)
+        return pods_of(_where(options), options.relay, options.pod or "")
     return Doors((_find_relay(options, environment),))
 
 

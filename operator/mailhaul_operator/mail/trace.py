@@ -39,7 +39,8 @@ def trace(arguments: list[str]) -> int:
 
 
 def _tell(doors: Doors, options: argparse.Namespace) -> int:
-    door, message = first_with(doors, f"/v1/messages/{quote(options.id, safe='')}")
+    path = f"/v1/messages/{quote(options.id, safe='')}"
+    door, message = first_with(doors, lambda one: one.get(path))
     message = {**message, "pod": door.pod} if door.pod else message
     if options.output == "json":
         print_json(message)

@@ -41,9 +41,18 @@ def text_of(content: bytes, charset: str = "") -> str:
     if not codec:
         codec = "utf_8" if _is_utf8(content) else "cp1252"
     try:
-        return content.decode(codec, "replace")
+        return writable(content.decode(codec, "replace"))
     except (UnicodeError, ValueError):
         return content.decode("cp1252", "replace")
+
+
+def writable(text: str) -> str:
+    """Give text that can be written: UTF-7, for one, spells halves of characters, and a list of all mail has each."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def decoded(value: str) -> str:

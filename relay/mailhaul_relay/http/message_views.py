@@ -30,7 +30,8 @@ def follow_view(message_id: str, message: Message | None, story: Story) -> dict[
     waiting = [one["nextAttempt"] for one in recipients if one["nextAttempt"]]
     return {
         "id": message_id,
-        "state": _state(recipients, end),
+        # What was dropped or pruned had somebody who did not get it, tried or not, whoever is known to have got it.
+        "state": DROPPED if message is None and end == DROPPED else _state(recipients, end),
         **_origins(origins_of(message) if message else story.origins),
         "nextAttempt": min(waiting, default=0.0),
         "recipients": recipients,

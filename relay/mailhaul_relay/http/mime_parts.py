@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 
-from mailhaul_relay.http.mail_words import base64_of, decoded
+from mailhaul_relay.http.mail_words import base64_of, decoded, writable
 
 MAX_PARSED = 32 * 1024 * 1024
 """Bytes of a message that are looked at; the raw form has all."""
@@ -160,7 +160,7 @@ def _described(head: _Head, usual: str) -> Message:
 def _parameter(described: Message, name: str, header: str = "content-type") -> str:
     try:
         value = described.get_param(name, "", header)
-        return collapse_rfc2231_value(value).strip()
+        return writable(collapse_rfc2231_value(value)).strip()
     except Exception:  # noqa: BLE001 - the standard library raises many kinds of errors on hostile parameters
         return ""
 

@@ -47,17 +47,19 @@ _Fault = Annotated[str, Field(max_length=32), AfterValidator(_fault)]
 _Age = Annotated[int, Field(ge=0, le=_MAX_AGE)]
 
 
-class NoOrder(Frozen):
-    """An order without a field."""
+class One(Frozen):
+    """An order on one message. `dry_run` only tells what would be answered."""
+
+    dry_run: bool = False
 
 
-class RetryOne(Frozen):
+class RetryOne(One):
     """`upstream` "" leaves it to the routes."""
 
     upstream: _Name = ""
 
 
-class MoveOne(Frozen):
+class MoveOne(One):
     """`upstream` must be named."""
 
     upstream: Annotated[str, Field(min_length=1, max_length=63)]

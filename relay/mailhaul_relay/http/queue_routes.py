@@ -9,7 +9,7 @@ from functools import partial
 from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.export import pieces
 from mailhaul_relay.http.messages import Request, Response, problem, to_json
-from mailhaul_relay.http.queue_requests import Many, MoveOne, NoOrder, RetryOne, many, order, page_asked
+from mailhaul_relay.http.queue_requests import Many, MoveOne, One, RetryOne, many, order, page_asked
 from mailhaul_relay.http.queue_views import message_view, page_view
 from mailhaul_relay.http.routes import Handler, Route
 from mailhaul_relay.ports.clock import Clock
@@ -53,7 +53,8 @@ class _Handlers:
         return Response(200, content_type="message/rfc822", headers=headers, pieces=pieces(message))
 
     async def one(self, verb: Verb, request: Request) -> Response:
-        return _answer(verb, await self._commands.one(request.parameter, _order_of_one(verb, request)))
+        wanted, given = _order_of_one(verb, request)
+        return _answer(verb, await self._commands.one(request.parameter, given, dry=wanted.dry_run))
 
     async def many(self, verb: Verb, request: Request) -> Response:
         wanted: Many = many(verb, request)
@@ -62,15 +63,16 @@ class _Handlers:
         return _tallied(verb, await act(selection, given, wanted.after))
 
 
-def _order_of_one(verb: Verb, request: Request) -> Order:
+def _order_of_one(verb: Verb, request: Request) -> tuple[One, Order]:
     match verb:
         case Verb.RETRY:
-            return Order(verb, order(request, RetryOne).upstream)
+            retry = order(request, RetryOne)
+            return retry, Order(verb, retry.upstream)
         case Verb.MOVE:
-            return Order(verb, order(request, MoveOne).upstream)
+            move = order(request, MoveOne)
+            return move, Order(verb, move.upstream)
         case _:
-            order(request, NoOrder)
-            return Order(verb)
+            return order(request, One), Order(verb)
 
 
 def stored(handler: Handler) -> Handler:

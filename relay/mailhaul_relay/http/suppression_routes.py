@@ -9,14 +9,15 @@ from pydantic import Field
 
 from mailhaul_contract.base import Frozen, Mailbox
 from mailhaul_relay.http.access import Guard
-from mailhaul_relay.http.messages import BadRequestError, Request, Response, to_json
+from mailhaul_relay.http.messages import BadRequestError, Request, Response, problem, to_json
 from mailhaul_relay.http.queue_requests import order
 from mailhaul_relay.http.routes import Route
 from mailhaul_relay.policy.suppression import MAX_WORDS, Record
-from mailhaul_relay.queue.suppressor import Suppressor
+from mailhaul_relay.queue.suppressor import MOST, Suppressor
 
 MAX_PAGE = 500
 MONTH = 2_592_000
+_FULL = f"the list is full: {MOST} addresses were added to it by hand; release some, and this one was not added"
 
 
 class _Add(Frozen):
@@ -59,7 +60,8 @@ class _Handlers:
 
     async def add(self, request: Request) -> Response:
         wanted = order(request, _Add)
-        self._suppressor.add(wanted.address, wanted.reason, wanted.lasts)
+        if not self._suppressor.add(wanted.address, wanted.reason, wanted.lasts):
+            return problem(409, _FULL)
         return to_json({"result": "done"})
 
     async def release(self, request: Request) -> Response:

@@ -60,13 +60,12 @@ class Chronicle:
 
     async def story(self, message_id: str) -> Story:
         """Tell what is remembered of a message; when the spool cannot be read, what is in memory still."""
+        # Memory first: what is written meanwhile leaves it, and may be in neither if the spool is read before.
+        pages = [one for shelf in self._shelves.values() for one in shelf.about(message_id)]
         try:
-            pages = await self._spool.pages_about(message_id)
+            pages += await self._spool.pages_about(message_id)
         except SpoolError as error:
             self._log.event("store-refused", level="error", what="history", reason=str(error))
-            pages = []
-        for shelf in self._shelves.values():
-            pages += [page(shelf.lines), page(map(line, [one for one in shelf.waiting if one.id == message_id]))]
         return told(message_id, pages)
 
     async def run(self) -> None:
@@ -105,6 +104,10 @@ class _Shelf:
         self._ids: dict[str, None] = {}
         self._number = 0
         self._written = 0
+
+    def about(self, message_id: str) -> tuple[bytes, bytes]:
+        """Give what is in memory: the page that is begun, and what waits of a message, as pages."""
+        return page(self.lines), page(map(line, [one for one in self.waiting if one.id == message_id]))
 
     async def flush(self, *, whole: bool) -> None:
         """Write everything that waits, or full pages of it. Raises SpoolError; the lines go with the next write."""

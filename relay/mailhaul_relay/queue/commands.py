@@ -2,14 +2,15 @@
 
 `http.queue_routes` calls it; it works on the spool beside the engine. A message is claimed before it is read and
 changed, so that no attempt runs on an older state; one that is being delivered is left alone and told as active. Every
-change is written down (`journal`), for it decides on accepted mail. Failures: SpoolError; then that message was not
-changed.
+change is written down (`journal`), for it decides on accepted mail. So what was begun goes on to its end and is written
+down when whoever asked has left or waited too long. Failures: SpoolError; then some message was not changed, and those
+that were are written down.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.policy.route_match import Traits
@@ -25,6 +26,7 @@ MAX_PAGE = 500
 
 _NO_BYTES = Body(0, b"")
 _Wanted = tuple[list[str], int, str]
+_T = TypeVar("_T")
 Meant = Callable[[Stored | Message], frozenset[int]]
 
 
@@ -63,6 +65,7 @@ class QueueCommands:
         self._running = running
         self._journal = journal
         self._clock = clock
+        self._begun: set[asyncio.Task[Any]] = set()
 
     async def list(self, selection: Selection, after: str = "", limit: int = 100) -> Page:
         """Give one page; with a filter it may hold fewer than `limit` and yet have a following one."""
@@ -79,14 +82,20 @@ class QueueCommands:
         """Give one message with its bytes, None when it is gone."""
         return await self._spool.load(message_id)
 
-    async def one(self, message_id: str, order: Order) -> Answer:
-        """Carry an order out on every undelivered recipient of a message."""
+    async def one(self, message_id: str, order: Order, *, dry: bool = False) -> Answer:
+        """Carry an order out on every undelivered recipient of a message; `dry` only tells what would be answered."""
         if not self._knows(order.upstream):
             return Answer.NO_SUCH_UPSTREAM
         if not self._claims.claim(message_id):
             return Answer.ACTIVE
+        return await self._to_the_end(self._one(message_id, order, dry=dry))
+
+    async def _one(self, message_id: str, order: Order, *, dry: bool) -> Answer:
         try:
-            done = await self._act([message_id], order, everybody)
+            if dry:
+                done = int(await self._chosen(message_id, order, everybody) is not None)
+            else:
+                done = await self._act([message_id], order, everybody)
             gone = not done and await self._spool.load(message_id) is None
         finally:
             self._claims.release(message_id)
@@ -99,13 +108,24 @@ class QueueCommands:
             return Answer.NO_SUCH_UPSTREAM
         wanted, skipped, following = await self._wanted(selection, order, after)
         claimed = [message_id for message_id in wanted if self._claims.claim(message_id)]
+        done = await self._to_the_end(self._all_of(claimed, order, selection.chosen))
+        return Tallied(done, len(wanted) - done + skipped, following)
+
+    async def _all_of(self, claimed: Sequence[str], order: Order, meant: Meant) -> int:
         try:
-            done = await self._act(claimed, order, selection.chosen)
+            done = await self._act(claimed, order, meant)
         finally:
             for message_id in claimed:
                 self._claims.release(message_id)
         self._claims.kick()
-        return Tallied(done, len(wanted) - done + skipped, following)
+        return done
+
+    async def _to_the_end(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Wait for work that no cancellation ends: its commits would come all the same, and nobody would be told."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return await asyncio.shield(task)
 
     async def count(self, selection: Selection, order: Order, after: str = "") -> Tallied | Answer:
         """Tell what `many` would do, and do nothing."""
@@ -139,11 +159,15 @@ class QueueCommands:
         """Read claimed messages anew, change them, and write it down; the number of those that were changed."""
         chosen = [one for message_id in ids if (one := await self._chosen(message_id, order, meant))]
         if order.verb is Verb.BOUNCE:
-            for one in chosen:
-                await self._journal.report(one.before, one.changes)
-        await _all([self._store(one, order) for one in chosen])
-        for one in chosen:
-            self._journal.done(order, one.before, one.changes)
+            # All at once, for each waits for a sync of the disk.
+            await asyncio.gather(*[self._journal.report(one.before, one.changes) for one in chosen])
+        results = await asyncio.gather(*[self._store(one, order) for one in chosen], return_exceptions=True)
+        for one, result in zip(chosen, results, strict=True):
+            if result is None:
+                self._journal.done(order, one.before, one.changes)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
         return len(chosen)
 
     async def _chosen(self, message_id: str, order: Order, meant: Meant) -> _Chosen | None:
@@ -159,11 +183,3 @@ class QueueCommands:
         if order.verb is Verb.DROP:
             return self._spool.remove(chosen.before.id)
         return self._spool.update(chosen.after)
-
-
-async def _all(commits: list["asyncio.Future[None]"]) -> None:
-    """Wait until every commit has answered, then raise the first failure: none is left unobserved."""
-    results = await asyncio.gather(*commits, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result

@@ -3,7 +3,8 @@
 `account` tells it of ends, `http` shows and changes it, `app` puts what refuses now into the running configuration. A
 refusal by failures counts only while the configuration has `suppression`; one by hand always. Records lie in the
 spool's small states, in 64 shares so that a change writes little, a second after it at most: a crash forgets that
-second. At `MOST` addresses the least telling ones make room. Failures: a store that refuses is logged and asked again.
+second. At `MOST` addresses the least telling ones make room, but none that a person added. Failures: a store that
+refuses is logged and asked again.
 """
 
 import asyncio
@@ -84,8 +85,7 @@ class Suppressor:
             return
         before = self._records.get(name) or Record()
         after = after_failure(before, Failure(now, upstream, words), rules)
-        self._put(name, after)
-        if after.refuses(now) and not before.refuses(now):
+        if self._put(name, after) and after.refuses(now) and not before.refuses(now):
             self.begun += 1
             self._moved = True
             self._log.event(
@@ -107,12 +107,14 @@ class Suppressor:
             self._drop(name)
             self._moved = True
 
-    def add(self, address: str, words: str, seconds: float) -> None:
-        """Refuse an address from now on, by a person's word."""
+    def add(self, address: str, words: str, seconds: float) -> bool:
+        """Refuse an address from now on, by a person's word; False when the list is full of such words."""
         now = self._clock()
-        self._put(key(address), by_hand(words, now, now + min(seconds, _YEAR)))
+        if not self._put(key(address), by_hand(words, now, now + min(seconds, _YEAR))):
+            return False
         self._log.event("suppression-added", recipient=address, seconds=seconds)
         self.on_change()
+        return True
 
     def release(self, addresses: Iterable[str]) -> list[str]:
         """Take mail to these addresses again, and forget their failures; gives those that were refused."""
@@ -163,18 +165,24 @@ class Suppressor:
             before = self._shown
             self._moved = self._moved or len(self.refusing()) != before
 
-    def _put(self, name: str, record: Record) -> None:
-        if name not in self._records and len(self._records) >= MOST:
-            self._make_room()
+    def _put(self, name: str, record: Record) -> bool:
+        """Keep a record, where there is room for it."""
+        if name not in self._records and len(self._records) >= MOST and not self._make_room():
+            return False
         self._records[name] = record
         self._dirty.add(_share_of(name))
+        return True
 
-    def _make_room(self) -> None:
-        """Those go first that refuse nobody, then those that would end first."""
-        order = sorted(self._records, key=lambda name: (self._records[name].until, self._records[name].failures))
-        for name in order[:ROOM]:
+    def _make_room(self) -> bool:
+        """Those go first that refuse nobody, then those that would end first; never one that a person wants refused."""
+        now = self._clock()
+        free = [name for name, one in self._records.items() if not (one.by_hand and one.refuses(now))]
+        order = sorted(free, key=lambda name: (self._records[name].until, self._records[name].failures))[:ROOM]
+        for name in order:
             self._drop(name)
-        self._log.event("suppression-full", level="warning", addresses=MOST, forgotten=ROOM)
+        if order:
+            self._log.event("suppression-full", level="warning", addresses=MOST, forgotten=len(order))
+        return bool(order)
 
     def _drop(self, name: str) -> None:
         if self._records.pop(name, None) is not None:

@@ -5,7 +5,8 @@ from typing import Any, cast
 import pytest
 
 from mailhaul_operator.cluster import send_test as module
-from mailhaul_operator.cluster.kube import Kube
+from mailhaul_operator.cluster.commands import send_test
+from mailhaul_operator.cluster.kube import Kube, KubeError
 from mailhaul_operator.cluster.send_test import Follower, Order
 
 SENT = {"id": "abc", "accepted": True, "transcript": [{"from": "server", "line": "250 2.0.0 abc"}]}
@@ -20,14 +21,17 @@ GOOD = {"upstream": "main", "outcomes": [{"address": TO, "verdict": "delivered",
 class Pod:
     """A relay's HTTP port: what it answers, call by call."""
 
-    def __init__(self, *answers: dict[str, Any]) -> None:
+    def __init__(self, *answers: dict[str, Any] | KubeError) -> None:
         self.answers = list(answers)
         self.asked: list[tuple[str, object]] = []
 
     def pod(self, namespace: str, pod: str, path: str, token: str, body: object = None) -> dict[str, Any]:
         assert (namespace, pod, token) == ("smtp", "relay-0", "secret")
         self.asked.append((path, body))
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, KubeError):
+            raise answer
+        return answer
 
 
 def _run(pod: Pod, order: Order, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], list[str]]:
@@ -67,3 +71,20 @@ def test_a_relay_that_refuses_it_is_not_asked_again(monkeypatch: pytest.MonkeyPa
     pod = Pod(refused)
     result, said = _run(pod, Order("relay", ("a@example.net",)), monkeypatch)
     assert (result["state"], said[-1], len(pod.asked)) == ("refused", "the relay did not take it", 1)
+
+
+def test_a_pod_that_is_away_for_a_moment_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    pod = Pod(SENT, KubeError("no answer"), {"state": "delivered", "attempts": [GOOD]})
+    assert _run(pod, Order("smtp/relay", (TO,)), monkeypatch)[0]["state"] == "delivered"
+
+
+def test_a_pod_that_stays_away_is_told_with_the_id_of_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KubeError, match="accepted as abc, and not followed to its end: no answer"):
+        _run(Pod(SENT, KubeError("no answer")), Order("smtp/relay", (TO,), seconds=0), monkeypatch)
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon"])
+def test_a_mail_is_followed_for_a_bounded_time(seconds: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        send_test(["--relay", "relay", "--to", TO, "--timeout", seconds])
+    assert "takes seconds, from 0 to 86400" in capsys.readouterr().err

@@ -301,3 +301,18 @@ async def test_a_person_who_comes_too_late_still_gets_the_list(inbox: Inbox, ser
     page = Tags(answer.body)
     assert "not there any more" in page.text
     assert "/inbox/1" in page.links
+
+
+@pytest.mark.parametrize("path", PATHS[:2] + PATHS[5:])
+async def test_half_characters_of_a_stranger_close_neither_the_list_nor_the_mail(
+    inbox: Inbox, server: HttpServer, path: str
+) -> None:
+    half = "=?utf-7?q?=2B2AA-?="
+    content = (
+        f"Subject: {half}\r\nX-Other: {half}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        "--b\r\nContent-Type: text/plain; charset=utf-7\r\n\r\n+2AA-\r\n"
+        "--b\r\nContent-Type: text/html; charset=utf-7\r\n\r\n<p>+2AA-</p>\r\n"
+        "--b\r\nContent-Disposition: attachment; filename*=unicode-escape''%5Cud800\r\n\r\nx\r\n--b--\r\n"
+    )
+    await inbox.store(Captured(0, "01habc", 1e9, "up", "a@b", ("c@d",), half, 0), content.encode)
+    assert (await _get(server, path.replace("number=0", "number=2"))).status == 200

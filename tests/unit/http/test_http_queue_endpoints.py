@@ -292,3 +292,14 @@ async def test_delivered_is_no_state_of_the_queue_and_the_field_is_named(desk: D
     told = await desk.ask("POST", "/v1/queue/retry", b'{"states": ["delivered"]}')
     assert told.status == 400
     assert "queued, deferred, held or dead" in told.json()["error"]
+
+
+async def test_a_dry_run_of_one_says_what_the_order_would_and_changes_nothing(desk: Desk) -> None:
+    _fill(desk, queued(0, held()))
+    dry = b'{"dryRun": true}'
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/release", dry)).status == 409
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/drop", dry)).status == 200
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(1)}/drop", dry)).status == 404
+    nowhere = b'{"upstream": "nowhere", "dryRun": true}'
+    assert (await desk.ask("POST", f"/v1/queue/{message_id(0)}/move", nowhere)).status == 400
+    assert desk.spool.messages[message_id(0)].progress == (held(),)

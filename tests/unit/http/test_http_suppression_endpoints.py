@@ -11,6 +11,7 @@ from mailhaul_contract.suppression import Suppression
 from mailhaul_relay.http.access import Guard
 from mailhaul_relay.http.suppression_routes import suppression_routes
 from mailhaul_relay.ports.clock import VirtualClock
+from mailhaul_relay.queue import suppressor as module
 from mailhaul_relay.queue.suppressor import Suppressor
 from mailhaul_relay.telemetry.log import Log
 from mailhaul_relay.telemetry.tally import Tally
@@ -87,3 +88,12 @@ async def test_a_wrong_order_is_told(desk: Desk, body: bytes) -> None:
 @pytest.mark.parametrize("query", ["limit=0", "limit=501", "state=dead"])
 async def test_a_wrong_query_is_told(desk: Desk, query: str) -> None:
     assert (await desk.ask("GET", f"/v1/suppression?{query}")).status == 400
+
+
+async def test_a_list_full_of_addresses_of_people_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 1)
+    assert (await desk.ask("POST", "/v1/suppression", b'{"address": "a@b.example"}')).status == 200
+    refused = await desk.ask("POST", "/v1/suppression", b'{"address": "c@d.example"}')
+    assert refused.status == 409
+    assert "release some" in refused.json()["error"]
+    assert len((await desk.ask("GET", "/v1/suppression")).json()["recipients"]) == 1

@@ -111,3 +111,9 @@ def test_a_message_whose_end_a_crash_took_is_not_told_as_dropped() -> None:
     assert (view["state"], view["recipients"][0]["state"]) == ("gone", "gone")
     rewritten = Story(ORIGINS, (), (Ordered(NOW, "rewrite", "From is a@b.example"),))
     assert follow_view("m1", None, rewritten)["state"] == "gone"
+
+
+def test_mail_that_was_dropped_before_all_had_it_is_not_told_as_delivered() -> None:
+    story = Story(ORIGINS._replace(recipients=2), (_tried(("b@example.net", TAKEN)),), (Ordered(NOW, "drop", ""),))
+    view = follow_view("m1", None, story)
+    assert (view["state"], view["recipients"][0]["state"]) == ("dropped", "delivered")

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,6 +34,8 @@ class Cluster:
         self.phases = {"smtp-relay-0": "Running", "smtp-relay-1": "Running"}
         self.answers: dict[tuple[str, str], dict[str, Any]] = {}
         self.asked: list[tuple[str, str, Any]] = []
+        self.hanging: set[str] = set()
+        self.spec: dict[str, Any] | None = {"replicas": 2}
 
     def found(self, plural: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         assert namespace == "smtp"
@@ -42,12 +45,18 @@ class Cluster:
         return [{"metadata": {"namespace": "smtp", "name": name}, "status": {"phase": phase}}
                 for name, phase in self.phases.items()]  # fmt: skip
 
-    def get(self, *_: str) -> dict[str, Any]:
+    def get(self, plural: str, *_: str) -> dict[str, Any] | None:
+        if plural == "smtprelays":
+            if self.spec is None:
+                raise KubeError("smtprelays: 403 forbidden", 403)
+            return {"spec": self.spec}
         return {"data": {"api.token": "c2VjcmV0"}}
 
     def pod(self, _: str, pod: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401
         assert token == "secret"
         self.asked.append((pod, path, body))
+        if pod in self.hanging:
+            raise KubeError(f"{pod}: no answer")
         answer = self.answers.get((pod, path.partition("?")[0]))
         if answer is None:
             raise KubeError(f"{path}: 404 nothing is known of this message", 404)
@@ -229,3 +238,128 @@ def test_a_kubeconfig_means_the_cluster_unless_something_nearer_is_named(
     (tmp_path / ".mailhaul" / "up.json").write_text(json.dumps({"relays": [relay]}))
     assert not is_cluster(known)
     assert is_cluster(known, cluster=True)
+
+
+@pytest.mark.parametrize("command", [
+    (queue, ["list"]), (queue, ["show", "02"]), (queue, ["hold", "02"]), (queue, ["drop", "--state", "dead", "--yes"]),
+    (queue, ["hold", "02", "--dry-run"]), (trace, ["02"]), (replies, []), (suppression, ["list"]),
+    (suppression, ["add", "a@b.example"]), (suppression, ["release", "a@b.example"]),
+])  # fmt: skip
+def test_a_pod_that_does_not_answer_is_told_and_keeps_no_other_from_being_asked(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], command: tuple[Callable[[list[str]], int], list[str]]
+) -> None:
+    cluster.hanging = {"smtp-relay-0"}
+    message = {**ROW, "id": "02", "size": 5, "client": "", "account": "", "recipients": [], "head": "", "orders": [],
+               "next": ""}  # fmt: skip
+    done = {"result": "done", "done": 4, "skipped": 0, "next": "", "recipients": [], "replies": [], "released": ["a"]}
+    for path in ("", "/02"):
+        cluster.answers["smtp-relay-1", f"/v1/queue{path}"] = _page("02") if not path else message
+    for path in ("/v1/queue/02/hold", "/v1/queue/drop", "/v1/replies", "/v1/suppression", "/v1/suppression/release"):
+        cluster.answers["smtp-relay-1", path] = done
+    cluster.answers["smtp-relay-1", "/v1/messages/02"] = {**message, "attempts": []}
+    run, arguments = command
+    assert run([*arguments, "--cluster", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert told.err.count("pod smtp-relay-0: smtp-relay-0: no answer") == 1
+    assert "complete" not in (document := json.loads(told.out)) or document["complete"] is False
+    assert "done" not in document or document["done"] in {1, 4}
+
+
+def test_what_is_with_no_pod_that_answers_is_not_told_as_delivered(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.hanging = {"smtp-relay-0"}
+    assert queue(["drop", "02", "--cluster"]) == 1
+    told = capsys.readouterr().err
+    assert "one that was not may have it" in told
+    assert "pod smtp-relay-0: smtp-relay-0: no answer" in told
+
+
+def test_what_was_done_before_a_pod_fails_is_told(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pod(_: str, name: str, path: str, token: str, body: Any = None) -> dict[str, Any]:  # noqa: ANN401
+        if body.get("dryRun"):
+            return {"done": 600, "skipped": 0, "next": ""}
+        if name == "smtp-relay-0" and body["after"]:
+            raise KubeError("the pod was deleted")
+        return {"done": 500, "skipped": 0, "next": "" if body["after"] else "09"}
+
+    monkeypatch.setattr(cluster, "pod", pod)
+    assert queue(["drop", "--state", "dead", "--yes", "--cluster", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert json.loads(told.out)["pods"] == {
+        "smtp-relay-0": {"done": 500, "skipped": 0}, "smtp-relay-1": {"done": 1000, "skipped": 0},
+    }  # fmt: skip
+    assert "pod smtp-relay-0: the pod was deleted" in told.err
+
+
+def test_where_nothing_is_selected_nothing_is_done_that_nobody_agreed_to(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for pod in cluster.phases:
+        cluster.answers[pod, "/v1/queue/drop"] = {"done": 0, "skipped": 0, "next": ""}
+    assert queue(["drop", "--older", "2d", "--cluster"]) == 0
+    assert "0 messages are dropped." in capsys.readouterr().out
+    assert all(body["dryRun"] for _, _, body in cluster.asked)
+
+
+@pytest.mark.parametrize("option", [
+    "--state", "--sender", "--recipient", "--domain", "--through", "--fault", "--older", "--newer", "--pod",
+])  # fmt: skip
+def test_an_empty_filter_of_a_script_means_not_everything(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    filtered = [] if option == "--state" else ["--state", "dead"]
+    assert queue(["drop", *filtered, "--older", "1s", "--yes", "--cluster", option, ""]) == 2
+    assert option in capsys.readouterr().err
+    assert not cluster.asked
+
+
+def test_a_retry_to_no_name_is_not_a_retry_anywhere(cluster: Cluster) -> None:
+    assert queue(["retry", "02", "--cluster", "--to", ""]) == 2
+    assert not cluster.asked
+
+
+def test_a_part_of_a_message_is_not_left_behind_as_a_file(
+    cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(_: str, __: str, ___: str, ____: str, write: Callable[[bytes], object]) -> None:
+        write(b"From: a@b.example\r\n")
+        raise KubeError("no answer")
+
+    cluster.answers = {("smtp-relay-1", "/v1/queue/01"): {**ROW, "id": "01"}}
+    monkeypatch.setattr(cluster, "pod_bytes", cut_off)
+    assert queue(["export", "01", str(tmp_path / "x.eml"), "--cluster"]) == 1
+    assert "no answer" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_is_told_as_the_disk_and_not_as_the_relay(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class FullDisk(BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    cluster.answers = {("smtp-relay-0", "/v1/queue/01"): {**ROW, "id": "01"}}
+    monkeypatch.setattr(Path, "open", lambda *_: FullDisk())
+    assert queue(["export", "01", str(tmp_path / "x.eml"), "--cluster"]) == 1
+    assert "x.eml cannot be written: No space left on device; name another file" in capsys.readouterr().err
+
+
+def test_a_pod_that_should_be_there_and_is_not_is_told(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    del cluster.phases["smtp-relay-1"]
+    cluster.answers = {("smtp-relay-0", "/v1/queue"): _page("02")}
+    assert queue(["list", "--cluster", "-o", "json"]) == 1
+    told = capsys.readouterr()
+    assert "pod smtp-relay-1 is not there, so its queue was not asked" in told.err
+    assert json.loads(told.out)["complete"] is False
+    assert queue(["list", "--cluster", "--pod", "smtp-relay-0"]) == 0, "nobody asked for another one"
+
+
+@pytest.mark.parametrize("spec", [None, {}, {"replicas": 3, "queue": {"mode": "Ephemeral"}}])
+def test_no_pod_is_missed_of_which_nobody_knows_the_name(cluster: Cluster, spec: dict[str, Any] | None) -> None:
+    cluster.spec = spec
+    cluster.answers = {(pod, "/v1/queue"): _page() for pod in cluster.phases}
+    assert queue(["list", "--cluster"]) == 0

@@ -172,3 +172,26 @@ async def test_a_history_that_cannot_be_read_leaves_what_is_in_memory(monkeypatc
     monkeypatch.setattr(desk.spool, "pages_about", refuse)
     assert (await desk.chronicle.story(message_id(1))).tried
     assert any("store-refused" in one for one in desk.lines)
+
+
+class SlowReadingSpool(MemorySpool):
+    """Reads the pages, and lets everybody else have their turn before it gives them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Chronicle | None = None
+
+    async def pages_about(self, id: str) -> list[bytes]:  # noqa: A002
+        found = await super().pages_about(id)
+        if self.meanwhile:
+            await self.meanwhile.flush()
+        return found
+
+
+async def test_a_page_that_is_written_while_somebody_asks_is_not_missing() -> None:
+    spool = SlowReadingSpool()
+    desk = Desk(spool)
+    for number in range(PAGE):
+        desk.add(number, TAKEN)
+    spool.meanwhile = desk.chronicle
+    assert len((await desk.chronicle.story(message_id(1))).tried) == 1

@@ -214,3 +214,22 @@ async def test_an_end_is_published_too() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert one.changes == before + 1
+
+
+def test_what_a_person_added_makes_room_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 4)
+    one = List(rules=Suppression(failures=1))
+    assert all(one.list.add(f"p{number}@hand.example", "asked us to", 60) for number in range(2))
+    for number in range(20):
+        one.fail(1, f"r{number}@gone.example")
+    assert {"p0@hand.example", "p1@hand.example"} <= set(one.list.refusing())
+    assert all(one.list.add(f"p{number}@hand.example", "", 60) for number in range(4))
+    assert sorted(one.list.refusing()) == [f"p{number}@hand.example" for number in range(4)]
+    begun = one.list.begun
+    one.fail(1, "late@gone.example")
+    assert not one.list.add("p9@hand.example", "", 60)
+    assert one.list.add("p0@hand.example", "again", 900), "what is there may be changed"
+    assert sorted(one.list.refusing()) == [f"p{number}@hand.example" for number in range(4)]
+    assert one.list.begun == begun, "nothing is told as suppressed that is not"
+    one.clock.advance(61)
+    assert one.list.add("p9@hand.example", "", 60), "whose time is over makes room"

@@ -259,3 +259,67 @@ async def test_a_store_that_fails_releases_every_claim(verb: str) -> None:
         await getattr(desk, verb)(message_id(0) if verb == "retry" else Selection())
     assert not desk.claims.claimed
     assert not desk.lines, "nothing is told as done that was not stored"
+
+
+class PartlyFailingSpool(CheckedSpool):
+    """Refuses the changes of one message."""
+
+    refused = message_id(1)
+
+    def update(self, message: Message, place: Place | None = None) -> "asyncio.Future[None]":
+        self.fault = SpoolError("no space", full=True) if message.id == self.refused else None
+        return super().update(message, place)
+
+
+async def test_what_was_changed_before_the_disk_failed_is_written_down() -> None:
+    desk = Desk([])
+    desk.spool = PartlyFailingSpool(desk.claims)
+    desk.spool.messages = {one.id: one for one in (queued(number, held()) for number in range(3))}
+    running_now = running(upstreams=[upstream("primary")])
+    desk.commands = QueueCommands(desk.spool, desk.claims, lambda: running_now, desk.journal, VirtualClock(NOW))
+    with pytest.raises(SpoolError):
+        await desk.retry_all(Selection())
+    assert [json.loads(line)["id"] for line in desk.lines] == [message_id(0), message_id(2)]
+    assert not desk.claims.claimed
+
+
+@pytest.mark.parametrize("many", [True, False])
+async def test_an_order_whose_asker_has_left_is_finished_and_written_down(many: bool) -> None:
+    desk = Desk([queued(0, held())])
+    desk.spool.gate.clear()
+    asked = asyncio.create_task(_order(desk, many=many))
+    while not desk.claims.claimed:  # noqa: ASYNC110 - turns of the loop, no time
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert desk.claims.claimed, "nothing else works on it before it is stored"
+    desk.spool.gate.set()
+    while desk.claims.claimed:  # noqa: ASYNC110 - the same
+        await asyncio.sleep(0)
+    assert desk.progress(0)[0].due == NOW
+    assert desk.events() == ["queue-retried"]
+
+
+async def _order(desk: Desk, *, many: bool) -> None:
+    await (desk.retry_all(Selection()) if many else desk.retry(message_id(0)))
+
+
+@pytest.mark.parametrize(
+    ("fates", "verb", "answer"),
+    [
+        ((held(),), Verb.RELEASE, Answer.NOTHING),
+        ((held(),), Verb.HOLD, Answer.DONE),
+        ((dead(),), Verb.BOUNCE, Answer.NOTHING),
+        ((), Verb.DROP, Answer.GONE),
+    ],
+)
+async def test_a_dry_order_tells_what_would_be_answered_and_changes_nothing(
+    fates: tuple[Progress, ...], verb: Verb, answer: Answer
+) -> None:
+    desk = Desk([queued(0, *fates)] if fates else [])
+    assert await desk.commands.one(message_id(0), Order(verb), dry=True) is answer
+    assert [one.progress for one in desk.spool.messages.values()] == ([fates] if fates else [])
+    assert not desk.lines
+    assert not desk.claims.claimed

@@ -1,5 +1,6 @@
 """Hold, release, move and bounce: only what a person means is changed, and a hold is ended by a person alone."""
 
+import asyncio
 import json
 
 import pytest
@@ -190,3 +191,17 @@ async def test_a_hold_ends_with_the_time_of_the_messages_route() -> None:
     desk = Desk([queued(0, held(), head=b"X-Class: quick\r\n\r\n"), queued(1, held())], routes=routes)
     assert await desk.commands.many(Selection(), Order(Verb.HOLD)) == Tallied(2, 0, "")
     assert (desk.progress(0)[0].due, desk.progress(1)[0].due) == (ACCEPTED + 20_000, EXPIRY)
+
+
+@pytest.mark.looptime
+async def test_the_reports_of_a_page_wait_for_the_disk_together_and_not_one_after_the_other() -> None:
+    desk = Desk([queued(number, held()) for number in range(20)], bounces=Bounces(mode=BounceMode.SEND))
+
+    async def accept(_: Message) -> None:
+        await asyncio.sleep(1)
+
+    desk.journal.bouncer.accept = accept
+    started = asyncio.get_running_loop().time()
+    assert await desk.commands.many(Selection(), Order(Verb.BOUNCE)) == Tallied(20, 0, "")
+    assert desk.tally.bounces == 20
+    assert asyncio.get_running_loop().time() - started < 2
