@@ -8,6 +8,7 @@
 - Mail of a trusted client is a submission. When its From may not be sent but each recipient is one of our own
   addresses (alias, SRS, postmaster), it is taken as inbound: a gateway in the cluster hands in other people's mail so.
 - Where spec.recipients.allowed or spec.delivery.redirectTo is set, mail goes nowhere else (`reach`).
+- A bounce to the address from which forwarded bounces leave is refused, whatever alias has it (`alignment.NOBODY`).
 - Whom the suppression list refuses is 550 5.1.1 (`suppression`), but never a postmaster.
 - A relay without upstreams accepts and holds.
 How an admitted message is spooled is in `mending`. Refusals are replies whose text names the cause and the remedy;
@@ -21,6 +22,7 @@ from mailhaul_relay.model.message import Origin, Recipient
 from mailhaul_relay.model.outcome import Reply
 from mailhaul_relay.policy import guards, postmaster, suppression
 from mailhaul_relay.policy.aliases import AliasLoopError
+from mailhaul_relay.policy.alignment import NOBODY
 from mailhaul_relay.policy.headers import Field, HeaderError, parse_head
 from mailhaul_relay.policy.mending import Admitted, Incoming, Judged, spooled, written_from
 from mailhaul_relay.policy.route_admission import refuse_unroutable
@@ -28,6 +30,7 @@ from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
 
 Fields = tuple[Field, ...]
+_NO_BOUNCES = Reply(550, "5.1.1", "a bounce of a forwarded bounce is not taken: it would go round for ever")
 
 
 def size_limit(running: Running) -> int:
@@ -42,8 +45,12 @@ def admit_sender(running: Running, source: Source, sender: Address | None, decla
     return None
 
 
-def admit_recipient(running: Running, source: Source, recipient: Address, now: float) -> tuple[Recipient, ...] | Reply:
-    """Judge RCPT: the recipients that it leads to, or a refusal."""
+def admit_recipient(
+    running: Running, source: Source, recipient: Address, now: float, *, is_bounce: bool = False
+) -> tuple[Recipient, ...] | Reply:
+    """Judge RCPT: the recipients that it leads to, or a refusal. `is_bounce`: the envelope sender is null."""
+    if is_bounce and recipient.local.casefold() == NOBODY and recipient.domain in running.own_domains:
+        return _NO_BOUNCES
     admitted = _led_to(running, source, recipient, now)
     if not running.suppressed or isinstance(admitted, Reply) or postmaster.is_postmaster(recipient):
         return admitted

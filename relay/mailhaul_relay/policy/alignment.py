@@ -13,6 +13,10 @@ from mailhaul_relay.policy.running import Running
 
 KEEP = ""
 """The From stays as it is."""
+NOBODY = "no-bounces"
+"""The local part from which forwarded bounces leave where the null sender may not; in own domains no bounce to it is
+taken, whatever aliases there are, so that it ends there.
+"""
 
 
 def is_forward(envelope: Envelope) -> bool:

@@ -9,7 +9,8 @@
 - Envelope sender of forwards: SRS where the upstream keeps the envelope and may send for the SRS domain, else an own
   address: the alias (or `rewriteFrom`), so that a bounce comes back to us and not to nobody; null stays null.
 - Of a redirected message only the mailbox that stands in reads whom it was for (`reach`).
-- Where the upstream takes no null sender, an own address stands in, with Auto-Submitted against answers to it.
+- Where the upstream takes no null sender, an own address stands in, with Auto-Submitted against answers to it; for a
+  forward one that takes no bounces, for what bounces again must not come back to the alias.
 Everything that is not named here keeps its bytes. Cannot fail: a head that cannot be parsed leaves as it is.
 """
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from mailhaul_contract.addresses import Address
 from mailhaul_contract.upstream import EnvelopeSender, NullSender, Upstream
 from mailhaul_relay.model.message import Envelope, Message, Recipient
-from mailhaul_relay.policy.alignment import KEEP, is_forward, leaving_from, relay_address, via_address
+from mailhaul_relay.policy.alignment import KEEP, NOBODY, is_forward, leaving_from, relay_address, via_address
 from mailhaul_relay.policy.authorship import REPLACED, with_from
 from mailhaul_relay.policy.headers import HeaderError, joined, parse_head
 from mailhaul_relay.policy.running import Running
@@ -65,8 +66,11 @@ def sender_domain(sender: str) -> str:
 def leaving_sender(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient, now: float) -> str:
     """Give the envelope sender that this upstream will see; "" is the null sender."""
     if not envelope.sender:
-        refuses = upstream.behavior.null_sender is NullSender.REFUSED
-        return _own_address(running, upstream, envelope, recipient) if refuses else ""
+        if upstream.behavior.null_sender is not NullSender.REFUSED:
+            return ""
+        if is_forward(envelope) or recipient.is_forward:
+            return _address_of_nobody(running, upstream, recipient)
+        return _own_address(running, upstream, envelope, recipient)
     domains = running.upstream_domains[upstream.name]
     domain = envelope.sender.rpartition("@")[2]
     if not is_forward(envelope):
@@ -80,6 +84,19 @@ def leaving_sender(running: Running, upstream: Upstream, envelope: Envelope, rec
             if signed != envelope.sender:
                 return signed
     return _own_address(running, upstream, envelope, recipient)
+
+
+def _address_of_nobody(running: Running, upstream: Upstream, recipient: Recipient) -> str:
+    """In place of a null sender: an address that no bounce comes back from. From the alias it would be forwarded to the
+    mailbox that bounced it, and bounce for ever.
+    """
+    domains, rewritten = running.upstream_domains[upstream.name], upstream.senders.rewrite_from
+    domain = via_address(running, recipient).domain
+    if domains and domain not in domains:
+        domain = rewritten.rpartition("@")[2] if rewritten else min(domains)
+        if rewritten and domain not in running.own_domains:
+            return rewritten
+    return f"{NOBODY}@{domain}"
 
 
 def _own_address(running: Running, upstream: Upstream, envelope: Envelope, recipient: Recipient) -> str:

@@ -97,7 +97,8 @@ class Session(Entrance):
         return replies.MAIL_NEEDED if self.helo else replies.HELO_NEEDED
 
     def _add_recipient(self, transaction: Transaction, address: Address) -> None:
-        admitted = admit_recipient(transaction.running, transaction.source, address, self.reception.services.clock())
+        now, is_bounce = self.reception.services.clock(), not transaction.mail.sender
+        admitted = admit_recipient(transaction.running, transaction.source, address, now, is_bounce=is_bounce)
         refusal = admitted if isinstance(admitted, Reply) else transaction.add(admitted)
         if refusal is None:
             self._out.append(replies.RECIPIENT_OK)

@@ -183,3 +183,18 @@ def test_a_bounce_by_srs_goes_to_the_author_also_where_a_catch_all_owns_the_doma
     signed = relay.srs.forward("zoe@else.example", NOW)
     assert ask(relay, STRANGER, signed) == ("zoe@else.example",)
     assert ask(relay, STRANGER, "SRS0=AAAA=AA=else.example=zoe@own.example") == ("rest@far.example",)
+
+
+@pytest.mark.parametrize("source", [STRANGER, TRUSTED])
+def test_a_bounce_of_a_forwarded_bounce_is_refused_whatever_alias_there_is(source: Source) -> None:
+    relay = running(
+        aliases=aliases(
+            alias("*@own.example", "ann@far.example", type="CatchAll"), alias("no-bounces@own.example", "b@far.example")
+        )
+    )
+    address = Address.parse("No-Bounces@own.example")
+    refused = admit_recipient(relay, source, address, NOW, is_bounce=True)
+    assert isinstance(refused, Reply)
+    assert (refused.code, refused.enhanced) == (550, "5.1.1")
+    assert not isinstance(admit_recipient(relay, source, address, NOW), Reply)
+    assert not isinstance(admit_recipient(relay, source, Address.parse("x@own.example"), NOW, is_bounce=True), Reply)

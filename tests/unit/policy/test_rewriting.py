@@ -121,11 +121,30 @@ def test_forward_without_a_readable_from_is_still_ours() -> None:
         (True, {"behavior": {"envelopeSender": "Replace"}}, "bob@far.example", "sales@own.example"),
         (True, {}, "colleague@own.example", "colleague@own.example"),
         (True, {"senders": {"domains": ["x.example"], "rewriteFrom": "f@x.example"}}, "bob@far.example", "f@x.example"),
-        (True, {"behavior": {"nullSender": "Refused"}}, "", "sales@own.example"),
+        (True, {"behavior": {"nullSender": "Refused"}}, "", "no-bounces@own.example"),
     ],
 )
 def test_envelope_sender_of_forwards(srs: bool, one: dict[str, object], sender: str, leaves_as: str) -> None:
     assert leave(relay(srs, **one), forward(sender=sender)).sender == leaves_as
+
+
+@pytest.mark.parametrize(
+    ("senders", "leaves_as"),
+    [
+        ({"domains": ["own.example"], "rewriteFrom": "sales@own.example"}, "no-bounces@own.example"),
+        ({"domains": ["x.example"], "rewriteFrom": "f@x.example"}, "f@x.example"),
+        ({"domains": ["two.example"], "rewriteFrom": "sales@two.example"}, "no-bounces@two.example"),
+        ({"domains": ["own.example", "x.example"]}, "no-bounces@own.example"),
+    ],
+)
+def test_a_forwarded_bounce_leaves_from_an_address_that_no_alias_of_ours_forwards(
+    senders: dict[str, object], leaves_as: str
+) -> None:
+    two = aliases(SALES, domains=["own.example", "two.example"])
+    through = running(upstreams=[upstream("one", senders=senders, behavior={"nullSender": "Refused"})], aliases=two)
+    assert leave(through, forward(sender="")).sender == leaves_as
+    handed_in = spooled("From: d@own.example\n", TO_ALIAS, sender="", origin=Origin.SUBMISSION)
+    assert leave(through, handed_in).sender == leaves_as
 
 
 def test_null_sender_that_is_refused_is_replaced_and_marked_against_answers() -> None:

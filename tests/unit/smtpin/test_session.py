@@ -185,7 +185,7 @@ async def test_a_slow_commit_is_never_cut() -> None:
 
 
 async def test_an_exception_in_a_policy_is_451_and_its_text_stays_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("password hunter2")
 
     monkeypatch.setattr("mailhaul_relay.smtpin.session.admit_recipient", fail)
