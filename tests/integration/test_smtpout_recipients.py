@@ -185,3 +185,41 @@ async def test_a_connection_lost_among_the_recipients_keeps_what_was_said_of_eac
     async with ScriptedServer(script) as server, outgoing(server.port) as out:
         outcomes = (await out.deliver(transmission("a@example.net", "b@example.net"))).outcomes
         assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.RETRY]
+
+
+@pytest.mark.parametrize(
+    ("reply", "profile", "verdict"),
+    [
+        ("550 5.1.1 <b@example.net>: Recipient address rejected: User unknown", "smtp", Verdict.FAILED),
+        ("552 5.2.2 Mailbox full", "smtp", Verdict.FAILED),
+        ("452 4.2.2 Mailbox full", "smtp", Verdict.RETRY),
+        ("550 You tried to send to a recipient that has been marked as inactive.", "postmark", Verdict.FAILED),
+        ("550 Mailgun sandbox domains are for test purposes only.", "mailgun", Verdict.HOLD),
+    ],
+)
+async def test_a_recipient_refused_after_the_dot_is_no_verdict_on_the_others(
+    reply: str, profile: str, verdict: Verdict
+) -> None:
+    names = ("a@example.net", "b@example.net", "c@example.net")
+    async with ScriptedServer({"steps": {"dot": reply}}) as server, outgoing(server.port, profile=profile) as out:
+        # The first refusal is of all, the third message is that of the recipient in question.
+        server.at_message = lambda number: server.play({"steps": {"dot": reply}} if number == 2 else {})
+        delivery = await out.deliver(transmission(*names))
+        assert [one.verdict for one in delivery.outcomes] == [Verdict.DELIVERED, verdict, Verdict.DELIVERED]
+        assert [one.recipients for one in server.messages] == [names, *((name,) for name in names)]
+        assert delivery.transactions == 2
+
+
+async def test_a_quota_of_nobody_knows_whom_after_the_dot_is_not_tried_recipient_by_recipient() -> None:
+    script = {"steps": {"dot": "552 5.7.0 Quota exceeded"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        outcomes = await out.send("a@example.net", "b@example.net")
+        assert {one.verdict for one in outcomes} == {Verdict.HOLD}
+        assert len(server.messages) == 1
+
+
+async def test_content_refused_for_some_recipients_is_no_verdict_on_those_that_were_not_sent() -> None:
+    script = {"steps": {"dot": {"reply": "554 5.7.1 Message contains spam", "times": 1}}}
+    async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        outcomes = await out.send("a@example.net", "b@example.org")
+        assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.DELIVERED]

@@ -17,6 +17,10 @@ from mailhaul_relay.smtpout.reply_table import Row, first_match, rows
 
 NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-transaction"})
 """The rows after which recipients go in a new transaction when others went in this one."""
+_RECIPIENTS_OWN = frozenset({"recipient-mailbox-full", "recipient-storage-full", "recipient-rate"})
+"""The rows of any other fault that speak of one recipient as well."""
+_OF_WHOM = "quota-of-whom"
+"""The row of which nobody knows whether it speaks of a recipient or of the account."""
 SES_IDENTITY = "ses-identity-not-verified"
 """The row that names identities: one's own sender, or a recipient while the account is in the sandbox."""
 _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
@@ -62,6 +66,11 @@ def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outco
     """Tell what an answer means: by every word of it, of which those are not kept that the session logged in with."""
     outcome = classify(profile, stage, answer.said(), context)
     return replace(outcome, reply=answer.reply()) if answer.secrets else outcome
+
+
+def is_of_one_recipient(outcome: Outcome) -> bool:
+    """Whether a refusal speaks of one recipient, so that after the final dot it is no verdict on the others."""
+    return (outcome.fault is Fault.RECIPIENT and outcome.rule != _OF_WHOM) or outcome.rule in _RECIPIENTS_OWN
 
 
 def _row(profile: str, stage: Stage, said: Reply, context: Context) -> Row | None:

@@ -66,8 +66,9 @@ class SmtpTransport:
         outcomes: dict[str, Outcome] = {}
         transactions = 0
         waiting = list(dict.fromkeys(transmission.recipients))
-        limit = self._upstream.behavior.max_recipients or MAX_RECIPIENTS
+        alone: frozenset[str] = frozenset()
         for _ in range(MAX_TRANSACTIONS):
+            limit = 1 if waiting[0] in alone else self._upstream.behavior.max_recipients or MAX_RECIPIENTS
             batch, waiting = waiting[:limit], waiting[limit:]
             try:
                 sent = await self._send(transmission, batch)
@@ -76,7 +77,9 @@ class SmtpTransport:
                     raise
                 # Nothing of this part was sent; what became of the parts before it must not be forgotten.
                 break
-            waiting = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None] + waiting
+            again = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None]
+            alone = alone.union(again) if sent.parts else alone
+            waiting = again + waiting
             outcomes.update((one, outcome) for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome)
             transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
             if not waiting or sent.cancelled:
@@ -112,7 +115,8 @@ class SmtpTransport:
             except UnusableError as error:
                 return _Sent(self._counted([error.outcome] * len(batch), context))
             if fresh or not transaction.is_stale:
-                return _Sent(self._counted(transaction.outcomes, context), transaction.was_cancelled)
+                outcomes = self._counted(transaction.outcomes, context)
+                return _Sent(outcomes, transaction.was_cancelled, transaction.must_part)
 
     async def _transact(self, connection: Connection, transmission: Transmission, context: Context) -> Transaction:
         """Run the transaction and part with the connection. Raises UnusableError when the message does not fit it."""
@@ -166,10 +170,13 @@ class SmtpTransport:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What one transaction came to: outcomes in the order of its recipients, None for one to be sent in a new one."""
+    """What one transaction came to: outcomes in the order of its recipients, None for one to be sent in a new one, and
+    with `parts` in one of its own.
+    """
 
     outcomes: Sequence[Outcome | None]
     cancelled: bool = False
+    parts: bool = False
 
 
 def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outcome | None:
@@ -181,8 +188,10 @@ def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outc
 
 
 def _stops_all(outcome: Outcome) -> bool:
-    """Whether further transactions of the same message are pointless now."""
-    if outcome.verdict is Verdict.DELIVERED:
+    """Whether further transactions of the same message are pointless now. What fails some is no verdict on those that
+    nobody asked about: a content may be against the rules of one recipient's domain.
+    """
+    if outcome.verdict in {Verdict.DELIVERED, Verdict.FAILED}:
         return False
     return outcome.fault.is_of_upstream or outcome.fault in {Fault.SENDER, Fault.CONTENT, Fault.PROTOCOL}
 
