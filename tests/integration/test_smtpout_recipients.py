@@ -195,6 +195,8 @@ async def test_a_connection_lost_among_the_recipients_keeps_what_was_said_of_eac
         ("452 4.2.2 Mailbox full", "smtp", Verdict.RETRY),
         ("550 You tried to send to a recipient that has been marked as inactive.", "postmark", Verdict.FAILED),
         ("550 Mailgun sandbox domains are for test purposes only.", "mailgun", Verdict.HOLD),
+        ("554 5.7.1 <b@example.net>: we would rather not", "smtp", Verdict.HOLD),
+        ("451 4.7.1 <b@example.net>: come back another day", "smtp", Verdict.RETRY),
     ],
 )
 async def test_a_recipient_refused_after_the_dot_is_no_verdict_on_the_others(

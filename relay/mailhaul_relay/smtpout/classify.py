@@ -68,9 +68,14 @@ def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outco
     return replace(outcome, reply=answer.reply()) if answer.secrets else outcome
 
 
-def is_of_one_recipient(outcome: Outcome) -> bool:
-    """Whether a refusal speaks of one recipient, so that after the final dot it is no verdict on the others."""
-    return (outcome.fault is Fault.RECIPIENT and outcome.rule != _OF_WHOM) or outcome.rule in _RECIPIENTS_OWN
+def is_of_one_recipient(outcome: Outcome, context: Context) -> bool:
+    """Whether a refusal speaks of one recipient, so that after the final dot it is no verdict on the others: by its
+    row, or since it names some of the mail's recipients and nobody else.
+    """
+    if outcome.fault is Fault.RECIPIENT or outcome.rule in _RECIPIENTS_OWN:
+        return outcome.rule != _OF_WHOM
+    names = outcome.reply is not None and _names_only_recipients(outcome.reply.text, context)
+    return names and outcome.fault in {Fault.CONTENT, Fault.TRANSIENT}
 
 
 def _row(profile: str, stage: Stage, said: Reply, context: Context) -> Row | None:

@@ -78,7 +78,7 @@ class SmtpTransport:
                 # Nothing of this part was sent; what became of the parts before it must not be forgotten.
                 break
             again = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None]
-            alone = alone.union(again) if sent.parts else alone
+            alone = alone.union(again) if sent.is_of_one else alone
             waiting = again + waiting
             outcomes.update((one, outcome) for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome)
             transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
@@ -116,7 +116,7 @@ class SmtpTransport:
                 return _Sent(self._counted([error.outcome] * len(batch), context))
             if fresh or not transaction.is_stale:
                 outcomes = self._counted(transaction.outcomes, context)
-                return _Sent(outcomes, transaction.was_cancelled, transaction.must_part)
+                return _Sent(outcomes, transaction.was_cancelled, transaction.is_of_one)
 
     async def _transact(self, connection: Connection, transmission: Transmission, context: Context) -> Transaction:
         """Run the transaction and part with the connection. Raises UnusableError when the message does not fit it."""
@@ -170,18 +170,19 @@ class SmtpTransport:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What one transaction came to: outcomes in the order of its recipients, None for one to be sent in a new one, and
-    with `parts` in one of its own.
+    """What one transaction came to: outcomes in the order of its recipients, None for one to be sent in a new one;
+    with `is_of_one` in one of its own, and no verdict on others.
     """
 
     outcomes: Sequence[Outcome | None]
     cancelled: bool = False
-    parts: bool = False
+    is_of_one: bool = False
 
 
 def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outcome | None:
     """Why there is no further transaction of the same message now; None when there is one."""
-    stopper = next((outcome for outcome in sent.outcomes if outcome and _stops_all(outcome)), None)
+    said = () if sent.is_of_one else sent.outcomes
+    stopper = next((outcome for outcome in said if outcome and _stops_all(outcome)), None)
     if stopper is None and transmission.further is not None:
         return transmission.further(transactions)
     return stopper

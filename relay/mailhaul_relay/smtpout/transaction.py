@@ -26,7 +26,8 @@ class Transaction:
 
     `is_stale` tells that the other side closed the connection before it took anything: if it was a reused one, the
     transaction may be repeated on a fresh one at once. `keeps_connection` tells that it may take another transaction,
-    `was_cancelled` that a cancellation was taken in, `must_part` that its recipients are to go one by one.
+    `was_cancelled` that a cancellation was taken in, `is_of_one` that the content was refused for one recipient: of
+    several it is not said which, and each needs a new transaction of its own.
     """
 
     def __init__(self, connection: Connection, prepared: Prepared, profile: str, context: Context) -> None:
@@ -34,7 +35,7 @@ class Transaction:
         self.is_stale = False
         self.keeps_connection = False
         self.was_cancelled = False
-        self.must_part = False
+        self.is_of_one = False
         self._connection = connection
         self._wire: Wire = connection.wire
         self._prepared = prepared
@@ -198,8 +199,8 @@ class Transaction:
 
     def _refuse_content(self, outcome: Outcome) -> None:
         """The fate of all; but one reply for several that refuses one recipient ("user unknown") does not say which."""
-        self.must_part = len(self._accepted) > 1 and is_of_one_recipient(outcome)
-        if not self.must_part:
+        self.is_of_one = is_of_one_recipient(outcome, self._context)
+        if not self.is_of_one or len(self._accepted) == 1:
             self._fill(outcome)
 
     def _fill(self, outcome: Outcome) -> None:
