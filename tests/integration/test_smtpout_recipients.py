@@ -225,3 +225,33 @@ async def test_content_refused_for_some_recipients_is_no_verdict_on_those_that_w
     async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
         outcomes = await out.send("a@example.net", "b@example.org")
         assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.DELIVERED]
+
+
+@PIPELINING
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.7.1 Sender not allowed to post to this list",
+        "554 5.7.1 <list@example.org>: Relay access denied",
+        "550 5.7.1 Authentication required to write to this group",
+    ],
+)
+async def test_a_recipient_that_refuses_a_sender_whom_the_upstream_takes_is_no_refusal_of_the_sender(
+    reply: str, extensions: list[str]
+) -> None:
+    desk = Desk(upstreams=[upstream("a")])
+    way = desk.ways.way("a")
+    assert way is not None
+    script = {"extensions": extensions, "recipients": {"list@example.org": reply}}
+    names = ("a@example.net", "list@example.org", "b@example.net")
+    for most in (100, 1):
+        async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": most}) as out:
+            way.lane.transport = out.transport
+            held = await desk.send(mail(f"m{most}", *names))
+            assert [one.recipients for one in server.accepted] in [[(names[0], names[2])], [names[:1], names[2:]]]
+        assert held is not None
+        assert [one.state for one in held.progress] == [State.DELIVERED, State.HELD, State.DELIVERED]
+        assert held.progress[1].fault == Fault.RECIPIENT.value
+        assert not way.refused_senders
+        assert not way.envelopes.domains
+        assert not way.current.is_open

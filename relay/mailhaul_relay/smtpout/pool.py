@@ -77,6 +77,8 @@ class SmtpTransport:
                     raise
                 # Nothing of this part was sent; what became of the parts before it must not be forgotten.
                 break
+            if any(one.verdict is Verdict.DELIVERED for one in (*outcomes.values(), *sent.outcomes) if one):
+                sent = replace(sent, outcomes=[_beside_delivered(one) for one in sent.outcomes])
             again = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None]
             alone = alone.union(again) if sent.is_of_one else alone
             waiting = again + waiting
@@ -179,6 +181,13 @@ class _Sent:
     is_of_one: bool = False
 
 
+def _beside_delivered(outcome: Outcome | None) -> Outcome | None:
+    """What refuses sender, login or TLS at RCPT, where others of the same message were taken, is of that recipient."""
+    if outcome is None or outcome.stage is not Stage.RCPT or outcome.fault not in _PROVED:
+        return outcome
+    return replace(outcome, fault=Fault.RECIPIENT, remedy=_RESTRICTED)
+
+
 def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outcome | None:
     """Why there is no further transaction of the same message now; None when there is one."""
     said = () if sent.is_of_one else sent.outcomes
@@ -203,6 +212,9 @@ def _for_unsent(outcome: Outcome) -> Outcome:
 
 
 _TAKEN = frozenset({Verdict.DELIVERED, Verdict.UNKNOWN})
+_PROVED = frozenset({Fault.SENDER, Fault.AUTH, Fault.TLS})
+"""What cannot be wrong with mail that the upstream takes for another recipient."""
+_RESTRICTED = "The upstream takes this mail for others: ask the recipient's administrator to allow the sender."
 _NOT_REACHED = Outcome(
     Verdict.RETRY,
     Stage.RELAY,
