@@ -24,6 +24,8 @@ _OF_WHOM = "quota-of-whom"
 SES_IDENTITY = "ses-identity-not-verified"
 """The row that names identities: one's own sender, or a recipient while the account is in the sandbox."""
 _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
+_BEFORE_MAIL = _SESSION | {Stage.AUTH}
+"""Nothing of a message is known to the upstream here, so nothing that it says is a verdict on one."""
 _REFUSED = {Stage.MAIL: Fault.SENDER, Stage.RCPT: Fault.RECIPIENT, Stage.END_OF_DATA: Fault.CONTENT}
 _ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
 _HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
@@ -45,7 +47,7 @@ class Context:
 def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outcome:
     """Tell what a reply at a stage of a provider (`profile`, "smtp" for any other) means."""
     row = _row(profile, stage, _said(reply, context), context) if reply.code >= 400 else None
-    if row is None:
+    if row is None or (row.verdict is Verdict.FAILED and stage in _BEFORE_MAIL):
         return _by_class(stage, reply)
     if row.name == SES_IDENTITY and _names_only_recipients(reply.text, context):
         return Outcome(Verdict.HOLD, stage, Fault.RECIPIENT, reply, remedy=_SANDBOX, rule="ses-sandbox-recipient")
