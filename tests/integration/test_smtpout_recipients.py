@@ -1,7 +1,7 @@
 """Each recipient's outcome is its own; recipients over a limit go in further transactions."""
 
 import pytest
-from tests.support.outgoing import outgoing, transmission
+from tests.support.outgoing import CREDENTIAL, outgoing, transmission
 from tests.support.queueing import Desk, mail, upstream
 from tests.support.scripted_server import ScriptedServer
 
@@ -255,3 +255,17 @@ async def test_a_recipient_that_refuses_a_sender_whom_the_upstream_takes_is_no_r
         assert not way.refused_senders
         assert not way.envelopes.domains
         assert not way.current.is_open
+
+
+@pytest.mark.parametrize("reply", ["530 5.7.0 Authentication required", "550 5.7.1 Login required for this group"])
+async def test_a_recipient_that_wants_a_login_after_ours_was_taken_stops_nobody_else(reply: str) -> None:
+    script = {"extensions": ["AUTH PLAIN"], "recipients": {"list@example.org": reply}}
+    accounts = {"accounts": {CREDENTIAL.username: CREDENTIAL.password}}
+    async with ScriptedServer({**script, **accounts}) as server:
+        async with outgoing(server.port, auth="Plain") as out:
+            (outcome,) = await out.send("list@example.org")
+            assert (outcome.verdict, outcome.fault) == (Verdict.HOLD, Fault.RECIPIENT)
+        server.play(script)
+        async with outgoing(server.port) as out:
+            (outcome,) = await out.send("list@example.org")
+            assert (outcome.verdict, outcome.fault) == (Verdict.HOLD, Fault.AUTH)

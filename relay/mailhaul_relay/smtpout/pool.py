@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailhaul_contract.upstream import Upstream
+from mailhaul_contract.upstream import AuthMechanism, TlsMode, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
@@ -62,7 +62,7 @@ class SmtpTransport:
         """See `interface.Transport`. A cancellation after a final dot is taken in, and the delivery returned."""
         if len(transmission.recipients) == 1:
             sent = await self._send(transmission, transmission.recipients)
-            return Delivery((sent.outcomes[0] or _NOT_REACHED,), self._endpoint)
+            return Delivery((self._weighed(sent.outcomes[0]) or _NOT_REACHED,), self._endpoint)
         outcomes: dict[str, Outcome] = {}
         transactions = 0
         waiting = list(dict.fromkeys(transmission.recipients))
@@ -77,8 +77,8 @@ class SmtpTransport:
                     raise
                 # Nothing of this part was sent; what became of the parts before it must not be forgotten.
                 break
-            if any(one.verdict is Verdict.DELIVERED for one in (*outcomes.values(), *sent.outcomes) if one):
-                sent = replace(sent, outcomes=[_beside_delivered(one) for one in sent.outcomes])
+            taken = any(one.verdict is Verdict.DELIVERED for one in (*outcomes.values(), *sent.outcomes) if one)
+            sent = replace(sent, outcomes=[self._weighed(one, taken=taken) for one in sent.outcomes])
             again = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None]
             alone = alone.union(again) if sent.is_of_one else alone
             waiting = again + waiting
@@ -165,6 +165,18 @@ class SmtpTransport:
     def _count_lost(self) -> None:
         self._tally.connections_open -= 1
 
+    def _weighed(self, outcome: Outcome | None, *, taken: bool = False) -> Outcome | None:
+        """Give an outcome by what its session has shown. Who refuses sender, login or TLS at RCPT refuses for himself
+        when others of the same message were `taken`, or when there was a login, or is TLS.
+        """
+        if outcome is None or outcome.stage is not Stage.RCPT or outcome.fault not in _PROVED:
+            return outcome
+        has_login = self._upstream.auth is not AuthMechanism.NONE and outcome.rule in _LOGIN_WANTED
+        has_tls = self._upstream.tls.mode is not TlsMode.NONE and outcome.fault is Fault.TLS
+        if not (taken or has_login or has_tls):
+            return outcome
+        return replace(outcome, fault=Fault.RECIPIENT, remedy=_RESTRICTED)
+
     def _counted(self, outcomes: Sequence[Outcome | None], context: Context) -> Sequence[Outcome | None]:
         self.unmatched.count(outcomes, context)
         return outcomes
@@ -179,13 +191,6 @@ class _Sent:
     outcomes: Sequence[Outcome | None]
     cancelled: bool = False
     is_of_one: bool = False
-
-
-def _beside_delivered(outcome: Outcome | None) -> Outcome | None:
-    """What refuses sender, login or TLS at RCPT, where others of the same message were taken, is of that recipient."""
-    if outcome is None or outcome.stage is not Stage.RCPT or outcome.fault not in _PROVED:
-        return outcome
-    return replace(outcome, fault=Fault.RECIPIENT, remedy=_RESTRICTED)
 
 
 def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outcome | None:
@@ -214,7 +219,11 @@ def _for_unsent(outcome: Outcome) -> Outcome:
 _TAKEN = frozenset({Verdict.DELIVERED, Verdict.UNKNOWN})
 _PROVED = frozenset({Fault.SENDER, Fault.AUTH, Fault.TLS})
 """What cannot be wrong with mail that the upstream takes for another recipient."""
-_RESTRICTED = "The upstream takes this mail for others: ask the recipient's administrator to allow the sender."
+_LOGIN_WANTED = frozenset({"authentication-required", "authentication-required-code"})
+"""The rows that ask for a login; at RCPT, after one, it is not ours that they ask for."""
+_RESTRICTED = (
+    "Sender, login and TLS are as the upstream wants them: ask the recipient's administrator to allow the sender."
+)
 _NOT_REACHED = Outcome(
     Verdict.RETRY,
     Stage.RELAY,
