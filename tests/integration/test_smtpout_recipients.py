@@ -1,7 +1,7 @@
 """Each recipient's outcome is its own; recipients over a limit go in further transactions."""
 
 import pytest
-from tests.support.outgoing import outgoing, transmission
+from tests.support.outgoing import CREDENTIAL, outgoing, transmission
 from tests.support.queueing import Desk, mail, upstream
 from tests.support.scripted_server import ScriptedServer
 
@@ -185,3 +185,87 @@ async def test_a_connection_lost_among_the_recipients_keeps_what_was_said_of_eac
     async with ScriptedServer(script) as server, outgoing(server.port) as out:
         outcomes = (await out.deliver(transmission("a@example.net", "b@example.net"))).outcomes
         assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.RETRY]
+
+
+@pytest.mark.parametrize(
+    ("reply", "profile", "verdict"),
+    [
+        ("550 5.1.1 <b@example.net>: Recipient address rejected: User unknown", "smtp", Verdict.FAILED),
+        ("552 5.2.2 Mailbox full", "smtp", Verdict.FAILED),
+        ("452 4.2.2 Mailbox full", "smtp", Verdict.RETRY),
+        ("550 You tried to send to a recipient that has been marked as inactive.", "postmark", Verdict.FAILED),
+        ("550 Mailgun sandbox domains are for test purposes only.", "mailgun", Verdict.HOLD),
+        ("554 5.7.1 <b@example.net>: we would rather not", "smtp", Verdict.HOLD),
+        ("451 4.7.1 <b@example.net>: come back another day", "smtp", Verdict.RETRY),
+    ],
+)
+async def test_a_recipient_refused_after_the_dot_is_no_verdict_on_the_others(
+    reply: str, profile: str, verdict: Verdict
+) -> None:
+    names = ("a@example.net", "b@example.net", "c@example.net")
+    async with ScriptedServer({"steps": {"dot": reply}}) as server, outgoing(server.port, profile=profile) as out:
+        # The first refusal is of all, the third message is that of the recipient in question.
+        server.at_message = lambda number: server.play({"steps": {"dot": reply}} if number == 2 else {})
+        delivery = await out.deliver(transmission(*names))
+        assert [one.verdict for one in delivery.outcomes] == [Verdict.DELIVERED, verdict, Verdict.DELIVERED]
+        assert [one.recipients for one in server.messages] == [names, *((name,) for name in names)]
+        assert delivery.transactions == 2
+
+
+async def test_a_quota_of_nobody_knows_whom_after_the_dot_is_not_tried_recipient_by_recipient() -> None:
+    script = {"steps": {"dot": "552 5.7.0 Quota exceeded"}}
+    async with ScriptedServer(script) as server, outgoing(server.port) as out:
+        outcomes = await out.send("a@example.net", "b@example.net")
+        assert {one.verdict for one in outcomes} == {Verdict.HOLD}
+        assert len(server.messages) == 1
+
+
+async def test_content_refused_for_some_recipients_is_no_verdict_on_those_that_were_not_sent() -> None:
+    script = {"steps": {"dot": {"reply": "554 5.7.1 Message contains spam", "times": 1}}}
+    async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": 1}) as out:
+        outcomes = await out.send("a@example.net", "b@example.org")
+        assert [one.verdict for one in outcomes] == [Verdict.FAILED, Verdict.DELIVERED]
+
+
+@PIPELINING
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.7.1 Sender not allowed to post to this list",
+        "554 5.7.1 <list@example.org>: Relay access denied",
+        "550 5.7.1 Authentication required to write to this group",
+    ],
+)
+async def test_a_recipient_that_refuses_a_sender_whom_the_upstream_takes_is_no_refusal_of_the_sender(
+    reply: str, extensions: list[str]
+) -> None:
+    desk = Desk(upstreams=[upstream("a")])
+    way = desk.ways.way("a")
+    assert way is not None
+    script = {"extensions": extensions, "recipients": {"list@example.org": reply}}
+    names = ("a@example.net", "list@example.org", "b@example.net")
+    for most in (100, 1):
+        async with ScriptedServer(script) as server, outgoing(server.port, behavior={"maxRecipients": most}) as out:
+            way.lane.transport = out.transport
+            held = await desk.send(mail(f"m{most}", *names))
+            assert [one.recipients for one in server.accepted] in [[(names[0], names[2])], [names[:1], names[2:]]]
+        assert held is not None
+        assert [one.state for one in held.progress] == [State.DELIVERED, State.HELD, State.DELIVERED]
+        assert held.progress[1].fault == Fault.RECIPIENT.value
+        assert not way.refused_senders
+        assert not way.envelopes.domains
+        assert not way.current.is_open
+
+
+@pytest.mark.parametrize("reply", ["530 5.7.0 Authentication required", "550 5.7.1 Login required for this group"])
+async def test_a_recipient_that_wants_a_login_after_ours_was_taken_stops_nobody_else(reply: str) -> None:
+    script = {"extensions": ["AUTH PLAIN"], "recipients": {"list@example.org": reply}}
+    accounts = {"accounts": {CREDENTIAL.username: CREDENTIAL.password}}
+    async with ScriptedServer({**script, **accounts}) as server:
+        async with outgoing(server.port, auth="Plain") as out:
+            (outcome,) = await out.send("list@example.org")
+            assert (outcome.verdict, outcome.fault) == (Verdict.HOLD, Fault.RECIPIENT)
+        server.play(script)
+        async with outgoing(server.port) as out:
+            (outcome,) = await out.send("list@example.org")
+            assert (outcome.verdict, outcome.fault) == (Verdict.HOLD, Fault.AUTH)

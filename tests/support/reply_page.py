@@ -13,6 +13,10 @@ A reply of an upstream (or an exception) becomes one of five outcomes: *delivere
 taken), *unknown* (the connection was lost after the final dot). The first row that matches decides. Quota, login and
 sender trouble is always *hold*, whatever the reply's digits say: such mail does not bounce before it expires. Only a
 row fails mail, and only for a wrong recipient, refused content, a size or a missing capability; in doubt mail is held.
+Nobody fails by what was said of somebody else: where one reply after the final dot refuses a recipient and the message
+had several, each of them gets a transaction of its own, and content that is refused for some is sent to the others all
+the same. At RCPT, what asks for a login or TLS in a session that has it, or refuses the sender of mail that is taken
+for another recipient, is *hold*, of that recipient.
 
 Patterns (RE2, case ignored) are looked for in the reply without e-mail addresses and without the domains of the mail,
 so that nobody steers the relay by the name of a recipient. A row that would stop other mail too (the upstream, the

@@ -102,7 +102,7 @@ def after(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Brea
         return Breaker()
     if outcome.fault.is_of_upstream:
         return _failed(breaker, outcome, now, chance)
-    if outcome.stage in _IN_SESSION and breaker.fault in _MENDED_BY_SESSION:
+    if breaker.fault in _MENDED_BY_SESSION and _came_about(outcome):
         return Breaker()
     if breaker.is_open and breaker.permits(now):
         # A trial that proved nothing, such as a refused recipient at a provider whose quota was spent.
@@ -143,6 +143,11 @@ def _failed(breaker: Breaker, outcome: Outcome, now: float, chance: float) -> Br
         next_attempt = max(next_attempt, breaker.next_attempt)
     since = breaker.since if breaker.is_open else now
     return Breaker(outcome.fault, failures, 0, since, next_attempt, outcome.text[:512])
+
+
+def _came_about(outcome: Outcome) -> bool:
+    """Whether there was a session that was ready for mail: what it offered does not fit a message that then fails."""
+    return outcome.stage in _IN_SESSION or (outcome.stage is Stage.RELAY and outcome.verdict is Verdict.FAILED)
 
 
 def _is_soft(outcome: Outcome) -> bool:

@@ -17,9 +17,15 @@ from mailhaul_relay.smtpout.reply_table import Row, first_match, rows
 
 NEW_TRANSACTION = frozenset({"too-many-recipients", "google-one-domain-per-transaction"})
 """The rows after which recipients go in a new transaction when others went in this one."""
+_RECIPIENTS_OWN = frozenset({"recipient-mailbox-full", "recipient-storage-full", "recipient-rate"})
+"""The rows of any other fault that speak of one recipient as well."""
+_OF_WHOM = "quota-of-whom"
+"""The row of which nobody knows whether it speaks of a recipient or of the account."""
 SES_IDENTITY = "ses-identity-not-verified"
 """The row that names identities: one's own sender, or a recipient while the account is in the sandbox."""
 _SESSION = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS})
+_BEFORE_MAIL = _SESSION | {Stage.AUTH}
+"""Nothing of a message is known to the upstream here, so nothing that it says is a verdict on one."""
 _REFUSED = {Stage.MAIL: Fault.SENDER, Stage.RCPT: Fault.RECIPIENT, Stage.END_OF_DATA: Fault.CONTENT}
 _ADDRESS = re2.compile(r"[^\s,;<>:]+@[^\s,;<>:]+")
 _HOST = re2.compile(r"[\w-]+(?:\.[\w-]+)+")
@@ -41,7 +47,7 @@ class Context:
 def classify(profile: str, stage: Stage, reply: Reply, context: Context) -> Outcome:
     """Tell what a reply at a stage of a provider (`profile`, "smtp" for any other) means."""
     row = _row(profile, stage, _said(reply, context), context) if reply.code >= 400 else None
-    if row is None:
+    if row is None or (row.verdict is Verdict.FAILED and stage in _BEFORE_MAIL):
         return _by_class(stage, reply)
     if row.name == SES_IDENTITY and _names_only_recipients(reply.text, context):
         return Outcome(Verdict.HOLD, stage, Fault.RECIPIENT, reply, remedy=_SANDBOX, rule="ses-sandbox-recipient")
@@ -62,6 +68,16 @@ def judge(profile: str, stage: Stage, answer: Answer, context: Context) -> Outco
     """Tell what an answer means: by every word of it, of which those are not kept that the session logged in with."""
     outcome = classify(profile, stage, answer.said(), context)
     return replace(outcome, reply=answer.reply()) if answer.secrets else outcome
+
+
+def is_of_one_recipient(outcome: Outcome, context: Context) -> bool:
+    """Whether a refusal speaks of one recipient, so that after the final dot it is no verdict on the others: by its
+    row, or since it names some of the mail's recipients and nobody else.
+    """
+    if outcome.fault is Fault.RECIPIENT or outcome.rule in _RECIPIENTS_OWN:
+        return outcome.rule != _OF_WHOM
+    names = outcome.reply is not None and _names_only_recipients(outcome.reply.text, context)
+    return names and outcome.fault in {Fault.CONTENT, Fault.TRANSIENT}
 
 
 def _row(profile: str, stage: Stage, said: Reply, context: Context) -> Row | None:

@@ -191,7 +191,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
-    except sqlite3.Error:
+    except BaseException:  # one that is left open would refuse all that comes after it
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise

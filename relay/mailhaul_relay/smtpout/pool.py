@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailhaul_contract.upstream import Upstream
+from mailhaul_contract.upstream import AuthMechanism, TlsMode, Upstream
 from mailhaul_relay.model.outcome import Fault, Outcome, Stage, Verdict
 from mailhaul_relay.model.transmission import Delivery, Transmission
 from mailhaul_relay.smtpout.breakdown import UnusableError, classify_exception
@@ -62,12 +62,13 @@ class SmtpTransport:
         """See `interface.Transport`. A cancellation after a final dot is taken in, and the delivery returned."""
         if len(transmission.recipients) == 1:
             sent = await self._send(transmission, transmission.recipients)
-            return Delivery((sent.outcomes[0] or _NOT_REACHED,), self._endpoint)
+            return Delivery((self._weighed(sent.outcomes[0]) or _NOT_REACHED,), self._endpoint)
         outcomes: dict[str, Outcome] = {}
         transactions = 0
         waiting = list(dict.fromkeys(transmission.recipients))
-        limit = self._upstream.behavior.max_recipients or MAX_RECIPIENTS
+        alone: frozenset[str] = frozenset()
         for _ in range(MAX_TRANSACTIONS):
+            limit = 1 if waiting[0] in alone else self._upstream.behavior.max_recipients or MAX_RECIPIENTS
             batch, waiting = waiting[:limit], waiting[limit:]
             try:
                 sent = await self._send(transmission, batch)
@@ -76,7 +77,11 @@ class SmtpTransport:
                     raise
                 # Nothing of this part was sent; what became of the parts before it must not be forgotten.
                 break
-            waiting = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None] + waiting
+            taken = any(one.verdict is Verdict.DELIVERED for one in (*outcomes.values(), *sent.outcomes) if one)
+            sent = replace(sent, outcomes=[self._weighed(one, taken=taken) for one in sent.outcomes])
+            again = [one for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome is None]
+            alone = alone.union(again) if sent.is_of_one else alone
+            waiting = again + waiting
             outcomes.update((one, outcome) for one, outcome in zip(batch, sent.outcomes, strict=True) if outcome)
             transactions += any(one and one.verdict in _TAKEN for one in sent.outcomes)
             if not waiting or sent.cancelled:
@@ -112,7 +117,8 @@ class SmtpTransport:
             except UnusableError as error:
                 return _Sent(self._counted([error.outcome] * len(batch), context))
             if fresh or not transaction.is_stale:
-                return _Sent(self._counted(transaction.outcomes, context), transaction.was_cancelled)
+                outcomes = self._counted(transaction.outcomes, context)
+                return _Sent(outcomes, transaction.was_cancelled, transaction.is_of_one)
 
     async def _transact(self, connection: Connection, transmission: Transmission, context: Context) -> Transaction:
         """Run the transaction and part with the connection. Raises UnusableError when the message does not fit it."""
@@ -159,6 +165,18 @@ class SmtpTransport:
     def _count_lost(self) -> None:
         self._tally.connections_open -= 1
 
+    def _weighed(self, outcome: Outcome | None, *, taken: bool = False) -> Outcome | None:
+        """Give an outcome by what its session has shown. Who refuses sender, login or TLS at RCPT refuses for himself
+        when others of the same message were `taken`, or when there was a login, or is TLS.
+        """
+        if outcome is None or outcome.stage is not Stage.RCPT or outcome.fault not in _PROVED:
+            return outcome
+        has_login = self._upstream.auth is not AuthMechanism.NONE and outcome.rule in _LOGIN_WANTED
+        has_tls = self._upstream.tls.mode is not TlsMode.NONE and outcome.fault is Fault.TLS
+        if not (taken or has_login or has_tls):
+            return outcome
+        return replace(outcome, fault=Fault.RECIPIENT, remedy=_RESTRICTED)
+
     def _counted(self, outcomes: Sequence[Outcome | None], context: Context) -> Sequence[Outcome | None]:
         self.unmatched.count(outcomes, context)
         return outcomes
@@ -166,23 +184,29 @@ class SmtpTransport:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What one transaction came to: outcomes in the order of its recipients, None for one to be sent in a new one."""
+    """What one transaction came to: outcomes in the order of its recipients, None for one to be sent in a new one;
+    with `is_of_one` in one of its own, and no verdict on others.
+    """
 
     outcomes: Sequence[Outcome | None]
     cancelled: bool = False
+    is_of_one: bool = False
 
 
 def _stopper(sent: _Sent, transmission: Transmission, transactions: int) -> Outcome | None:
     """Why there is no further transaction of the same message now; None when there is one."""
-    stopper = next((outcome for outcome in sent.outcomes if outcome and _stops_all(outcome)), None)
+    said = () if sent.is_of_one else sent.outcomes
+    stopper = next((outcome for outcome in said if outcome and _stops_all(outcome)), None)
     if stopper is None and transmission.further is not None:
         return transmission.further(transactions)
     return stopper
 
 
 def _stops_all(outcome: Outcome) -> bool:
-    """Whether further transactions of the same message are pointless now."""
-    if outcome.verdict is Verdict.DELIVERED:
+    """Whether further transactions of the same message are pointless now. What fails some is no verdict on those that
+    nobody asked about: a content may be against the rules of one recipient's domain.
+    """
+    if outcome.verdict in {Verdict.DELIVERED, Verdict.FAILED}:
         return False
     return outcome.fault.is_of_upstream or outcome.fault in {Fault.SENDER, Fault.CONTENT, Fault.PROTOCOL}
 
@@ -193,6 +217,13 @@ def _for_unsent(outcome: Outcome) -> Outcome:
 
 
 _TAKEN = frozenset({Verdict.DELIVERED, Verdict.UNKNOWN})
+_PROVED = frozenset({Fault.SENDER, Fault.AUTH, Fault.TLS})
+"""What cannot be wrong with mail that the upstream takes for another recipient."""
+_LOGIN_WANTED = frozenset({"authentication-required", "authentication-required-code"})
+"""The rows that ask for a login; at RCPT, after one, it is not ours that they ask for."""
+_RESTRICTED = (
+    "Sender, login and TLS are as the upstream wants them: ask the recipient's administrator to allow the sender."
+)
 _NOT_REACHED = Outcome(
     Verdict.RETRY,
     Stage.RELAY,

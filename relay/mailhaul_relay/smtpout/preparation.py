@@ -68,15 +68,22 @@ def _is_sendable(addresses: str) -> bool:
 
 
 def _needs_utf8(transmission: Transmission, recipients: Sequence[str]) -> bool:
-    """Whether RFC 6531 is needed whatever the client declared: a header or a local part that is not ASCII."""
-    return not (transmission.head.isascii() and transmission.sender.isascii() and "".join(recipients).isascii())
+    """Whether RFC 6531 is needed: for a local part that is not ASCII, or for such a header if SMTPUTF8 was declared. An
+    undeclared one is what old clients send and every server passes on: asking for SMTPUTF8 would fail such mail.
+    """
+    if not (transmission.sender.isascii() and "".join(recipients).isascii()):
+        return True
+    return transmission.utf8 and not transmission.head.isascii()
 
 
 def _converted(transmission: Transmission) -> tuple[bytes, Body] | None:
     body = transmission.body
     if body.size > MAX_CONVERTED:
         return None
-    converted = to_seven_bit(transmission.head, _bytes_of(body))
+    given = _bytes_of(body)
+    if given.isascii():
+        return transmission.head, body  # only the header is not: it leaves as it came
+    converted = to_seven_bit(transmission.head, given)
     if converted is None:
         return None
     head, data = converted
@@ -87,9 +94,12 @@ def _bytes_of(body: Body) -> bytes:
     if body.data is not None:
         return body.data
     try:
-        return Path(str(body.path)).read_bytes()
+        read = Path(str(body.path)).read_bytes()
     except OSError as error:
         raise BodyError(f"the body's file cannot be read: {error.strerror}") from error
+    if len(read) != body.size:
+        raise BodyError(f"the body's file has {len(read)} bytes where {body.size} were stored")
+    return read
 
 
 def _failed(fault: Fault, text: str, *, elsewhere: bool) -> Outcome:

@@ -12,6 +12,8 @@ from mailhaul_relay.smtpout.concealment import conceal
 MAX_LINE = 4096
 """Octets of one line with its CR; RFC 5321 section 4.5.3.1.5 says 512, real servers say more."""
 MAX_LINES = 100
+MAX_REPLY = 65_536
+"""Octets of all lines of one reply: an upstream may owe a hundred of them at once, on each connection."""
 MAX_TEXT = 512
 _CODES = {str(code).encode(): code for code in range(200, 600)}
 _SEPARATORS = frozenset({b" ", b"-", b""})
@@ -67,6 +69,7 @@ class ReplyParser:
         self._rest = b""
         self._code = 0
         self._lines: list[bytes] = []
+        self._size = 0
 
     @property
     def is_between_replies(self) -> bool:
@@ -88,7 +91,7 @@ class ReplyParser:
                 self._break("a line of the reply is too long")
             elif self._take(buffer[start:end].removesuffix(b"\r")):
                 answers.append(Answer(self._code, self._lines, self.secrets))
-                self._code, self._lines = 0, []
+                self._code, self._lines, self._size = 0, [], 0
             start = end + 1
         return answers
 
@@ -101,11 +104,12 @@ class ReplyParser:
             self._break("a reply code is not followed by a blank or a hyphen")
         elif self._lines and code != self._code:
             self._break("the lines of one reply have different codes")
-        elif len(self._lines) >= MAX_LINES:
-            self._break("a reply has too many lines")
+        elif len(self._lines) >= MAX_LINES or self._size > MAX_REPLY:
+            self._break("a reply has too many lines, or too long ones")
         else:
             self._code = code
             self._lines.append(line[4:])
+            self._size += len(line)
             return separator != b"-"
         return False
 

@@ -9,7 +9,7 @@ import asyncio
 
 from mailhaul_relay.model.outcome import Outcome, Stage, Verdict
 from mailhaul_relay.smtpout.breakdown import classify_exception
-from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, Context, judge
+from mailhaul_relay.smtpout.classify import NEW_TRANSACTION, Context, is_of_one_recipient, judge
 from mailhaul_relay.smtpout.connection import Connection
 from mailhaul_relay.smtpout.content import EarlyReplyError, send_content
 from mailhaul_relay.smtpout.preparation import Prepared
@@ -26,7 +26,8 @@ class Transaction:
 
     `is_stale` tells that the other side closed the connection before it took anything: if it was a reused one, the
     transaction may be repeated on a fresh one at once. `keeps_connection` tells that it may take another transaction,
-    `was_cancelled` that a cancellation was taken in.
+    `was_cancelled` that a cancellation was taken in, `is_of_one` that the content was refused for one recipient: of
+    several it is not said which, and each needs a new transaction of its own.
     """
 
     def __init__(self, connection: Connection, prepared: Prepared, profile: str, context: Context) -> None:
@@ -34,6 +35,7 @@ class Transaction:
         self.is_stale = False
         self.keeps_connection = False
         self.was_cancelled = False
+        self.is_of_one = False
         self._connection = connection
         self._wire: Wire = connection.wire
         self._prepared = prepared
@@ -183,7 +185,7 @@ class Transaction:
     def _settle_early(self, answer: Answer) -> None:
         """An answer before the final dot refuses the content; a positive one is garbage, for nothing was delivered."""
         if answer.code >= 400:
-            self._fill(judge(self._profile, Stage.END_OF_DATA, answer, self._context))
+            self._refuse_content(judge(self._profile, Stage.END_OF_DATA, answer, self._context))
         else:
             error = GarbageError("a positive reply came before the end of the message")
             self._fill(classify_exception(Stage.DATA, error))
@@ -191,10 +193,15 @@ class Transaction:
     def _settle_accepted(self, answer: Answer) -> None:
         """Give every accepted recipient the fate of the content."""
         if 200 <= answer.code < 300:
-            outcome = Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=answer.reply())
+            self._fill(Outcome(Verdict.DELIVERED, Stage.END_OF_DATA, reply=answer.reply()))
         else:
-            outcome = judge(self._profile, Stage.END_OF_DATA, answer, self._context)
-        self._fill(outcome)
+            self._refuse_content(judge(self._profile, Stage.END_OF_DATA, answer, self._context))
+
+    def _refuse_content(self, outcome: Outcome) -> None:
+        """The fate of all; but one reply for several that refuses one recipient ("user unknown") does not say which."""
+        self.is_of_one = is_of_one_recipient(outcome, self._context)
+        if not self.is_of_one or len(self._accepted) == 1:
+            self._fill(outcome)
 
     def _fill(self, outcome: Outcome) -> None:
         """Give the outcome to every recipient that has none of its own."""

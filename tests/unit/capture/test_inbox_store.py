@@ -1,6 +1,7 @@
 """The inbox keeps the newest mail durably and within its bounds."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ async def test_mail_is_listed_newest_first_and_loaded_as_it_came(tmp_path: Path)
     assert oldest.recipients == ("b@example.net",)
     loaded = await inbox.load(newest.key)
     assert loaded == (newest, content)
+    await inbox.close()
+
+
+async def test_what_cannot_be_stored_keeps_nothing_else_away(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    with pytest.raises(UnicodeEncodeError):
+        await inbox.store(replace(_captured(1), sender="half a character \ud800"), lambda: b"x")
+    await inbox.store(_captured(2), lambda: b"x")
+    assert [one.id for one in await inbox.list()] == ["id2"]
     await inbox.close()
 
 

@@ -94,6 +94,14 @@ def test_a_trial_that_reached_the_session_mends_connection_and_auth_but_not_quot
     assert quota.next_attempt == NOW + 7200
 
 
+@pytest.mark.parametrize("fault", [Fault.SIZE, Fault.CAPABILITY, Fault.PROTOCOL])
+def test_a_trial_whose_message_does_not_fit_what_was_offered_reached_the_session(fault: Fault) -> None:
+    misfit = Outcome(Verdict.FAILED, Stage.RELAY, fault, detail="5.6.7 this upstream does not offer SMTPUTF8")
+    for opened_by in (Fault.CONNECTION, Fault.TLS, Fault.TOKEN, Fault.AUTH):
+        assert after(Breaker(opened_by, 3, 0, NOW, NOW), misfit, NOW, 0.0) == Breaker()
+    assert after(Breaker(Fault.QUOTA, 1, 0, NOW, NOW), misfit, NOW, 0.0).is_open
+
+
 @given(st.sampled_from([Fault.CONNECTION, Fault.AUTH, Fault.QUOTA]), st.floats(0, 1, exclude_max=True))
 def test_jitter_only_lengthens(fault: Fault, chance: float) -> None:
     exact = after(Breaker(), failed(fault), NOW, 0.0).next_attempt - NOW

@@ -31,6 +31,13 @@ ENHANCED = st.sampled_from(["", "5.1.1", "5.2.1", "4.2.0", "5.3.4", "5.7.1", "5.
 CONTEXT = Context("example.com", "app@example.com", ("bob@example.net",))
 
 
+@pytest.mark.parametrize("stage", [Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.TLS, Stage.AUTH])
+@pytest.mark.parametrize("words", ["Message too large", "duplicate header", "marked as inactive"])
+@pytest.mark.parametrize("profile", ["smtp", "ses", "postmark"])
+def test_nothing_that_is_said_before_a_message_is_a_verdict_on_one(profile: str, words: str, stage: Stage) -> None:
+    assert classify(profile, stage, Reply(552, "5.3.4", words), CONTEXT).verdict is not Verdict.FAILED
+
+
 @given(PROFILES, STAGES, CODES, ENHANCED, TROUBLES)
 def test_account_quota_and_sender_troubles_never_fail(
     profile: str, stage: Stage, code: int, enhanced: str, text: str

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailhaul_relay.model.outcome import Reply
-from mailhaul_relay.smtpout.replies import MAX_LINE, MAX_LINES, MAX_TEXT, Answer, ReplyParser
+from mailhaul_relay.smtpout.replies import MAX_LINE, MAX_LINES, MAX_REPLY, MAX_TEXT, Answer, ReplyParser
 
 REPLYISH = st.lists(
     st.one_of(
@@ -55,6 +55,7 @@ def test_no_bytes_raise(data: bytes) -> None:
         (b"\r\n", "code"),
         ("²50 ok\r\n".encode(), "code"),
         (b"250-a\r\n" * (MAX_LINES + 1), "too many lines"),
+        ((b"250-" + b"a" * (MAX_LINE - 5) + b"\r\n") * (MAX_REPLY // MAX_LINE + 2), "too long"),
         (b"250 " + b"a" * MAX_LINE + b"\r\n", "too long"),
         (b"2" * (MAX_LINE + 1), "too long"),
     ],

@@ -1,6 +1,6 @@
 """A transmission is fitted to what a connection offers: nothing that was not offered is ever sent."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import pytest
 from hypothesis import given
@@ -64,15 +64,26 @@ def test_a_message_over_the_offered_size_goes_elsewhere() -> None:
     )
 
 
-def test_smtputf8_is_a_matter_of_need_not_of_the_flag() -> None:
+def test_smtputf8_is_asked_for_an_address_or_a_declared_header_that_needs_it() -> None:
     assert b"SMTPUTF8" not in prepared(message(utf8=True), ALL).mail
-    assert b"SMTPUTF8" in prepared(message(head="Subject: ö\r\n\r\n".encode()), ALL).mail
+    assert b"SMTPUTF8" in prepared(message(head="Subject: ö\r\n\r\n".encode(), utf8=True), ALL).mail
     assert b"SMTPUTF8" in prepared(message(sender="ö@example.com"), ALL).mail
 
 
 def test_smtputf8_without_8bitmime_is_not_used() -> None:
-    outcome = refusal(message(head="Subject: ö\r\n\r\n".encode()), Capabilities(utf8=True))
+    outcome = refusal(message(head="Subject: ö\r\n\r\n".encode(), utf8=True), Capabilities(utf8=True))
     assert outcome.fault is Fault.CAPABILITY
+
+
+@pytest.mark.parametrize(
+    "offered", [ALL, Capabilities(eight_bit=True), Capabilities()], ids=["all", "8bitmime", "none"]
+)
+@pytest.mark.parametrize("head", ["Subject: ö\r\n\r\n".encode(), b"Subject: \xf6\r\n\r\n"], ids=["utf-8", "latin-1"])
+def test_a_header_with_undeclared_8bit_characters_is_sent_as_it_is(head: bytes, offered: Capabilities) -> None:
+    result = prepared(message(head=head, eight_bit=True), offered)
+    assert result.head == head
+    assert b"SMTPUTF8" not in result.mail
+    assert (b"BODY=8BITMIME" in result.mail) is offered.eight_bit
 
 
 def test_an_8bit_body_is_converted_and_its_new_size_told() -> None:
@@ -92,6 +103,14 @@ def test_a_body_that_cannot_be_read_is_told_apart() -> None:
     gone = Transmission("id", "", ("b@example.net",), HEAD, Body(10, path=PurePath("/nowhere/b")), eight_bit=True)
     with pytest.raises(BodyError):
         prepare(gone, gone.recipients, Capabilities())
+
+
+def test_a_body_that_is_not_whole_is_not_converted_and_sent(tmp_path: Path) -> None:
+    path = tmp_path / "body"
+    path.write_bytes("schö".encode())
+    cut = Transmission("id", "", ("b@example.net",), HEAD, Body(8, path=path), eight_bit=True)
+    with pytest.raises(BodyError):
+        prepare(cut, cut.recipients, Capabilities())
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
