@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailhaul_contract.names import SECRET_API_TOKEN
-from mailhaul_operator.api.inputs import ConfigMap, Secret
+from mailhaul_operator.api.inputs import ConfigMap, Namespace, Secret
 from mailhaul_operator.api.relay_aliases import From
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
@@ -99,12 +99,15 @@ class Gatherer:
         existing = await self._assembled.read(seen.owner, last.secret, now)
         if isinstance(existing, Refused):
             return existing
+        resources = await self._resources(seen.model, named)
+        if isinstance(resources, Refused):
+            return resources
         workload = self._workload(seen.owner)
         pods = pod_views(workload, self._cache.pods(key), await self._newest_hash(workload))
         view = workload_view(workload)
         snapshot = Snapshot(
             relay=seen.model,
-            resources=await self._resources(seen.model, named),
+            resources=resources,
             fresh=Fresh(secrets.token_hex(8), secrets.token_urlsafe(24)),
             existing=existing.content,
             facts=facts,
@@ -173,16 +176,17 @@ class Gatherer:
         self._hashes[uid] = (revision, newest)
         return newest
 
-    async def _resources(self, relay: SmtpRelay, named: _Named) -> Resources:
+    async def _resources(self, relay: SmtpRelay, named: _Named) -> Resources | Refused:
         aliases = self._cache.aliases_of(Key("SmtpRelay", *relay.metadata.key))
         selects = any(one.namespaces.from_ is From.SELECTOR for one in relay.spec.aliases.domains)
         others = sorted({one.metadata.namespace for one in aliases} - {relay.metadata.namespace}) if selects else []
-        namespaces = [await self._namespaces.read(name) for name in others]
-        return Resources(
+        namespaces = await asyncio.gather(*(self._namespaces.read(name) for name in others))
+        refused = next((one for one in namespaces if isinstance(one, Refused)), None)
+        return refused or Resources(
             relays=(relay,),
             providers=self._cache.providers_of(relay),
             aliases=aliases,
             secrets=named.secrets,
             config_maps=named.config_maps,
-            namespaces=tuple(one for one in namespaces if one is not None),
+            namespaces=tuple(one for one in namespaces if isinstance(one, Namespace)),
         )
