@@ -61,7 +61,7 @@ class SecretReader:
         known = self._answers.get(reference)
         if reference.kind == "Secret" and self.knows_all(reference.namespace):
             return known.holder if known else None
-        if known is not None and now - known.read < (age if known.holder else min(age, FRESH)):
+        if known is not None and 0 <= now - known.read < (age if known.holder else min(age, FRESH)):
             known.asked = now
             return known.holder
         body = await self._reader.get(KINDS[reference.kind], reference.namespace, reference.name)
