@@ -35,7 +35,7 @@ MAX_HASHES = 4096
 class LastPass:
     """What the reports of the last pass said. `urgent` tells that a credential of this relay is unproved or failing,
     so that its Secrets are read anew sooner; `holding`, `proved` and `settled` are those of `Live`; `secret` is the
-    assembled Secret as it was planned.
+    assembled Secret as it was planned; `image` is what ran, for while there is no workload.
     """
 
     holding: frozenset[int] = frozenset()
@@ -43,6 +43,7 @@ class LastPass:
     urgent: bool = True
     settled: Mapping[str, Mapping[str, tuple[float, int]]] = field(default_factory=dict)
     secret: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ class Gatherer:
         counted = frozenset(
             name for name, key in keys.items() if (seen := self._cache.resource(key)) and seen.status.get("quotas")
         )
-        return Live(image_of(workload), view.wanted, last.holding, last.proved, others, counted, last.settled)
+        image = image_of(workload) or last.image
+        return Live(image, view.wanted, last.holding, last.proved, others, counted, last.settled)
 
     def _replicas(self, provider: Key, but: tuple[str, str]) -> tuple[int, ...]:
         """The replicas of each relay but one that sends through a provider."""

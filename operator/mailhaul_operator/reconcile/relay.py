@@ -101,7 +101,8 @@ def _last(world: World, relay: SmtpRelay) -> LastPass:
     holding = draining.holding(last.emptied, wanted, _replicas(world, key, live.replicas), live.holding)
     same = last.relay.metadata.uid == relay.metadata.uid
     secret = (last.plan.secret or last.snapshot.existing) if same else {}
-    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last), secret)
+    image = last.snapshot.live.image if same else ""
+    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last), secret, image)
 
 
 def _replicas(world: World, key: Key, before: int = 0) -> int:
