@@ -34,7 +34,7 @@ async def reconcile_provider(world: World, key: Key) -> float | None:
     if seen is None or seen.going:
         world.probes.forget(key)
         world.externals.forget(key)
-        world.written.pop(key, None)
+        world.forget(key)
         return None
     if not isinstance(seen.model, UpstreamProvider):
         return await tell_invalid(world, seen)

@@ -81,7 +81,7 @@ def _forget(world: World, key: Key) -> None:
     world.gatherer.forget(key)
     world.nudges.forget(key)
     world.settled.forget(key)
-    world.written.pop(key, None)
+    world.forget(key)
     world.want(world.memory.forget(key))
 
 
