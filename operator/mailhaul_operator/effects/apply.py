@@ -20,7 +20,16 @@ from mailhaul_operator.effects.ports import with_port_names_of
 from mailhaul_operator.effects.volumes import grow
 from mailhaul_operator.plan.naming import ADOPT
 from mailhaul_operator.wire.kinds import Body, kind_of
-from mailhaul_operator.wire.objects import Owner, annotations, controller, epoch, is_going, metadata, name_of, version_of
+from mailhaul_operator.wire.objects import (
+    Owner,
+    annotations,
+    controller,
+    epoch,
+    is_going,
+    metadata,
+    name_of,
+    version_of,
+)
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 WORKLOADS = frozenset({"StatefulSet", "Deployment"})

@@ -10,10 +10,9 @@ from typing import Final
 from mailhaul_contract.report import RelayReport
 from mailhaul_operator.assess.view import PodView
 
-
 BELIEVED: Final = 30.0
-"""Seconds for which what a replica said is acted upon. One whose container began anew has forgotten the order, and takes
-mail; while the API server is away nobody is asked.
+"""Seconds for which what a replica said is acted upon. One whose container began anew has forgotten the order, and
+takes mail; while the API server is away nobody is asked.
 """
 
 

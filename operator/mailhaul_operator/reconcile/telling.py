@@ -86,7 +86,9 @@ def _refused(world: World, seen: Seen, refusal: Refused) -> float:
     if refusal.passing or there is None or there.uid != seen.uid:
         return FAILED
     world.refused[seen.key] = seen.uid, world.clock()
-    words = "the status of %s cannot be written, so that it says what was so before: %s; see the chart's rbac.yaml and CRDs"
+    words = (
+        "the status of %s cannot be written, so that it says what was so before: %s; see the chart's rbac.yaml and CRDs"
+    )
     LOG.error(words, seen.key, refusal.message)
     return REFUSED
 

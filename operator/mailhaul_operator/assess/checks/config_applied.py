@@ -106,8 +106,8 @@ def _stuck(facts: RelayFacts) -> Iterator[Cause]:
         yield Cause(
             Reason.REPLICA_UNREACHABLE,
             f"replica {pod.name} was deleted and does not end, so that no other takes its place; mail in it waits",
-            f"see its node in `kubectl get pod {pod.name} -n {namespace} -o wide`, and bring that back; only when it is off"
-            f" for good, `kubectl delete pod {pod.name} -n {namespace} --force`",
+            f"see its node in `kubectl get pod {pod.name} -n {namespace} -o wide`, and bring that back; only when it is"
+            f" off for good, `kubectl delete pod {pod.name} -n {namespace} --force`",
             stops=True,
         )
 
