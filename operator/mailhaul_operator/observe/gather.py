@@ -18,6 +18,7 @@ from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.assess.view import Obstacle, PodView, WorkloadView
 from mailhaul_operator.observe.assembled import AssembledSecrets, unreadable
 from mailhaul_operator.observe.cache import Cache
+from mailhaul_operator.observe.in_force import unseen
 from mailhaul_operator.observe.namespaces import Namespaces
 from mailhaul_operator.observe.secrets import FRESH, KEPT, Holder, SecretReader
 from mailhaul_operator.observe.workload import REVISION, image_of, newest_hash, pod_views, workload_view
@@ -85,6 +86,8 @@ class Gatherer:
         self._cache, self._holders, self._namespaces, self._reader = cache, holders, namespaces, reader
         self._hashes: dict[str, tuple[str, str]] = {}
         self._assembled = AssembledSecrets(cache, holders, reader)
+        self.hidden: frozenset[str] = frozenset()
+        """Namespaces that are there and cannot be listed: aliases there may be unknown that a relay has in force."""
 
     async def gather(self, key: Key, facts: Facts, last: LastPass, now: float) -> Gathered | Refused | None:
         """Give the world of a relay; None when it is gone, is going, or does not parse (ask the cache which).
@@ -100,7 +103,8 @@ class Gatherer:
         existing = await self._assembled.read(seen.owner, last.secret, now)
         if isinstance(existing, Refused):
             return existing
-        resources = await self._resources(seen.model, named)
+        in_force = unseen(self._cache, seen.owner, self.hidden, self._cache.aliases_of(key)) if self.hidden else ()
+        resources = await self._resources(seen.model, named, {one.namespace for one in in_force})
         if isinstance(resources, Refused):
             return resources
         workload = self._workload(seen.owner)
@@ -114,6 +118,7 @@ class Gatherer:
             facts=facts,
             live=self._live(seen.model, workload, view, last),
             now=now,
+            unseen=in_force,
         )
         token = existing.content.get(SECRET_API_TOKEN, b"").decode(errors="replace")
         obstacles = (*named.obstacles, *existing.obstacles)
@@ -178,10 +183,13 @@ class Gatherer:
         self._hashes[uid] = (revision, newest)
         return newest
 
-    async def _resources(self, relay: SmtpRelay, named: _Named) -> Resources | Refused:
+    async def _resources(self, relay: SmtpRelay, named: _Named, more: set[str]) -> Resources | Refused:
+        """Give what the plan reads; the labels of namespaces are those of aliases and of some `more`."""
         aliases = self._cache.aliases_of(Key("SmtpRelay", *relay.metadata.key))
         selects = any(one.namespaces.from_ is From.SELECTOR for one in relay.spec.aliases.domains)
-        others = sorted({one.metadata.namespace for one in aliases} - {relay.metadata.namespace}) if selects else []
+        others = (
+            sorted(({one.metadata.namespace for one in aliases} | more) - {relay.metadata.namespace}) if selects else []
+        )
         namespaces = await asyncio.gather(*(self._namespaces.read(name) for name in others))
         refused = next((one for one in namespaces if isinstance(one, Refused)), None)
         return refused or Resources(

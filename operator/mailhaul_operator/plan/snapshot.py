@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.forwarding import Alias
 from mailhaul_contract.names import SMTP_PORTS
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
@@ -63,7 +64,8 @@ class Live:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One relay with all resources that there are. `existing` is the Secret that was assembled before; `ports` maps
-    the ports of the Service to those that the process listens on; `now` is in seconds since the epoch.
+    the ports of the Service to those that the process listens on; `now` is in seconds since the epoch; `unseen` are
+    entries in force of aliases that cannot be read now.
     """
 
     relay: SmtpRelay
@@ -74,6 +76,7 @@ class Snapshot:
     facts: Facts = Facts()
     live: Live = Live()
     now: float = 0
+    unseen: tuple[Alias, ...] = ()
 
     @property
     def namespace(self) -> str:

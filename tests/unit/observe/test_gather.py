@@ -182,15 +182,15 @@ async def test_no_alias_loses_consent_because_a_namespace_could_not_be_asked_for
     assert (await scene.gathered()).snapshot.resources.namespaces
 
 
-@pytest.mark.parametrize("kind", [Refusal.FORBIDDEN, Refusal.TIMEOUT])
-async def test_consent_that_was_read_stands_while_its_namespace_cannot_be_read(scene: Scene, kind: Refusal) -> None:
+@pytest.mark.parametrize("refusal", [Refusal.FORBIDDEN, Refusal.TIMEOUT])
+async def test_consent_that_was_read_stands_while_its_namespace_cannot_be_read(scene: Scene, refusal: Refusal) -> None:
     _with_consent_by_label(scene)
     await scene.gathered()
     scene.now += KEPT
     read = scene.server.get
 
-    async def without_namespaces(of: Kind, namespace: str, name: str) -> Body | Refused:
-        return Refused(kind, "no") if of.kind == "Namespace" else await read(of, namespace, name)
+    async def without_namespaces(kind: Kind, namespace: str, name: str) -> Body | Refused:
+        return Refused(refusal, "no") if kind.kind == "Namespace" else await read(kind, namespace, name)
 
     scene.server.get = without_namespaces  # type: ignore[method-assign]
     (namespace,) = (await scene.gathered()).snapshot.resources.namespaces

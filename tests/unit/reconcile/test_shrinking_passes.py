@@ -153,7 +153,8 @@ async def test_that_a_replica_was_empty_before_the_api_server_was_away_says_noth
     running.scale(1)
     await running.later(2, times=2)
     last = running.world.memory.last(RELAY)
-    assert (running.replicas, last and last.emptied) == (2, {1})
+    assert last is not None
+    assert (running.replicas, last.emptied) == (2, frozenset({1}))
     running.server.failure = Refused(Refusal.UNAVAILABLE, "the API server is away")
     await running.later(70, times=2)
     running.reports["one-1"] = {"queue": {"deferred": 5}}  # its container began anew, and took mail
