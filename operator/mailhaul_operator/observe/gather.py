@@ -18,7 +18,7 @@ from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.assess.view import Obstacle, PodView, WorkloadView
 from mailhaul_operator.observe.assembled import AssembledSecrets, unreadable
 from mailhaul_operator.observe.cache import Cache
-from mailhaul_operator.observe.in_force import unseen
+from mailhaul_operator.observe.in_force import invalid_providers, unseen
 from mailhaul_operator.observe.namespaces import Namespaces
 from mailhaul_operator.observe.secrets import FRESH, KEPT, Holder, SecretReader
 from mailhaul_operator.observe.workload import REVISION, image_of, newest_hash, pod_views, workload_view
@@ -103,7 +103,7 @@ class Gatherer:
         existing = await self._assembled.read(seen.owner, last.secret, now)
         if isinstance(existing, Refused):
             return existing
-        in_force = unseen(self._cache, seen.owner, self.hidden, self._cache.aliases_of(key)) if self.hidden else ()
+        in_force = unseen(self._cache, seen.owner, self.hidden, self._cache.aliases_of(key))
         resources = await self._resources(seen.model, named, {one.namespace for one in in_force})
         if isinstance(resources, Refused):
             return resources
@@ -119,6 +119,7 @@ class Gatherer:
             live=self._live(seen.model, workload, view, last),
             now=now,
             unseen=in_force,
+            unreadable=invalid_providers(self._cache, seen.owner, seen.model),
         )
         token = existing.content.get(SECRET_API_TOKEN, b"").decode(errors="replace")
         obstacles = (*named.obstacles, *existing.obstacles)

@@ -11,6 +11,7 @@ from typing import Any
 from mailhaul_contract.config import RelayConfig
 from mailhaul_contract.forwarding import Alias
 from mailhaul_contract.names import SMTP_PORTS
+from mailhaul_contract.upstream import Upstream
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.plan.findings import Finding
@@ -65,7 +66,8 @@ class Live:
 class Snapshot:
     """One relay with all resources that there are. `existing` is the Secret that was assembled before; `ports` maps
     the ports of the Service to those that the process listens on; `now` is in seconds since the epoch; `unseen` are
-    entries in force of aliases that cannot be read now.
+    entries in force of aliases that cannot be read now, `unreadable` the providers that are there and not valid, by
+    name, with the upstreams in force of each.
     """
 
     relay: SmtpRelay
@@ -77,6 +79,7 @@ class Snapshot:
     live: Live = Live()
     now: float = 0
     unseen: tuple[Alias, ...] = ()
+    unreadable: Mapping[str, tuple[Upstream, ...]] = field(default_factory=dict)
 
     @property
     def namespace(self) -> str:
