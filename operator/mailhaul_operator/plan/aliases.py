@@ -128,8 +128,8 @@ def _held_elsewhere(loser: Claim, holder: Alias) -> Finding:
     key = f"{holder.namespace}/{holder.name}"
     finding = loser.finding(
         Reason.ALIAS_CONFLICT,
-        f"{loser.pattern.type} {loser.value} belongs to MailAlias {key}, whose namespace the operator cannot read now",
-        f"let the operator read namespace {holder.namespace} (its log has the remedy), or use another address",
+        f"{loser.pattern.type} {loser.value} belongs to MailAlias {key}, which the operator cannot read now",
+        f"mend MailAlias {key} as its status says, or let the operator read its namespace; or use another address",
     )
     return replace(finding, rival=ObjectRef("MailAlias", holder.namespace, holder.name))
 
