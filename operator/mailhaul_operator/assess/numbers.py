@@ -1,7 +1,7 @@
 """The numbers of a relay's status, summed over its replicas.
 
-While a staying replica does not answer, or a leaving one that may hold mail has no pod, the previous numbers stand: a
-sum without it would say that its mail has gone. Pure.
+While a staying replica does not answer, one that was deleted does not end, or a leaving one that may hold mail has no
+pod, the previous numbers stand: a sum without it would say that its mail has gone. Pure.
 """
 
 from collections.abc import Iterable
@@ -18,6 +18,7 @@ from mailhaul_operator.api.relay_status import (
 )
 from mailhaul_operator.assess.bounds import code, count, handle, known_time
 from mailhaul_operator.assess.facts import RelayFacts
+from mailhaul_operator.assess.view import PodView
 from mailhaul_operator.assess.words import remedy_of, tidy
 from mailhaul_operator.plan.naming import RELAY
 
@@ -52,7 +53,12 @@ def _answers(facts: RelayFacts) -> list[RelayReport]:
 def _complete(facts: RelayFacts) -> bool:
     if not facts.status.queue:
         return bool(facts.reports)
-    return bool(facts.reports) and len(facts.reports) == len(facts.staying) and not facts.view.away
+    held = facts.view.away or any(one.ordinal is not None and _is_silent_at_its_end(one) for one in facts.view.pods)
+    return bool(facts.reports) and len(facts.reports) == len(facts.staying) and not held
+
+
+def _is_silent_at_its_end(pod: PodView) -> bool:
+    return pod.terminating and not isinstance(pod.report, RelayReport)
 
 
 def _upstream(facts: RelayFacts) -> str:

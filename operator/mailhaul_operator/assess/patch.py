@@ -30,7 +30,8 @@ def due_in(old: Status | None, new: Status, now: float, written: float = 0) -> f
         return None
     if old is None or _identity(old) != _identity(new):
         return 0
-    return max(0.0, written + NUMBERS_EVERY - now)
+    age = now - written  # below 0 when the clock was set back
+    return NUMBERS_EVERY - age if 0 <= age < NUMBERS_EVERY else 0.0
 
 
 def _identity(status: Status) -> dict[str, Any]:

@@ -27,7 +27,8 @@ class Silence:
 @dataclass(frozen=True, slots=True)
 class PodView:
     """One pod of a relay. `ordinal` is None in a Deployment; `current` tells that it is of the workload's newest
-    revision; `trouble` is the container's waiting or termination reason with its message ("" when it runs).
+    revision; `trouble` is the container's waiting or termination reason with its message ("" when it runs); `gone_by`
+    is when one that was deleted should have stopped at the latest, 0 for one that stays.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PodView:
     trouble: str = ""
     restarts: int = 0
     report: RelayReport | Silence | None = None
+    gone_by: float = 0
 
 
 @dataclass(frozen=True, slots=True)

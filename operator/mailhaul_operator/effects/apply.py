@@ -20,7 +20,16 @@ from mailhaul_operator.effects.ports import with_port_names_of
 from mailhaul_operator.effects.volumes import grow
 from mailhaul_operator.plan.naming import ADOPT
 from mailhaul_operator.wire.kinds import Body, kind_of
-from mailhaul_operator.wire.objects import Owner, annotations, controller, epoch, is_going, metadata, name_of
+from mailhaul_operator.wire.objects import (
+    Owner,
+    annotations,
+    controller,
+    epoch,
+    is_going,
+    metadata,
+    name_of,
+    version_of,
+)
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 WORKLOADS = frozenset({"StatefulSet", "Deployment"})
@@ -137,6 +146,8 @@ class Applier:
         if left:
             patch = {"data": dict.fromkeys(left)}
             answer = await self.api.patch(kind_of(desired), name_of(desired), patch)
+        if _has_come_to_nothing(answer, desired, live):
+            return
         self._take(answer, desired, applied)
 
     async def _overwrite(self, desired: Mapping[str, Any], refusal: Refused) -> Body | Refused:
@@ -175,6 +186,15 @@ class Applier:
         applied.changed += 1
         applied.rolls = applied.rolls or desired["kind"] in WORKLOADS
         self.known.put(answer)
+
+
+def _has_come_to_nothing(answer: Body | Refused, desired: Mapping[str, Any], live: Body) -> bool:
+    """Whether the object is as it was, though that is not as desired: the cluster's own admission (a webhook that names
+    a mirror for images) has the last word on a field, and writing it again would lead to no other.
+    """
+    if isinstance(answer, Refused) or not version_of(answer) == version_of(live) > 0:
+        return False
+    return differs(desired, answer)
 
 
 def _note(refusal: Refused, desired: Mapping[str, Any], applied: Applied) -> None:

@@ -71,9 +71,10 @@ class AssembledSecrets:
         self._looks.pop(key, None)
 
     def _is_due(self, owner: Owner, look: _Look, body: Body | None, now: float) -> bool:
+        # A clock that was set back must not keep a look for ever.
         if look.obstacle is not None:
-            return now - look.when >= FRESH
-        return body is None or (not self._holders.knows_all(owner.namespace) and now - look.when >= KEPT)
+            return not 0 <= now - look.when < FRESH
+        return body is None or not (self._holders.knows_all(owner.namespace) or 0 <= now - look.when < KEPT)
 
     async def _look(self, owner: Owner, look: _Look, known: Body | None, now: float) -> Body | Refused:
         """Read it; gives what is known, if anything, when it may not be read, and an empty body when there is none."""

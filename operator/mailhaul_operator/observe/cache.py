@@ -40,6 +40,7 @@ class Cache:
 
     def __init__(self) -> None:
         self._resources: dict[Key, Seen] = {}
+        self._unreadable: set[Key] = set()
         self._objects: dict[Key, _Object] = {}
         self._by_owner: Index[str, Key] = Index()
         self._by_resource: Index[Key, Key] = Index()
@@ -98,6 +99,11 @@ class Cache:
     def resource(self, key: Key) -> Seen | None:
         """Give a resource of ours, parsed or with its refusals."""
         return self._resources.get(key)
+
+    @property
+    def unreadable(self) -> frozenset[Key]:
+        """The resources that are there, are not going, and do not parse."""
+        return frozenset(self._unreadable)
 
     def resources(self, kind: str) -> tuple[Key, ...]:
         """Give the keys of all resources of a kind, in a stable order."""
@@ -162,12 +168,15 @@ class Cache:
         same = known is not None and (known.uid, known.generation, known.going) == (uid, one.generation, one.going)
         touched = self._forget_resource(key)
         self._resources[key] = one
+        if one.model is None and not one.going:
+            self._unreadable.add(key)
         self._naming.add(one.named, key)
         self._leading.add(leads_to(one.model), key)
         return frozenset({key}) if same else touched | self._around(one)
 
     def _forget_resource(self, key: Key) -> frozenset[Key]:
         known = self._resources.pop(key, None)
+        self._unreadable.discard(key)
         if known is None:
             return NOTHING
         self._naming.remove(known.named, key)

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mailhaul_contract.names import SECRET_API_TOKEN
-from mailhaul_operator.api.inputs import ConfigMap, Secret
+from mailhaul_operator.api.inputs import ConfigMap, Namespace, Secret
 from mailhaul_operator.api.relay_aliases import From
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.assess.view import Obstacle, PodView, WorkloadView
 from mailhaul_operator.observe.assembled import AssembledSecrets, unreadable
 from mailhaul_operator.observe.cache import Cache
+from mailhaul_operator.observe.in_force import invalid_providers, unseen
 from mailhaul_operator.observe.namespaces import Namespaces
 from mailhaul_operator.observe.secrets import FRESH, KEPT, Holder, SecretReader
 from mailhaul_operator.observe.workload import REVISION, image_of, newest_hash, pod_views, workload_view
@@ -35,7 +36,7 @@ MAX_HASHES = 4096
 class LastPass:
     """What the reports of the last pass said. `urgent` tells that a credential of this relay is unproved or failing,
     so that its Secrets are read anew sooner; `holding`, `proved` and `settled` are those of `Live`; `secret` is the
-    assembled Secret as it was planned.
+    assembled Secret as it was planned; `image` is what ran, for while there is no workload.
     """
 
     holding: frozenset[int] = frozenset()
@@ -43,6 +44,7 @@ class LastPass:
     urgent: bool = True
     settled: Mapping[str, Mapping[str, tuple[float, int]]] = field(default_factory=dict)
     secret: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Gatherer:
         self._cache, self._holders, self._namespaces, self._reader = cache, holders, namespaces, reader
         self._hashes: dict[str, tuple[str, str]] = {}
         self._assembled = AssembledSecrets(cache, holders, reader)
+        self.hidden: frozenset[str] = frozenset()
+        """Namespaces that are there and cannot be listed: aliases there may be unknown that a relay has in force."""
 
     async def gather(self, key: Key, facts: Facts, last: LastPass, now: float) -> Gathered | Refused | None:
         """Give the world of a relay; None when it is gone, is going, or does not parse (ask the cache which).
@@ -99,17 +103,23 @@ class Gatherer:
         existing = await self._assembled.read(seen.owner, last.secret, now)
         if isinstance(existing, Refused):
             return existing
+        in_force = unseen(self._cache, seen.owner, self.hidden, self._cache.aliases_of(key))
+        resources = await self._resources(seen.model, named, {one.namespace for one in in_force})
+        if isinstance(resources, Refused):
+            return resources
         workload = self._workload(seen.owner)
         pods = pod_views(workload, self._cache.pods(key), await self._newest_hash(workload))
         view = workload_view(workload)
         snapshot = Snapshot(
             relay=seen.model,
-            resources=await self._resources(seen.model, named),
+            resources=resources,
             fresh=Fresh(secrets.token_hex(8), secrets.token_urlsafe(24)),
             existing=existing.content,
             facts=facts,
             live=self._live(seen.model, workload, view, last),
             now=now,
+            unseen=in_force,
+            unreadable=invalid_providers(self._cache, seen.owner, seen.model),
         )
         token = existing.content.get(SECRET_API_TOKEN, b"").decode(errors="replace")
         obstacles = (*named.obstacles, *existing.obstacles)
@@ -123,7 +133,8 @@ class Gatherer:
         counted = frozenset(
             name for name, key in keys.items() if (seen := self._cache.resource(key)) and seen.status.get("quotas")
         )
-        return Live(image_of(workload), view.wanted, last.holding, last.proved, others, counted, last.settled)
+        image = image_of(workload) or last.image
+        return Live(image, view.wanted, last.holding, last.proved, others, counted, last.settled)
 
     def _replicas(self, provider: Key, but: tuple[str, str]) -> tuple[int, ...]:
         """The replicas of each relay but one that sends through a provider."""
@@ -173,16 +184,20 @@ class Gatherer:
         self._hashes[uid] = (revision, newest)
         return newest
 
-    async def _resources(self, relay: SmtpRelay, named: _Named) -> Resources:
+    async def _resources(self, relay: SmtpRelay, named: _Named, more: set[str]) -> Resources | Refused:
+        """Give what the plan reads; the labels of namespaces are those of aliases and of some `more`."""
         aliases = self._cache.aliases_of(Key("SmtpRelay", *relay.metadata.key))
         selects = any(one.namespaces.from_ is From.SELECTOR for one in relay.spec.aliases.domains)
-        others = sorted({one.metadata.namespace for one in aliases} - {relay.metadata.namespace}) if selects else []
-        namespaces = [await self._namespaces.read(name) for name in others]
-        return Resources(
+        others = (
+            sorted(({one.metadata.namespace for one in aliases} | more) - {relay.metadata.namespace}) if selects else []
+        )
+        namespaces = await asyncio.gather(*(self._namespaces.read(name) for name in others))
+        refused = next((one for one in namespaces if isinstance(one, Refused)), None)
+        return refused or Resources(
             relays=(relay,),
             providers=self._cache.providers_of(relay),
             aliases=aliases,
             secrets=named.secrets,
             config_maps=named.config_maps,
-            namespaces=tuple(one for one in namespaces if one is not None),
+            namespaces=tuple(one for one in namespaces if isinstance(one, Namespace)),
         )

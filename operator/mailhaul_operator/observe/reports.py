@@ -44,7 +44,7 @@ class Reporters:
             if isinstance(answer, RelayReport):
                 told[pod.name] = answer
             else:
-                since = silent[pod.name, pod.created] = before.get((pod.name, pod.created), now)
+                since = silent[pod.name, pod.created] = min(now, before.get((pod.name, pod.created), now))
                 told[pod.name] = Silence(answer, since)
         self._silent[relay] = silent
         return told

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from mailhaul_operator.api.inputs import ConfigMap, Secret
 from mailhaul_operator.observe.references import Reference
 from mailhaul_operator.wire.kinds import KINDS, Body
-from mailhaul_operator.wire.objects import name_of, version_of
+from mailhaul_operator.wire.objects import metadata, name_of, version_of
 from mailhaul_operator.wire.refused import Reader, Refusal, Refused
 
 FRESH: Final = 5.0
@@ -61,7 +61,7 @@ class SecretReader:
         known = self._answers.get(reference)
         if reference.kind == "Secret" and self.knows_all(reference.namespace):
             return known.holder if known else None
-        if known is not None and now - known.read < (age if known.holder else min(age, FRESH)):
+        if known is not None and 0 <= now - known.read < (age if known.holder else min(age, FRESH)):
             known.asked = now
             return known.holder
         body = await self._reader.get(KINDS[reference.kind], reference.namespace, reference.name)
@@ -83,9 +83,12 @@ class SecretReader:
         return reference if _content(before) != _content(after) else None
 
     def remove(self, body: Mapping[str, Any]) -> Reference:
-        """Take notice that an object of the watch is gone."""
+        """Take notice that an object of the watch is gone. Another one of its name, which was made since, stays."""
         reference = Reference(str(body.get("kind", "")), *name_of(body))
-        self._answers.pop(reference, None)
+        known = self._answers.get(reference)
+        there = known.holder.metadata.uid if known is not None and known.holder is not None else ""
+        if not there or there == metadata(body).get("uid", there):
+            self._answers.pop(reference, None)
         return reference
 
     def doubt(self, reference: Reference) -> None:

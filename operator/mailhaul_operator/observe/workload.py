@@ -96,6 +96,7 @@ def _view(pod: Mapping[str, Any], workload: Mapping[str, Any], template_hash: st
         created=epoch(metadata(pod).get("creationTimestamp")),
         trouble=_trouble(status, container, conditions)[:MAX_TROUBLE],
         restarts=container.get("restartCount", 0),
+        gone_by=epoch(metadata(pod).get("deletionTimestamp")) if is_going(pod) else 0,
     )
 
 

@@ -17,6 +17,7 @@ from mailhaul_operator.plan.consent import consents
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.patterns import Pattern, Resolver
 from mailhaul_operator.plan.snapshot import Snapshot
+from mailhaul_operator.plan.still_in_force import still_in_force
 
 MAX_CHAIN: Final = 10
 """Aliases that a relay follows, one after the other (docs/aliases.md)."""
@@ -56,21 +57,24 @@ def alias_entries(snapshot: Snapshot) -> tuple[tuple[Alias, ...], list[Finding]]
     """Give the relay's alias table in a fixed order, and what was left out of it and why."""
     findings: list[Finding] = []
     allowed = [claim for claim in _claims(snapshot) if not _refuse(snapshot, claim, findings)]
-    claims = _without_conflicts(allowed, findings)
+    unseen = still_in_force(snapshot)
+    findings += (_held_elsewhere(claim, unseen[claim.pattern]) for claim in allowed if claim.pattern in unseen)
+    claims = _without_conflicts([claim for claim in allowed if claim.pattern not in unseen], findings)
     _tell_shadows(claims, findings)
-    kept = _without_circles(snapshot, claims, findings)
-    entries = (
-        Alias(
+    kept = _without_circles(snapshot, claims, unseen, findings)
+    entries = {
+        claim.pattern: Alias(
             namespace=claim.alias.metadata.namespace,
             name=claim.alias.metadata.name,
             type=claim.pattern.type,
             value=claim.value,
             destinations=kept[claim.key],
         )
-        for claim in sorted(claims, key=lambda one: (one.pattern.domain, one.pattern.precedence))
+        for claim in claims
         if kept[claim.key]
-    )
-    return tuple(entries), findings
+    }
+    ordered = sorted({**entries, **unseen}.items(), key=lambda one: (one[0].domain, one[0].precedence))
+    return tuple(entry for _, entry in ordered), findings
 
 
 def _claims(snapshot: Snapshot) -> Iterable[Claim]:
@@ -120,6 +124,16 @@ def _without_conflicts(claims: list[Claim], findings: list[Finding]) -> list[Cla
     return winners
 
 
+def _held_elsewhere(loser: Claim, holder: Alias) -> Finding:
+    key = f"{holder.namespace}/{holder.name}"
+    finding = loser.finding(
+        Reason.ALIAS_CONFLICT,
+        f"{loser.pattern.type} {loser.value} belongs to MailAlias {key}, which the operator cannot read now",
+        f"mend MailAlias {key} as its status says, or let the operator read its namespace; or use another address",
+    )
+    return replace(finding, rival=ObjectRef("MailAlias", holder.namespace, holder.name))
+
+
 def _conflict(loser: Claim, winner: Claim) -> Finding:
     finding = loser.finding(
         Reason.ALIAS_CONFLICT,
@@ -143,11 +157,14 @@ def _tell_shadows(claims: list[Claim], findings: list[Finding]) -> None:
             )
 
 
-def _without_circles(snapshot: Snapshot, claims: list[Claim], findings: list[Finding]) -> dict[str, tuple[str, ...]]:
+def _without_circles(
+    snapshot: Snapshot, claims: list[Claim], unseen: Mapping[Pattern, Alias], findings: list[Finding]
+) -> dict[str, tuple[str, ...]]:
     """The destinations of each alias that lead out of every circle, each once; empty when none does."""
     own = {one.name for one in snapshot.relay.spec.aliases.domains}
     aliases = {claim.key: claim.alias for claim in claims}
-    resolver = Resolver((claim.pattern, claim.key) for claim in claims)
+    others = ((pattern, f"{entry.namespace}/{entry.name}") for pattern, entry in unseen.items())
+    resolver = Resolver([*((claim.pattern, claim.key) for claim in claims), *others])
     leads = {key: {to: resolver.find(Address.parse(to)) for to in _mailboxes(alias)} for key, alias in aliases.items()}
     circle_of = {member: circle for circle in circles(_graph(leads)) for member in circle}
     for key, circle in circle_of.items():

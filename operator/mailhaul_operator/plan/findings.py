@@ -59,7 +59,7 @@ class Reason(StrEnum):
     UPSTREAM_UNKNOWN = (
         "UpstreamUnknown",
         Severity.ERROR,
-        "A relay's upstream names an UpstreamProvider that does not exist in its namespace.",
+        "A relay's upstream names an UpstreamProvider that does not exist in its namespace, or that is not valid.",
     )
     NO_UPSTREAM = (
         "NoUpstream",

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mailhaul_contract.config import RelayConfig
+from mailhaul_contract.forwarding import Alias
 from mailhaul_contract.names import SMTP_PORTS
+from mailhaul_contract.upstream import Upstream
 from mailhaul_operator.api.resources import Resources
 from mailhaul_operator.api.smtprelay import SmtpRelay
 from mailhaul_operator.plan.findings import Finding
@@ -63,7 +65,9 @@ class Live:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One relay with all resources that there are. `existing` is the Secret that was assembled before; `ports` maps
-    the ports of the Service to those that the process listens on; `now` is in seconds since the epoch.
+    the ports of the Service to those that the process listens on; `now` is in seconds since the epoch; `unseen` are
+    entries in force of aliases that cannot be read now, `unreadable` the providers that are there and not valid, by
+    name, with the upstreams in force of each.
     """
 
     relay: SmtpRelay
@@ -74,6 +78,8 @@ class Snapshot:
     facts: Facts = Facts()
     live: Live = Live()
     now: float = 0
+    unseen: tuple[Alias, ...] = ()
+    unreadable: Mapping[str, tuple[Upstream, ...]] = field(default_factory=dict)
 
     @property
     def namespace(self) -> str:

@@ -20,11 +20,12 @@ from mailhaul_operator.api.profiles import Profile, profile
 from mailhaul_operator.api.provider_tls import CaRef
 from mailhaul_operator.api.relay_delivery import DeliveryMode
 from mailhaul_operator.api.smtprelay import RelayUpstream
-from mailhaul_operator.api.upstreamprovider import UpstreamProvider
+from mailhaul_operator.api.upstreamprovider import ProviderType, UpstreamProvider
 from mailhaul_operator.plan.client_certificates import client_certificate
 from mailhaul_operator.plan.credentials import Use, credential
 from mailhaul_operator.plan.findings import Finding, ObjectRef, Reason
 from mailhaul_operator.plan.oauth import oauth
+from mailhaul_operator.plan.previous import is_previous
 from mailhaul_operator.plan.quotas import shared, too_small
 from mailhaul_operator.plan.references import Lookup, Source
 from mailhaul_operator.plan.snapshot import Snapshot
@@ -36,7 +37,9 @@ def upstreams(snapshot: Snapshot, lookup: Lookup, secret: dict[str, bytes]) -> t
     for index, upstream in enumerate(snapshot.relay.spec.upstreams):
         provider = snapshot.resources.provider(snapshot.namespace, upstream.provider_ref.name)
         if provider is None:
-            lookup.findings.append(_unknown(snapshot, upstream, index))
+            kept = still_in_force(snapshot, upstream, secret)
+            lookup.findings.append(_unknown(snapshot, upstream, index, goes_on=bool(kept)))
+            usable += kept
             continue
         built = _Candidate(snapshot, lookup, upstream, provider).build(secret)
         if built:
@@ -148,8 +151,36 @@ def _behavior(known: Profile, provider: UpstreamProvider) -> Behavior:
     return known.behavior.model_copy(update=given)
 
 
-def _unknown(snapshot: Snapshot, upstream: RelayUpstream, index: int) -> Finding:
+def still_in_force(snapshot: Snapshot, upstream: RelayUpstream, secret: dict[str, bytes]) -> list[Upstream]:
+    """Give the upstream as it runs while its provider is there and not valid, one at most; what the assembled Secret
+    has for it is added to `secret`. What was meant is not known, so all stays as it was; but nothing leaves by it that
+    is to be captured.
+    """
+    name, captures = upstream.provider_ref.name, snapshot.relay.spec.delivery.mode is DeliveryMode.CAPTURE
+    found = [one for one in snapshot.unreadable.get(name, ()) if one.name == upstream.handle]
+    kept = [
+        one
+        for one in found
+        if (one.kind is UpstreamKind.CAPTURE) is (captures or one.profile == ProviderType.CAPTURE.value)
+    ]
+    if kept:
+        ours = {key: value for key, value in snapshot.existing.items() if key.startswith(f"provider.{name}.")}
+        secret.update({key: value for key, value in ours.items() if not is_previous(key)})
+    chosen = {"priority": upstream.priority, "weight": upstream.weight}
+    return [one.model_copy(update=chosen) for one in kept]
+
+
+def _unknown(snapshot: Snapshot, upstream: RelayUpstream, index: int, *, goes_on: bool) -> Finding:
     name = upstream.provider_ref.name
+    if name in snapshot.unreadable:
+        follows = "stays as it was" if goes_on else "is left out"
+        return Finding(
+            ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
+            f"spec.upstreams[{index}].providerRef.name",
+            Reason.UPSTREAM_UNKNOWN,
+            f"UpstreamProvider {snapshot.namespace}/{name} is not valid; upstream {upstream.handle} {follows}",
+            f"correct UpstreamProvider {name} as its status says",
+        )
     return Finding(
         ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
         f"spec.upstreams[{index}].providerRef.name",

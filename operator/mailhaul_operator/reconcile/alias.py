@@ -17,7 +17,7 @@ async def reconcile_alias(world: World, key: Key) -> float | None:
     """Say what is so of one alias; gives the seconds until it wants to come again."""
     seen = world.cache.resource(key)
     if seen is None or seen.going:
-        world.written.pop(key, None)
+        world.forget(key)
         return None
     if not isinstance(seen.model, MailAlias):
         return await tell_invalid(world, seen)

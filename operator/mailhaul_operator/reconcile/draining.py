@@ -5,9 +5,15 @@ does not answer, or that has not stopped taking mail, stays. Pure.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from mailhaul_contract.report import RelayReport
 from mailhaul_operator.assess.view import PodView
+
+BELIEVED: Final = 30.0
+"""Seconds for which what a replica said is acted upon. One whose container began anew has forgotten the order, and
+takes mail; while the API server is away nobody is asked.
+"""
 
 
 def orders(pods: Iterable[PodView], wanted: int) -> dict[str, bool]:
@@ -29,6 +35,11 @@ def emptied(pods: Iterable[PodView], before: Iterable[PodView], wanted: int) -> 
     between two reports.
     """
     return frozenset(one for one in _empty(pods) & _empty(before) if one >= wanted)
+
+
+def still(emptied: frozenset[int], age: float) -> frozenset[int]:
+    """Give those that were found empty, if that is not long ago; none otherwise, and they are looked at again."""
+    return emptied if 0 <= age < BELIEVED else frozenset()
 
 
 def holding(empty: frozenset[int], wanted: int, replicas: int, before: frozenset[int] = frozenset()) -> frozenset[int]:

@@ -63,7 +63,8 @@ class ExternalSecrets:
         key = self._key(provider)
         calm = min(SYNCED_AT_MOST, max(SYNCED, len(self._read) / LOOKS))
         wait = calm if is_synced(self.cache.get(*key)) else AWAITED
-        return max(0.0, self._read.get(key, -inf) + wait - now)
+        age = now - self._read.get(key, -inf)
+        return wait - age if 0 <= age < wait else 0.0
 
     def forget(self, provider: Key) -> None:
         """Forget a provider that is gone."""

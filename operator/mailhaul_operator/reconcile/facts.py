@@ -36,7 +36,7 @@ class ClusterFacts:
 
     async def wanted(self, *, wants: bool) -> Facts:
         """Give the facts, looked up anew if something `wants` what may have come since."""
-        if wants and self.clock() - self._looked >= AGE:
+        if wants and not 0 <= self.clock() - self._looked < AGE:
             await self.look()
         return self.now
 

@@ -41,13 +41,14 @@ class Memory(Protocol):
 
 class Listing:
     """Lists the kinds of a scope in these namespaces; none are all. `closed` are those of them that cannot be listed,
-    with the reason and the remedy.
+    with the reason and the remedy; `hidden` are the closed ones that are there.
     """
 
     def __init__(self, reader: Reader, memory: Memory, scope: Sequence[Watched], namespaces: Sequence[str]) -> None:
         self._reader, self._memory = reader, memory
         self.scope, self.namespaces = tuple(scope), tuple(namespaces)
         self.closed: Mapping[str, str] = {}
+        self.hidden: frozenset[str] = frozenset()
         self._untold: set[Key] = set()
 
     @property
@@ -92,22 +93,27 @@ class Listing:
     async def _refresh_one(self, namespace: str) -> frozenset[Key]:
         """List a namespace wholly, or close it: over half of what it holds nothing may be decided."""
         others = {name: words for name, words in self.closed.items() if name != namespace}
+        hidden = self.hidden - {namespace}
         try:
             touched = await self._refresh(namespace, self.scope)
         except ListingError as error:
             if error.refused.kind is not Refusal.FORBIDDEN:
                 raise
-            touched, words = await self._close(namespace, error)
-            others[namespace] = words
-        self.closed = others
+            is_there = await self._is_there(namespace)
+            touched, others[namespace] = self._close(namespace, error, is_there=is_there)
+            hidden |= frozenset({namespace} if is_there else ())
+        self.closed, self.hidden = others, hidden
         return touched
 
-    async def _close(self, namespace: str, error: ListingError) -> tuple[frozenset[Key], str]:
+    async def _is_there(self, namespace: str) -> bool:
+        there = await self._reader.get(KINDS["Namespace"], "", namespace)
+        return not isinstance(there, Refused) or there.kind is not Refusal.NOT_FOUND
+
+    def _close(self, namespace: str, error: ListingError, *, is_there: bool) -> tuple[frozenset[Key], str]:
         """Give the keys that are forgotten, and what is to be told. While the namespace is there, all stays remembered:
         a right that is lost for a moment takes no alias from a relay.
         """
-        there = await self._reader.get(KINDS["Namespace"], "", namespace)
-        if not isinstance(there, Refused) or there.kind is not Refusal.NOT_FOUND:
+        if is_there:
             remedy = "run `helm upgrade`, which makes the operator's Role and RoleBinding there again"
             words = f"namespace {namespace} is not served: {error}; its statuses stay as they were; {remedy}"
             return frozenset(), words

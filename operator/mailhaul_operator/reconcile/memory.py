@@ -23,7 +23,8 @@ from mailhaul_operator.wire.key import Key
 @dataclass(frozen=True, slots=True)
 class RelayPass:
     """One pass over a relay: what was planned from what, and what its pods then reported. `ready` is what its
-    Ready condition says, None for Unknown; `emptied` are the replicas, by ordinal, that take no new mail and hold none.
+    Ready condition says, None for Unknown; `emptied` are the replicas, by ordinal, that take no new mail and hold none,
+    as was seen at `looked` (epoch seconds).
     """
 
     snapshot: Snapshot = field(repr=False)
@@ -31,6 +32,7 @@ class RelayPass:
     pods: tuple[PodView, ...] = ()
     ready: bool | None = None
     emptied: frozenset[int] = frozenset()
+    looked: float = 0
 
     @property
     def relay(self) -> SmtpRelay:

@@ -70,4 +70,4 @@ class Nudges:
         self._done.pop(relay, None)
 
     def _is_due(self, known: _Nudged, attempt: int) -> bool:
-        return attempt < len(DELAYS) and self._clock() - known.when >= DELAYS[attempt]
+        return attempt < len(DELAYS) and not 0 <= self._clock() - known.when < DELAYS[attempt]

@@ -34,7 +34,7 @@ async def reconcile_provider(world: World, key: Key) -> float | None:
     if seen is None or seen.going:
         world.probes.forget(key)
         world.externals.forget(key)
-        world.written.pop(key, None)
+        world.forget(key)
         return None
     if not isinstance(seen.model, UpstreamProvider):
         return await tell_invalid(world, seen)
@@ -63,7 +63,7 @@ def _awaits_relays(world: World, key: Key) -> bool:
     nobody else.
     """
     there = [one for one in world.cache.relays_of(key) if (seen := world.cache.resource(one)) and not seen.going]
-    return world.clock() - world.began < FIRST_PASSES and not world.memory.knows(there)
+    return 0 <= world.clock() - world.began < FIRST_PASSES and not world.memory.knows(there)
 
 
 async def _look(world: World, key: Key, provider: UpstreamProvider, facts: Facts) -> None:

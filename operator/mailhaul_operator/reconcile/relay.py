@@ -57,7 +57,7 @@ async def reconcile_relay(world: World, key: Key) -> float | None:
     await world.nudges.nudge(key, _as_last_seen(world, key, gathered.pods), _target(made))
     pods = await _ask(world, key, gathered.pods, made)
     await _drain(made, pods)
-    made = replace(made, pods=pods, emptied=_emptied(world, key, pods, seen.model))
+    made = replace(made, pods=pods, emptied=_emptied(world, key, pods, seen.model), looked=world.clock())
     known = known_handles(world.cache, made.relay, made.plan)
     view = replace(_view(world, seen, gathered, made, applied), proved=known.proved, refuted=known.refuted)
     status = assess_relay(view)
@@ -81,7 +81,7 @@ def _forget(world: World, key: Key) -> None:
     world.gatherer.forget(key)
     world.nudges.forget(key)
     world.settled.forget(key)
-    world.written.pop(key, None)
+    world.forget(key)
     world.want(world.memory.forget(key))
 
 
@@ -98,10 +98,12 @@ def _last(world: World, relay: SmtpRelay) -> LastPass:
         return LastPass(draining.holding(frozenset(), wanted, _replicas(world, key)))
     # Replicas of a Deployment keep nothing that another workload could take over.
     live = last.snapshot.live if persistent(last.snapshot) else Live()
-    holding = draining.holding(last.emptied, wanted, _replicas(world, key, live.replicas), live.holding)
+    emptied = draining.still(last.emptied, world.clock() - last.looked)
+    holding = draining.holding(emptied, wanted, _replicas(world, key, live.replicas), live.holding)
     same = last.relay.metadata.uid == relay.metadata.uid
     secret = (last.plan.secret or last.snapshot.existing) if same else {}
-    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last), secret)
+    image = last.snapshot.live.image if same else ""
+    return LastPass(holding, last.proved(), last.is_urgent, settled_quotas(last), secret, image)
 
 
 def _replicas(world: World, key: Key, before: int = 0) -> int:

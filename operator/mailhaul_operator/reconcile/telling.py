@@ -1,10 +1,14 @@
 """Writes what was assessed: the status where it differs, then an Event for each transition.
 
 Used by every pass. The written resource is remembered at once, so that its echo causes no further pass. A write that
-fails is made by the next pass; an Event is posted only after its status was written, so once. Numbers alone wait.
+fails is made by the next pass; an Event is posted only after its status was written, so once. Numbers alone wait. A
+write that the API server does not take (a right that is missing, definitions of another version) is told in the log,
+for nobody can see it elsewhere, and made again after `REFUSED` seconds.
 """
 
+import logging
 from math import inf
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -21,6 +25,10 @@ from mailhaul_operator.reconcile.world import World
 from mailhaul_operator.wire.kinds import Body
 from mailhaul_operator.wire.objects import metadata
 from mailhaul_operator.wire.refused import Refusal, Refused
+
+LOG = logging.getLogger("mailhaul")
+REFUSED: Final = 60.0
+"""Seconds after which a status is written again that the API server did not take for a cause that does not pass."""
 
 
 async def tell(world: World, seen: Seen, old: Status | None, new: Status) -> float:
@@ -49,12 +57,17 @@ async def tell_invalid(world: World, seen: Seen) -> float:
 
 
 async def _write(world: World, seen: Seen, body: Body, turned: tuple[Status | None, Status]) -> float:
+    uid, when = world.refused.get(seen.key, ("", -inf))
+    waited = world.clock() - when
+    if uid == seen.uid and 0 <= waited < REFUSED:
+        return REFUSED - waited
     answer = await write_status(world.api, seen.owner, seen.status, body)
     if isinstance(answer, Refused) and answer.kind is Refusal.NOT_FOUND:
         world.gone(_head(seen))  # whatever a list said
         return inf
     if isinstance(answer, Refused):
-        return FAILED
+        return _refused(world, seen, answer)
+    world.refused.pop(seen.key, None)
     if answer is None:
         return inf
     world.written[seen.key] = world.clock()
@@ -65,6 +78,19 @@ async def _write(world: World, seen: Seen, body: Body, turned: tuple[Status | No
         note = Announcement(one.reason, one.message, warning=one.type == "Warning")
         await post(world.api, seen.owner, note, world.clock(), world.who.identity)
     return inf
+
+
+def _refused(world: World, seen: Seen, refusal: Refused) -> float:
+    """Give the seconds until the status is written again; one of a resource that was made anew meanwhile soon."""
+    there = world.cache.resource(seen.key)
+    if refusal.passing or there is None or there.uid != seen.uid:
+        return FAILED
+    world.refused[seen.key] = seen.uid, world.clock()
+    words = (
+        "the status of %s cannot be written, so that it says what was so before: %s; see the chart's rbac.yaml and CRDs"
+    )
+    LOG.error(words, seen.key, refusal.message)
+    return REFUSED
 
 
 def _head(seen: Seen) -> Body:

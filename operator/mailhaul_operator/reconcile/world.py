@@ -54,8 +54,8 @@ class Who:
 
 
 class World:
-    """`clock` gives seconds since the epoch; `began` is when this was made, `written` when each status was. Set `queue`
-    before the first edge.
+    """`clock` gives seconds since the epoch; `began` is when this was made, `written` when each status was, `refused`
+    of which uid, and when, one was not taken. Set `queue` before the first edge.
     """
 
     queue: Wishes
@@ -72,6 +72,7 @@ class World:
         self.settled = Settled()
         self.probes = Probes(self.memory)
         self.written: dict[Key, float] = {}
+        self.refused: dict[Key, tuple[str, float]] = {}
         self.nudges = Nudges(api, clock)
         self.facts = ClusterFacts(api, facts, clock)
         self.externals = ExternalSecrets(api, self.cache)
@@ -123,6 +124,11 @@ class World:
         """Want a pass for each of these."""
         for key in keys:
             self.queue.add(key)
+
+    def forget(self, key: Key) -> None:
+        """Forget when the status of a resource that is gone was written."""
+        self.written.pop(key, None)
+        self.refused.pop(key, None)
 
     def _synced(self, body: dict[str, Any]) -> None:
         """External Secrets has read its store again: the Secret that it makes, of the same name, may be another now.

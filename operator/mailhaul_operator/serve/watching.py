@@ -103,6 +103,7 @@ class Watching:
             return None
         finally:
             self._world.holders.closed = frozenset(self.closed)
+            self._world.gatherer.hidden = self._listing.hidden
             self._tell(before)
         if not only:
             self._expect(RELIST)

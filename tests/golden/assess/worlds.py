@@ -165,6 +165,7 @@ def pod(index: int, said: World, made: Plan, now: float) -> PodView:
         trouble=said.get("trouble", ""),
         restarts=said.get("restarts", 0),
         report=answer,
+        gone_by=T0 + said["goneBy"] if "goneBy" in said else 0,
     )
 
 

@@ -11,7 +11,7 @@ from mailhaul_operator.observe.namespaces import Namespaces
 from mailhaul_operator.observe.secrets import FRESH, KEPT, SecretReader
 from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.wire.key import Key
-from mailhaul_operator.wire.kinds import Body
+from mailhaul_operator.wire.kinds import Body, Kind
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 ONE = Key("SmtpRelay", NAMESPACE, "one")
@@ -155,6 +155,50 @@ async def test_labels_of_namespaces_are_read_only_for_a_selector(scene: Scene) -
     assert namespace.metadata.labels["mail"] == "yes"
     await scene.gathered()
     assert scene.server.reads["Namespace"] == 1
+
+
+def _with_consent_by_label(scene: Scene) -> None:
+    """An alias of another namespace, which has consent by that namespace's label."""
+    labels = {"name": "shop", "labels": {"mail": "yes"}}
+    scene.server.put({"apiVersion": "v1", "kind": "Namespace", "metadata": labels})
+    scene.cache.put(alias("sales", "one", namespace="shop"))
+    consent = {"from": "Selector", "selector": {"matchLabels": {"mail": "yes"}}}
+    spec = {"aliases": {"domains": [{"name": "example.com", "namespaces": consent}]}}
+    changed = relay("one", "main", version=2, spec=spec)
+    changed["metadata"]["generation"] = 2
+    scene.cache.put(changed)
+
+
+async def test_no_alias_loses_consent_because_a_namespace_could_not_be_asked_for(scene: Scene) -> None:
+    _with_consent_by_label(scene)
+    read, down = scene.server.get, Refused(Refusal.TIMEOUT, "the API server gave no answer in 15 s")
+
+    async def without_namespaces(kind: Kind, namespace: str, name: str) -> Body | Refused:
+        return down if kind.kind == "Namespace" else await read(kind, namespace, name)
+
+    scene.server.get = without_namespaces  # type: ignore[method-assign]
+    assert await scene.gather() == down
+    scene.server.get = read  # type: ignore[method-assign]
+    assert (await scene.gathered()).snapshot.resources.namespaces
+
+
+@pytest.mark.parametrize("refusal", [Refusal.FORBIDDEN, Refusal.TIMEOUT])
+async def test_consent_that_was_read_stands_while_its_namespace_cannot_be_read(scene: Scene, refusal: Refusal) -> None:
+    _with_consent_by_label(scene)
+    await scene.gathered()
+    scene.now += KEPT
+    read = scene.server.get
+
+    async def without_namespaces(kind: Kind, namespace: str, name: str) -> Body | Refused:
+        return Refused(refusal, "no") if kind.kind == "Namespace" else await read(kind, namespace, name)
+
+    scene.server.get = without_namespaces  # type: ignore[method-assign]
+    (namespace,) = (await scene.gathered()).snapshot.resources.namespaces
+    assert namespace.metadata.labels["mail"] == "yes"
+    scene.server.get = read  # type: ignore[method-assign]
+    del scene.server.objects["Namespace", "", "shop"]
+    scene.now += KEPT
+    assert (await scene.gathered()).snapshot.resources.namespaces == ()
 
 
 async def test_what_runs_is_read_from_the_relays_own_workload(scene: Scene) -> None:

@@ -112,3 +112,19 @@ async def test_nothing_of_a_secret_is_shown(clock: Clock, server: FakeServer) ->
     shown = repr(reader) + repr(reader._answers)
     assert OLD not in shown
     assert "b'old'" not in shown
+
+
+async def test_a_secret_that_was_made_anew_while_a_list_was_read_is_not_forgotten_with_the_one_before(
+    clock: Clock,
+) -> None:
+    reader = SecretReader(FakeServer(), clock, {NAMESPACE})
+    reader.synced = True
+    reader.put(secret("account", password=OLD))
+    (before,) = reader.heads("Secret")
+    anew = secret("account", 3, password=NEW)
+    anew["metadata"]["uid"] = "another"
+    reader.put(anew)
+    reader.remove(before)
+    assert await password(reader) == b"new"
+    reader.remove(anew)
+    assert await reader.read(ACCOUNT) is None

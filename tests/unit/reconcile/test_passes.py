@@ -13,9 +13,9 @@ from mailhaul_operator.assess.relay import assess_relay
 from mailhaul_operator.assess.view import RelayView
 from mailhaul_operator.reconcile import relay as passes_of_relays
 from mailhaul_operator.reconcile.pace import FAILED
-from mailhaul_operator.reconcile.telling import tell
+from mailhaul_operator.reconcile.telling import REFUSED, tell
 from mailhaul_operator.wire.key import Key
-from mailhaul_operator.wire.kinds import Body
+from mailhaul_operator.wire.kinds import Body, Kind
 from mailhaul_operator.wire.refused import Refusal, Refused
 
 ONE = Key("SmtpRelay", "smtp", "one")
@@ -121,6 +121,29 @@ async def test_what_a_relay_wants_no_more_is_pruned() -> None:
     await operator.settle()
     assert "delete NetworkPolicy one" in world.written
     assert world.status("SmtpRelay", "one")["observedGeneration"] == 2
+
+
+async def test_a_status_that_is_not_taken_is_told_in_the_log_and_not_written_without_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = server()
+    operator, tried = Operator(world), list[str]()
+
+    async def refuse(kind: Kind, key: tuple[str, str], *_: object) -> Body | Refused:
+        tried.append(f"{kind.kind} {key[1]}")
+        return Refused(Refusal.FORBIDDEN, "smtprelays.mailhaul.dev is forbidden: no right to patch smtprelays/status")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world, "patch_steps", refuse)
+        for _ in range(50):
+            await operator.all_again()
+            operator.now += 1
+    assert tried.count("SmtpRelay one") == 1
+    (told,) = [one.getMessage() for one in caplog.records if "SmtpRelay smtp/one" in one.getMessage()]
+    assert "no right to patch smtprelays/status; see the chart's rbac.yaml" in told
+    operator.now += REFUSED
+    await operator.all_again()
+    assert world.condition("SmtpRelay", "one")[0] == "Unknown"
 
 
 async def test_a_relay_that_does_not_parse_is_told_so_and_left_as_it_is() -> None:

@@ -4,11 +4,12 @@ import copy
 
 import pytest
 from tests.support.cluster_objects import provider, relay, secret
-from tests.support.running_relay import EMPTY, FULL, RunningRelay
+from tests.support.running_relay import EMPTY, FULL, RELAY, RunningRelay
 from tests.support.writable_server import WritableServer
 
 from mailhaul_operator.plan.snapshot import Facts
 from mailhaul_operator.reconcile.world import Who, World
+from mailhaul_operator.wire.refused import Refusal, Refused
 
 
 @pytest.fixture
@@ -143,3 +144,23 @@ async def test_a_relay_that_becomes_persistent_keeps_its_deployment_until_the_st
     operator.start(1)
     await operator.later(5, times=2)
     assert "Deployment" not in {kind for kind, _, _ in operator.server.objects}
+
+
+async def test_that_a_replica_was_empty_before_the_api_server_was_away_says_nothing_of_it_now(
+    running: RunningRelay,
+) -> None:
+    running.reports["one-1"] = EMPTY
+    running.scale(1)
+    await running.later(2, times=2)
+    last = running.world.memory.last(RELAY)
+    assert last is not None
+    assert (running.replicas, last.emptied) == (2, frozenset({1}))
+    running.server.failure = Refused(Refusal.UNAVAILABLE, "the API server is away")
+    await running.later(70, times=2)
+    running.reports["one-1"] = {"queue": {"deferred": 5}}  # its container began anew, and took mail
+    running.server.failure = None
+    await running.later(2)
+    assert running.replicas == 2
+    running.reports["one-1"] = EMPTY
+    await running.later(2, times=3)
+    assert running.replicas == 1

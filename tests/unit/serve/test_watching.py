@@ -123,6 +123,7 @@ async def test_a_namespace_that_is_closed_at_the_start_keeps_the_others_from_not
         assert stage.watches.running == [(NAMESPACE,)]
         assert stage.world.own() == (ONE,)
         assert tuple(stage.watching.closed) == ("lb",)
+        assert stage.world.gatherer.hidden == {"lb"}
 
 
 async def test_a_namespace_that_is_deleted_ends_its_watches_and_the_others_are_watched_again_at_once() -> None:
@@ -135,6 +136,7 @@ async def test_a_namespace_that_is_deleted_ends_its_watches_and_the_others_are_w
         await asyncio.sleep(RETRY + 1)
         assert stage.watches.running == [(NAMESPACE,)]
         assert stage.world.own() == (ONE,)
+        assert stage.world.gatherer.hidden == frozenset()
         assert TWO in stage.wishes.keys
 
 

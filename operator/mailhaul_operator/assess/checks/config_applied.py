@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from mailhaul_contract.report import RefusedConfig, RelayReport
+from mailhaul_operator.api.moments import epoch
 from mailhaul_operator.assess.causes import Cause, Mender, of_finding
 from mailhaul_operator.assess.checks.leaving import leaving
-from mailhaul_operator.assess.drafts import TRUE, UNKNOWN, Draft, draft, failing
+from mailhaul_operator.assess.drafts import RECONCILING, TRUE, UNKNOWN, Draft, draft, failing
 from mailhaul_operator.assess.facts import Aspect, RelayFacts
 from mailhaul_operator.assess.progress import GRACE
 from mailhaul_operator.assess.reasons import Reason
@@ -83,6 +84,7 @@ def _replicas(facts: RelayFacts) -> Iterator[Cause]:
         elif isinstance(pod.report, Silence) and _is_lost(facts, pod):
             why = Reason.REPLICA_UNREACHABLE
             yield Cause(why, f"replica {pod.name} does not answer: {pod.report.why}", why.remedy)
+    yield from _stuck(facts)
     for name, report in facts.reports:
         if refused := _refuses(facts, report):
             why = Reason.CONFIG_REFUSED
@@ -90,6 +92,24 @@ def _replicas(facts: RelayFacts) -> Iterator[Cause]:
             yield Cause(
                 why, f"replica {name} refuses the configuration and keeps the last good one: {words}", why.remedy
             )
+
+
+def _stuck(facts: RelayFacts) -> Iterator[Cause]:
+    """Replicas that were deleted and whose end nobody confirms, as on a node that is off: no other takes their place,
+    and what they hold stays with them.
+    """
+    wanted, namespace = facts.view.relay.spec.replicas, facts.owner.namespace
+    for pod in sorted(facts.view.pods, key=lambda one: one.name):
+        late = pod.gone_by and facts.view.now - pod.gone_by >= SILENCE
+        if not late or pod.ordinal is None or pod.ordinal >= wanted or isinstance(pod.report, RelayReport):
+            continue
+        yield Cause(
+            Reason.REPLICA_UNREACHABLE,
+            f"replica {pod.name} was deleted and does not end, so that no other takes its place; mail in it waits",
+            f"see its node in `kubectl get pod {pod.name} -n {namespace} -o wide`, and bring that back; only when it is"
+            f" off for good, `kubectl delete pod {pod.name} -n {namespace} --force`",
+            stops=True,
+        )
 
 
 def _refuses(facts: RelayFacts, report: RelayReport) -> RefusedConfig | None:
@@ -136,7 +156,8 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
     given_up = sum(_has_given_up(facts, one) for one in newest)
     if started + given_up < view.relay.spec.replicas or not view.workload.observed:
         words = f"replicas that have started: {started} of {view.relay.spec.replicas}"
-        yield Cause(Reason.PODS_STARTING, words, mender=Mender.ROLLOUT, blocks=not _any_is_reached(facts))
+        reached = _any_is_reached(facts)
+        yield Cause(Reason.PODS_STARTING, words, _if_none_comes(facts), mender=Mender.ROLLOUT, blocks=not reached)
     for pod in newest:
         report = pod.report
         if isinstance(report, RelayReport) and report.digest != view.plan.digest:
@@ -145,6 +166,16 @@ def _pending(facts: RelayFacts) -> Iterator[Cause]:
         elif not isinstance(report, RelayReport) and pod.ready and not facts.unchanged and not _is_lost(facts, pod):
             words = f"replica {pod.name} has not told yet what it runs"
             yield Cause(Reason.CONFIG_PENDING, words, mender=Mender.ROLLOUT, blocks=False)
+
+
+def _if_none_comes(facts: RelayFacts) -> str:
+    """Where a quota or a policy tells that it lets no pod be made: nothing else shows it."""
+    meta, view, before = facts.view.relay.metadata, facts.view, facts.stamp.before.get(RECONCILING)
+    waited = view.now - epoch(before.last_transition_time) if before else 0
+    if waited < SILENCE or view.obstacles or not view.workload.observed or len(view.pods) >= view.relay.spec.replicas:
+        return ""
+    kind = "deployment" if view.ephemeral else "statefulset"
+    return f"wait; if no pod comes, see the events of `kubectl describe {kind} {meta.name} -n {meta.namespace}`"
 
 
 def _any_is_reached(facts: RelayFacts) -> bool:

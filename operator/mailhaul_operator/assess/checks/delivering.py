@@ -86,14 +86,14 @@ def _refused(facts: RelayFacts, report: RelayReport, domain: str) -> Cause:
 
 def _stale(facts: RelayFacts) -> Iterator[Cause]:
     """Mail waits in a replica, and none has left it for too long; a process gets as long after its start, unless what
-    was before it was stuck already.
+    was before it was stuck already. All of these times are of the replica's clock, which need not be ours.
     """
     stuck = still_stuck(facts)
     for pod, report in facts.reports:
         queue = report.queue
         waiting = queue.queued + queue.deferred + max(0, queue.held - queue.on_hold)
         since = max(queue.oldest, report.last_delivery, 0 if stuck else report.started)
-        if waiting and facts.view.now - since > facts.view.relay.spec.delivery.stale_after:
+        if waiting and report.time - since > facts.view.relay.spec.delivery.stale_after:
             yield _waits(facts, pod, report, waiting)
 
 

@@ -68,7 +68,7 @@ def _fails(facts: RelayFacts, report: RelayReport, patience: float) -> bool:
     error = report.last_error
     if error is None or not _is_failure(facts, report) or _is_past(report):
         return False
-    return facts.view.now - error.time >= patience
+    return report.time - error.time >= patience
 
 
 def _is_failure(facts: RelayFacts, report: RelayReport) -> bool:
