@@ -227,6 +227,19 @@ async def test_body_files_without_a_database_are_moved_aside(tmp_path: Path) -> 
     assert (aside / "bodies" / body.name).read_bytes() == LARGE
 
 
+async def test_a_log_without_its_database_is_moved_aside_for_the_newest_mail_may_be_only_there(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.accept(message("a"))
+        log = (tmp_path / f"{FILE}-wal").read_bytes()
+    (tmp_path / FILE).unlink()
+    (tmp_path / f"{FILE}-wal").write_bytes(log)
+    async with opened(tmp_path) as spool:
+        assert spool.counts().quarantined == 1
+        await spool.accept(message("new"))
+    (aside,) = (tmp_path / "quarantine").iterdir()
+    assert (aside / f"{FILE}-wal").read_bytes() == log
+
+
 async def test_a_second_damaged_database_does_not_replace_the_first(tmp_path: Path) -> None:
     for _ in range(2):
         async with opened(tmp_path):

@@ -283,6 +283,16 @@ async def test_words_narrow_a_list_in_the_store_whatever_their_case_in_the_addre
         assert [one.envelope.id for one in found] == ["b"]
 
 
+async def test_a_history_whose_file_cannot_be_opened_is_a_spool_error_and_no_mail_is_touched(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        (tmp_path / "history.db").mkdir()
+        with pytest.raises(SpoolError, match="cannot keep the history of messages"):
+            await spool.keep_page("one", 1, ["a"], b"page", 100_000)
+        with pytest.raises(SpoolError, match="cannot keep the history of messages"):
+            await spool.pages_about("a")
+        await spool.accept(message("a"))
+
+
 async def test_a_damaged_history_is_begun_anew_and_no_mail_is_touched(tmp_path: Path) -> None:
     async with opened(tmp_path / "spool") as spool:
         await spool.accept(message("a"))
