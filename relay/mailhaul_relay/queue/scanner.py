@@ -4,8 +4,9 @@
 again (`returner`), and what is due by its own time. Of the latter it looks at each: what no upstream takes now goes to
 its place at once, without an attempt, so that nothing of it is read again before that changes; so does what finds no
 room, so that givers and their domains have their turns; for the same reason a long backlog is lined up before that. It
-sleeps until something falls due, it is told of room, or a few seconds have passed. A clock that was set back is told, for all
-that waits is then to be looked at anew. Failures: a spool that cannot be read or written is tried again after a pause.
+sleeps until something falls due, it is told of room, or a few seconds have passed. A clock that was set back is told,
+for all that waits is then to be looked at anew. Failures: a spool that cannot be read or written is tried again after a
+pause.
 """
 
 import asyncio

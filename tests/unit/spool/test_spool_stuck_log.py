@@ -1,4 +1,4 @@
-"""A log that could not be carried over for want of room: once there is room, mail is taken again with the next message."""
+"""A log that could not be carried over for want of room: once there is room, the next message is taken."""
 
 import sqlite3
 from pathlib import Path
