@@ -12,7 +12,7 @@ from tests.unit.spool.making import NOW, Lines, at, message, opened, received
 from mailhaul_relay.model.message import State
 from mailhaul_relay.spool.census import Change
 from mailhaul_relay.spool.database import FILE
-from mailhaul_relay.spool.interface import Place, SpoolError
+from mailhaul_relay.spool.interface import LastTurns, Place, SpoolError
 from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.spool.sqlite import SqliteSpool
 from mailhaul_relay.spool.store import Store
@@ -139,7 +139,7 @@ async def test_a_damaged_page_keeps_nobody_waiting_but_the_mail_that_lies_in_it(
     async with opened(tmp_path, WIDE, lines) as spool:
         assert [one.id for one in await spool.due(NOW + 20, 10, frozenset())] == ["a", "c", "d"]
         await spool.check()
-        assert [one.id for one in await spool.waiting("x primary", "", 10, frozenset())] == ["d"]
+        assert [one.id for one in await spool.waiting("x primary", LastTurns(), 10, frozenset())] == ["d"]
         assert (spool.counts().quarantined, spool.counts().queued, spool.counts().held) == (1, 2, 1)
         await spool.accept(message("e"))
     assert lines.count("spool-record-quarantined") == 1
