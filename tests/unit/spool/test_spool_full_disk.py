@@ -1,4 +1,4 @@
-"""A log that could not be carried over for want of room: once there is room, the next message is taken."""
+"""A full disk: it is named as what it is, and once there is room the next message is taken."""
 
 import sqlite3
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.unit.spool.making import SMALL, message, opened
 
-from mailhaul_relay.spool import committer
+from mailhaul_relay.spool import committer, failures
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.store import Store
 
@@ -15,6 +15,18 @@ def _full() -> sqlite3.OperationalError:
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
     return error
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE])
+def test_a_full_disk_is_named_with_its_remedy_whatever_sqlite_calls_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = code
+    monkeypatch.setattr(failures, "_free_bytes", lambda _: 0)
+    found = failures.from_sqlite(error, "open the spool", tmp_path)
+    assert found.full
+    assert "free some, or enlarge the volume" in str(found)
 
 
 async def test_mail_is_taken_again_at_once_when_a_full_disk_has_room_again(
