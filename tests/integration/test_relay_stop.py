@@ -67,6 +67,24 @@ async def test_an_upstream_that_hangs_and_was_replaced_delays_no_end_and_doubles
         assert len(good.messages) == (point == "mail")
 
 
+async def test_a_configuration_that_comes_amid_the_end_opens_no_port_again(tmp_path: Path, free_port: int) -> None:
+    """As it goes: the operator is upgraded, writes another configuration and replaces the pods."""
+    async with ScriptedServer({"steps": {"dot": "hang"}}) as server:
+        before = document(server, free_port)
+        async with running_relay(tmp_path, before, None, "--grace", str(GRACE)) as relay:
+            await relay.submit(MAIL)
+            await _heard(server, "dot")
+            ending = asyncio.create_task(relay.terminate())
+            await asyncio.sleep(0.3)
+            after = before | {"hostname": "other.example"}
+            (tmp_path / "relay.v1.json").write_text(json.dumps(after), encoding="utf-8")
+            for _ in range(10):
+                await asyncio.sleep(0.1)
+                with pytest.raises(ConnectionRefusedError):
+                    await asyncio.open_connection("127.0.0.1", relay.smtp)
+            assert await ending < ENOUGH
+
+
 async def _heard(server: ScriptedServer, point: str) -> None:
     async with asyncio.timeout(10):
         while not (server.messages if point == "dot" else _mails(server)):  # noqa: ASYNC110 - another process

@@ -72,13 +72,20 @@ async def _serve(directories: Directories, addresses: Addresses, grace: float, l
         )
         await watcher.look()
         log.event("started", pid=os.getpid(), http_port=http.port)
-        tasks = [asyncio.create_task(_for_ever(one, log)) for one in (watcher.run, *relay.loops)]
+        following = asyncio.create_task(_for_ever(watcher.run, log))
+        tasks = [asyncio.create_task(_for_ever(one, log)) for one in relay.loops]
         await stop
+        # A configuration that came now would open again what the end closes.
+        await _ended(following)
         await relay.stop(grace)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _ended(*tasks)
         log.event("stopped")
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _applied(relay: Relay, http: tuple[str, int], directories: Directories) -> Apply:

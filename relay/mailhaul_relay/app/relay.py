@@ -94,7 +94,7 @@ class Relay:
         self.commands = QueueCommands(spool, self.queue, self.running, journal, wall_clock)
         self.scanner = Scanner(self.queue, spool, wall_clock, log)
         self.waker = Waker(self.queue, spool, wall_clock, log)
-        self.ways.on_reopen = self.waker.reopened
+        self.ways.on_reopen, self.scanner.on_set_back = self.waker.reopened, self.waker.wake
         services = Services(self.queue, ConnectionGate(), self.tally, log, wall_clock, addresses.nodes)
         services = replace(services, remember=lambda one, words: self.chronicle.note(one, "rewrite", words))
         self.listeners = Listeners(addresses.bind, services)

@@ -36,9 +36,14 @@ class Loop(asyncio.SelectorEventLoop):
         question = (host, port, family, type, proto, flags)
         answer = self._asked.get(question)
         if answer is None:
-            answer = self._asked[question] = self.create_future()
+            answer = self.create_future()
+            thread = threading.Thread(target=self._look_up, args=(question, answer), name="name", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # nobody is to await the answer to a question that is asked by no thread
+                raise socket.gaierror(socket.EAI_AGAIN, f"the name was not looked up: {error}") from None
+            self._asked[question] = answer
             answer.add_done_callback(lambda done: self._answered(question, done))
-            threading.Thread(target=self._look_up, args=(question, answer), name="name", daemon=True).start()
         return await asyncio.shield(answer)
 
     def _look_up(self, question: Question, answer: "asyncio.Future[Any]") -> None:

@@ -4,13 +4,14 @@
 again (`returner`), and what is due by its own time. Of the latter it looks at each: what no upstream takes now goes to
 its place at once, without an attempt, so that nothing of it is read again before that changes; so does what finds no
 room, so that givers and their domains have their turns; for the same reason a long backlog is lined up before that. It
-sleeps until something falls due, it is told of room, or a few seconds have passed. Failures: a spool that cannot be
-read or written is tried again after a pause.
+sleeps until something falls due, it is told of room, or a few seconds have passed. A clock that was set back is told,
+for all that waits is then to be looked at anew. Failures: a spool that cannot be read or written is tried again after a
+pause.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import thread_time
 
 from mailhaul_relay.model.message import Message
@@ -20,6 +21,7 @@ from mailhaul_relay.queue.engine import Queue
 from mailhaul_relay.queue.patience import SHORTEST, Patience
 from mailhaul_relay.queue.places import LINED_UP, awakened
 from mailhaul_relay.queue.returner import Returner, Turn
+from mailhaul_relay.queue.set_back import SetBack
 from mailhaul_relay.spool.interface import Place, Spool, SpoolError
 from mailhaul_relay.telemetry.log import Log
 
@@ -53,6 +55,9 @@ class Scanner:
         self._deciding = 0.0
         self._stale: set[str] = set()
         self._planned = 0.0
+        self._set_back = SetBack(clock)
+        self.on_set_back: Callable[[], None] = lambda: None
+        """Called when the clock was set back, so that what was to fall due by it would do so much later."""
         queue.on_room, queue.on_later = self.kick, self._sooner
 
     def kick(self) -> None:
@@ -68,6 +73,9 @@ class Scanner:
         """Look for mail until cancelled."""
         while True:
             self._kicked.clear()
+            if seconds := self._set_back.noticed():
+                self._log.event("clock-set-back", level="warning", seconds=round(seconds))
+                self.on_set_back()
             # Whatever is worked on during a look is not what the look read.
             self._queue.stale = self._stale = set()
             try:

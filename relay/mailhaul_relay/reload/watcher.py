@@ -97,16 +97,22 @@ class Watcher:
         self._tables = AliasTables()
         self._seen: tuple[object, ...] | None = None
         self._again = float("inf")
+        """When the loop's clock says that the same is tried again."""
 
     async def look(self) -> None:
-        """Apply the mounts' content when it is not what was seen last, or when that could not be run."""
+        """Apply the mounts' content when it is not what was seen last, or when that could not be run. What meets an
+        error of ours, which is raised, is tried again like what could not be run.
+        """
+        now = asyncio.get_running_loop().time
         seen = await asyncio.to_thread(self._fingerprint)
-        if seen == self._seen and self._clock() < self._again:
+        if seen == self._seen and now() < self._again:
             return
-        self._seen = seen
-        loaded = await asyncio.to_thread(load, self._config, self._secrets, self._clock(), self._tables)
-        taken = await self._apply(loaded)
-        self._again = float("inf") if taken else self._clock() + RETRY
+        self._seen, taken = seen, False
+        try:
+            loaded = await asyncio.to_thread(load, self._config, self._secrets, self._clock(), self._tables)
+            taken = await self._apply(loaded)
+        finally:
+            self._again = float("inf") if taken else now() + RETRY
 
     def _fingerprint(self) -> tuple[object, ...]:
         return (fingerprint(self._config, self._secrets), tables.fingerprint(self._config.parent))

@@ -21,7 +21,8 @@ _CHUNK = 256 * 1024
 
 
 class BodyStore:
-    """The directory of body files, those that are not yet anybody's, and the memory of all that come in.
+    """The directory of body files, those that are not yet anybody's, and the memory of all that come in or wait for
+    their commit.
 
     Used on the event loop, but for `sync`, `unlink` and `path` (any thread).
     """
@@ -131,10 +132,10 @@ class SpoolBody:
             self._flush()
 
     def finish(self) -> Body:
-        """Close the body."""
+        """Close the body. While it waits for its commit it is in memory still: that ends with `discard`."""
         if self._descriptor < 0:
             body = Body(size=self._size, data=bytes(self._buffer))
-            self._release()
+            self._buffer = bytearray()
             return body
         self._flush()
         descriptor, self._descriptor = self._descriptor, -1

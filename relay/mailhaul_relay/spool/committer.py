@@ -176,7 +176,8 @@ class Committer:
         if self._store is None:
             return
         try:
-            if self._log_pages >= self._settings.log_pages:
+            # What could not be carried over may be a short log, when it was to be emptied for want of room.
+            if self._stuck or self._log_pages >= self._settings.log_pages:
                 if idle:
                     self._store.give_back(self._settings.slack_pages, _VACUUM_PAGES)
                 self._store.checkpoint()

@@ -30,7 +30,8 @@ def from_sqlite(error: Exception, doing: str, directory: Path) -> SpoolError:
     """
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     full = primary_code(error) == sqlite3.SQLITE_FULL or _has_no_room(error, directory)
-    return SpoolError(f"cannot {doing}: {error} ({name})", full=full)
+    remedy = "; no space is left on the spool's disk: free some, or enlarge the volume" if full else ""
+    return SpoolError(f"cannot {doing}: {error} ({name}){remedy}", full=full)
 
 
 def primary_code(error: Exception) -> int:

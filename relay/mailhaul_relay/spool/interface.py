@@ -42,7 +42,9 @@ class BodyWriter(Protocol):
         """Close the body and give it; it is not durable before `Spool.accept` has answered."""
 
     def discard(self) -> None:
-        """Forget the body and its file. Harmless after `accept` succeeded, or when called twice."""
+        """Forget the body and its file, and give back its memory: to be called whatever became of the message, once
+        `accept` has answered. Harmless after it succeeded, or when called twice.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def _open(directory: Path, settings: Settings, log: Log, now: float) -> tuple[St
 
 def _open_and_recover(directory: Path, settings: Settings, log: Log, now: float) -> tuple[Store, Census]:
     if is_beheaded(directory):
-        move_aside(directory, log, now, "the database is missing, but there are body files")
+        move_aside(directory, log, now, "the database is missing, but there are body files or its log")
     restrict(directory / FILE)
     store = open_store(directory, settings)
     try:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from mailhaul_relay.spool.failures import from_sqlite, is_unreadable, lack_of_room
+from mailhaul_relay.spool.failures import from_os, from_sqlite, is_unreadable, lack_of_room
 from mailhaul_relay.spool.interface import SpoolError
 from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.telemetry.log import Log
@@ -87,13 +87,21 @@ class HistoryPages:
 
     def _query(self, query: Callable[[sqlite3.Connection], T]) -> T:
         try:
+            return self._asked(query)
+        except sqlite3.Error as error:
+            raise from_sqlite(error, "keep the history of messages", self._path.parent) from error
+        except OSError as error:
+            raise from_os(error, "keep the history of messages") from error
+
+    def _asked(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        try:
             with self._opened() as connection:
                 return query(connection)
         except sqlite3.Error as error:
             self._drop()
             if is_unreadable(error):
                 self._remove(str(error))
-            raise from_sqlite(error, "keep the history of messages", self._path.parent) from error
+            raise
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:

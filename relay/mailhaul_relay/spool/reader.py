@@ -1,7 +1,8 @@
 """Reads what is committed, on a connection and a thread of its own, so that no read waits for the writer.
 
 `sqlite` awaits its methods. A failing read is SpoolError and the next one opens a new connection. A record that cannot
-be read is left out and told to `set_aside`; reading goes on with the next.
+be read is left out and told to `set_aside`; reading goes on with the next, also when a page of the database is damaged.
+It is due no more in this process, for setting it aside may fail as well.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 from mailhaul_relay.model.message import Body, Message
 from mailhaul_relay.spool.codec import Unreadable, decode_envelope, decode_progress
 from mailhaul_relay.spool.database import FILE, connect_reader
-from mailhaul_relay.spool.failures import from_sqlite
+from mailhaul_relay.spool.failures import from_sqlite, is_unreadable
 from mailhaul_relay.spool.interface import LastTurns, Narrowed, SpoolError, Stored
 from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.spool.turns import Turns, places
@@ -30,13 +31,16 @@ _DUE = "SELECT json_group_array(id) FROM (SELECT id FROM message WHERE due <= ? 
 
 
 class Reader:
-    """The reading side of a spool database. `set_aside(id, reason)` is called on the reader's thread."""
+    """The reading side of a spool database. `set_aside(id, reason, with_bytes)` is called on the reader's thread; the
+    last is False where the bytes cannot be read.
+    """
 
-    def __init__(self, directory: Path, settings: Settings, set_aside: Callable[[str, str], None]) -> None:
+    def __init__(self, directory: Path, settings: Settings, set_aside: Callable[[str, str, bool], None]) -> None:
         self._path = directory / FILE
         self._bodies = directory / "bodies"
         self._settings = settings
-        self._set_aside = set_aside
+        self._tell = set_aside
+        self._damaged: frozenset[str] = frozenset()
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spool-reader")
 
@@ -103,13 +107,28 @@ class Reader:
 
     def _loaded(self, connection: sqlite3.Connection, ids: Sequence[str]) -> list[Message]:
         """Give those that are there and readable, in the order of the ids; by few steps, as in `store`."""
+        try:
+            rows = connection.execute(_MESSAGES, (json.dumps(ids),)).fetchall()
+        except sqlite3.DatabaseError as error:
+            if not is_unreadable(error):
+                raise
+            if len(ids) == 1:
+                self._set_aside(ids[0], f"the database is damaged where it lies: {error}", with_bytes=False)
+                return []
+            # A damaged page is of few messages; the others must not wait for them.
+            half = len(ids) // 2
+            return self._loaded(connection, ids[:half]) + self._loaded(connection, ids[half:])
         found: dict[str, Message] = {}
-        for id, *row in connection.execute(_MESSAGES, (json.dumps(ids),)):  # noqa: A001
+        for id, *row in rows:  # noqa: A001
             try:
                 found[id] = self._message(id, row)
             except Unreadable as error:
                 self._set_aside(id, str(error))
         return [found[one] for one in ids if one in found]
+
+    def _set_aside(self, id: str, reason: str, *, with_bytes: bool = True) -> None:  # noqa: A002
+        self._damaged |= {id}
+        self._tell(id, reason, with_bytes)
 
     def _message(self, id: str, row: Sequence[Any]) -> Message:  # noqa: A002
         envelope = decode_envelope(id, row[0])
@@ -136,15 +155,17 @@ class Reader:
         return path
 
     def _due(self, connection: sqlite3.Connection, now: float, limit: int, exclude: frozenset[str]) -> list[Message]:
+        exclude |= self._damaged
         (told,) = connection.execute(_DUE, (now, limit + len(exclude))).fetchone()
         return self._loaded(connection, [one for one in json.loads(told) if one not in exclude][:limit])
 
     def _waiting(
         self, connection: sqlite3.Connection, awaits: str, last: LastTurns, limit: int, exclude: frozenset[str]
     ) -> list[Message]:
-        return self._loaded(connection, Turns(connection, awaits, exclude).ids(last, limit))
+        return self._loaded(connection, Turns(connection, awaits, exclude | self._damaged).ids(last, limit))
 
     def _next_due(self, connection: sqlite3.Connection, exclude: frozenset[str]) -> float | None:
+        exclude |= self._damaged
         rows = connection.execute("SELECT id, due FROM message WHERE due IS NOT NULL ORDER BY due, id")
         try:
             return next((float(due) for id, due in rows if id not in exclude), None)  # noqa: A001

@@ -76,9 +76,13 @@ def _set_aside(store: Store, damaged: list[tuple[str, str]], log: Log, now: floa
 
 
 def is_beheaded(directory: Path) -> bool:
-    """Whether there are body files but no database: somebody removed it, and they are all that is left of mail."""
-    database = directory / FILE
-    return (not database.exists() or not database.stat().st_size) and any((directory / "bodies").iterdir())
+    """Whether there are body files or a log but no database: somebody removed it, and they are all that is left of
+    mail. SQLite would delete the log of a database that is empty.
+    """
+    database, left = directory / FILE, directory / f"{FILE}-wal"
+    if database.exists() and database.stat().st_size:
+        return False
+    return any((directory / "bodies").iterdir()) or (left.exists() and left.stat().st_size > 0)
 
 
 def move_aside(directory: Path, log: Log, now: float, reason: str) -> Path:

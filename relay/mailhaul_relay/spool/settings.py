@@ -22,9 +22,10 @@ class Syncs:
 class Settings:
     """Sizes in bytes unless said otherwise.
 
-    `body_in_file`: a body larger than this goes to a file. `body_memory`: what all bodies that still come in may hold
-    in memory; beyond it they go to files early. `reserve`: free space of the disk below which nothing is accepted, so
-    that updates and removals still find room. `log_pages`: pages in the write-ahead log that start a checkpoint.
+    `body_in_file`: a body larger than this goes to a file. `body_memory`: what all bodies that come in, or wait for
+    their commit, may hold in memory; beyond it they go to files early. `reserve`: free space of the disk below which
+    nothing is accepted, so that updates and removals still find room. `log_pages`: pages in the write-ahead log that
+    start a checkpoint.
     `slack_pages`: free pages that the database keeps for reuse; more are given back to the disk.
     `busy`: seconds to wait for a stranger's lock on the database.
     """

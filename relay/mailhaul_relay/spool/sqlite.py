@@ -251,15 +251,22 @@ class SqliteSpool:
             self._writer.submit(Work(future, run))
         return future
 
-    def _set_aside(self, id: str, reason: str) -> None:  # noqa: A002
+    def _set_aside(self, id: str, reason: str, with_bytes: bool) -> None:  # noqa: A002
         """Ask for a record to be quarantined; called on the reader's thread."""
+        self._loop.call_soon_threadsafe(self._quarantine, id, reason, with_bytes)
 
+    def _quarantine(self, id: str, reason: str, with_bytes: bool) -> None:  # noqa: A002
         def quarantine(store: Store) -> Effect:
-            changes = store.set_aside(id, reason, self._clock())
-            return Effect(changes=changes, quarantined=len(changes))
+            changes = store.set_aside(id, reason, self._clock(), with_bytes=with_bytes)
+            return Effect(changes=changes, quarantined=len(changes), result=len(changes))
 
-        self._log.event("spool-record-quarantined", level="error", id=id, reason=reason)
-        self._loop.call_soon_threadsafe(self._work, quarantine)
+        def told(done: "asyncio.Future[int]") -> None:
+            if error := done.exception():
+                self._log.event("store-refused", level="error", what="quarantine", id=id, reason=f"{reason}; {error}")
+            elif done.result():  # else it was removed while it was read: nothing is damaged
+                self._log.event("spool-record-quarantined", level="error", id=id, reason=reason)
+
+        self._work(quarantine).add_done_callback(told)
 
 
 def _row(message: Message) -> Row:

@@ -30,6 +30,13 @@ _CONTENTS = _inserts("content", 3)
 
 _UPDATE = "UPDATE message SET due=?2, mask=?3, progress=?4, awaits=?5, giver=?6, since=?7 WHERE id=?1"
 
+_SET_ASIDE = (
+    "INSERT INTO quarantine (id, at, reason, envelope, progress, body_size, file{})"
+    " SELECT id, ?, ?, envelope, progress, body_size, file{} FROM message{} WHERE id=?"
+)
+_WITHOUT_BYTES = _SET_ASIDE.format("", "", "")
+_WITH_BYTES = _SET_ASIDE.format(", head, body", ", head, body", " LEFT JOIN content USING (key)")
+
 _RECENT = 4096
 """Messages of which it is known what the database has of them."""
 
@@ -143,18 +150,16 @@ class Store:
         found: list[Any] = json.loads(self._connection.execute(sql, (json.dumps(ids),)).fetchone()[0])
         return found
 
-    def set_aside(self, id: str, reason: str, now: float) -> list[Change]:  # noqa: A002 - the field's own word
-        """Move a message to the quarantine with all its bytes."""
+    def set_aside(self, id: str, reason: str, now: float, *, with_bytes: bool = True) -> list[Change]:  # noqa: A002
+        """Move a message to the quarantine with all its bytes; or leave those where they are, for one read of a damaged
+        page is enough to make SQLite refuse the whole transaction.
+        """
         before = self._connection.execute("SELECT mask, accepted FROM message WHERE id=?", (id,)).fetchone()
         if not before:
             return []
-        self._connection.execute(
-            "INSERT INTO quarantine (id, at, reason, envelope, progress, body_size, file, head, body)"
-            " SELECT id, ?, ?, envelope, progress, body_size, file, head, body"
-            " FROM message LEFT JOIN content USING (key) WHERE id=?",
-            (now, reason, id),
-        )
-        self._connection.execute("DELETE FROM content WHERE key=(SELECT key FROM message WHERE id=?)", (id,))
+        self._connection.execute(_WITH_BYTES if with_bytes else _WITHOUT_BYTES, (now, reason, id))
+        if with_bytes:
+            self._connection.execute("DELETE FROM content WHERE key=(SELECT key FROM message WHERE id=?)", (id,))
         self._connection.execute("DELETE FROM message WHERE id=?", (id,))
         return [Change(int(before[0]), 0, float(before[1]))]
 

@@ -26,12 +26,13 @@ class LastDay:
         hour = int(now // 3600)
         self._buckets[hour] = self._buckets.get(hour, 0) + amount
         if len(self._buckets) > 25:
-            del self._buckets[min(self._buckets)]
+            # Hours to come are of a clock that was set back: kept, they would push out the present one.
+            self._buckets = {one: count for one, count in self._buckets.items() if hour - 24 <= one <= hour}
 
     def total(self, now: float) -> int:
         """The sum over the hour of `now` and the 23 before it."""
-        first = int(now // 3600) - 23
-        return sum(amount for hour, amount in self._buckets.items() if hour >= first)
+        last = int(now // 3600)
+        return sum(amount for hour, amount in self._buckets.items() if last - 23 <= hour <= last)
 
     def to_json(self) -> dict[str, int]:
         """Give the form that is remembered: amounts by hour since the epoch."""

@@ -86,6 +86,8 @@ def _message(id: str, spool: SqliteSpool, data: bytes) -> Message:  # noqa: A002
     except SpoolError:
         writer.discard()
         raise
+    if body.path is None:
+        writer.discard()
     envelope = Envelope(
         id=id,
         sender="app@example.org",

@@ -1,5 +1,6 @@
 """Configuration and secrets change under the relay as Kubernetes changes mounts: whole, in any order, sometimes bad."""
 
+import asyncio
 import errno
 import json
 import os
@@ -208,7 +209,10 @@ def test_no_secret_shows_in_a_value_or_a_refusal(mounts: Mounts) -> None:
     assert "canary" not in repr(_load(mounts))
 
 
-async def test_what_could_not_be_run_is_tried_again_without_an_edit(mounts: Mounts) -> None:
+@pytest.mark.looptime
+async def test_what_could_not_be_run_is_tried_again_without_an_edit_though_the_clock_was_set_back(
+    mounts: Mounts,
+) -> None:
     seen: list[Loaded] = []
     clock = VirtualClock()
 
@@ -219,8 +223,28 @@ async def test_what_could_not_be_run_is_tried_again_without_an_edit(mounts: Moun
     watcher = Watcher(mounts.config, mounts.secrets, apply, clock)
     for _ in range(30):
         await watcher.look()
-        clock.advance(1)
+        clock.advance(-3600)
+        await asyncio.sleep(1)
     assert len(seen) == 3
+
+
+@pytest.mark.looptime
+async def test_an_error_of_ours_while_a_configuration_is_applied_does_not_lose_it(mounts: Mounts) -> None:
+    seen: list[Loaded] = []
+
+    async def apply(loaded: Loaded) -> bool:
+        seen.append(loaded)
+        if len(seen) == 1:
+            raise KeyError("an error of ours")
+        return True
+
+    watcher = Watcher(mounts.config, mounts.secrets, apply, VirtualClock())
+    with pytest.raises(KeyError):
+        await watcher.look()
+    for _ in range(30):
+        await watcher.look()
+        await asyncio.sleep(1)
+    assert len(seen) == 2
 
 
 def test_clients_of_token_servers_and_client_certificates_are_read_by_provider(tmp_path: Path) -> None:

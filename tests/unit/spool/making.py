@@ -48,7 +48,10 @@ def received(spool: Spool, *pieces: bytes) -> Body:
     writer = spool.new_body()
     for piece in pieces:
         writer.write(piece)
-    return writer.finish()
+    body = writer.finish()
+    if body.path is None:
+        writer.discard()
+    return body
 
 
 def content(body: Body) -> bytes:

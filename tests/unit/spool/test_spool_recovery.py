@@ -1,5 +1,7 @@
 """Start: what is damaged is set aside with its bytes and counted, the rest is there, and nothing is fatal."""
 
+import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +10,15 @@ import pytest
 from tests.unit.spool.making import NOW, Lines, at, message, opened, received
 
 from mailhaul_relay.model.message import State
+from mailhaul_relay.spool.census import Change
 from mailhaul_relay.spool.database import FILE
-from mailhaul_relay.spool.interface import SpoolError
+from mailhaul_relay.spool.interface import LastTurns, Place, SpoolError
+from mailhaul_relay.spool.settings import Settings
 from mailhaul_relay.spool.sqlite import SqliteSpool
+from mailhaul_relay.spool.store import Store
 
+PAGE = 4096
+WIDE = Settings(body_in_file=100_000, reserve=0)
 LARGE = b"large" * 1000
 
 
@@ -109,6 +116,71 @@ async def test_a_damaged_record_found_later_is_left_out_and_set_aside(tmp_path: 
     assert name == "a"
 
 
+def _spoil(directory: Path, content: bytes) -> None:
+    """Make zeros of the first page of the database that is full of some content, as a bad disk does."""
+    data = (directory / FILE).read_bytes()
+    pages = [data[at : at + PAGE] for at in range(0, len(data), PAGE)]
+    pages[next(number for number, page in enumerate(pages) if content in page)] = bytes(PAGE)
+    (directory / FILE).write_bytes(b"".join(pages))
+
+
+async def _with_a_damaged_page(directory: Path) -> None:
+    async with opened(directory, WIDE) as spool:
+        for name in ("a", "b", "c", "d"):
+            await spool.accept(message(name, body=name.encode() * 5 * PAGE))
+        await spool.update(message("d", at(State.HELD, NOW + 9), body=b"d" * 5 * PAGE), Place("x primary", NOW + 9))
+        await spool.update(message("b", at(State.HELD, NOW + 9), body=b"b" * 5 * PAGE), Place("x primary", NOW + 9))
+    _spoil(directory, b"b" * (PAGE - 4))
+
+
+async def test_a_damaged_page_keeps_nobody_waiting_but_the_mail_that_lies_in_it(tmp_path: Path) -> None:
+    await _with_a_damaged_page(tmp_path)
+    lines = Lines()
+    async with opened(tmp_path, WIDE, lines) as spool:
+        assert [one.id for one in await spool.due(NOW + 20, 10, frozenset())] == ["a", "c", "d"]
+        await spool.check()
+        assert [one.id for one in await spool.waiting("x primary", LastTurns(), 10, frozenset())] == ["d"]
+        assert (spool.counts().quarantined, spool.counts().queued, spool.counts().held) == (1, 2, 1)
+        await spool.accept(message("e"))
+    assert lines.count("spool-record-quarantined") == 1
+    assert quarantined(tmp_path) == [("b", "the database is damaged where it lies: database disk image is malformed")]
+    async with opened(tmp_path, WIDE) as spool:
+        assert spool.counts().quarantined == 1
+        assert [one.id for one in await spool.due(NOW + 20, 10, frozenset())] == ["a", "c", "e", "d"]
+
+
+async def test_a_damaged_record_that_cannot_be_set_aside_is_told_once_and_falls_due_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _with_a_damaged_page(tmp_path)
+    lines = Lines()
+
+    def refuse(*_: object, **__: object) -> list[Change]:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(Store, "set_aside", refuse)
+    async with opened(tmp_path, WIDE, lines) as spool:
+        for _ in range(3):
+            assert [one.id for one in await spool.due(NOW + 20, 10, frozenset())] == ["a", "c", "d"]
+            with contextlib.suppress(SpoolError):
+                await spool.check()
+        assert await spool.next_due(frozenset("acd")) is None
+    assert (lines.count("store-refused"), lines.count("spool-record-quarantined")) == (1, 0)
+
+
+async def test_what_is_removed_while_it_is_read_is_not_told_as_damaged(tmp_path: Path) -> None:
+    lines = Lines()
+    async with opened(tmp_path, lines=lines) as spool:
+        await spool.accept(message("b", body=received(spool, LARGE)))
+        _file(tmp_path).unlink()
+        loading = asyncio.ensure_future(spool.load("b"))
+        await spool.remove("b")
+        assert await loading is None
+        await spool.check()
+        assert spool.counts().quarantined == 0
+    assert lines.count("spool-record-quarantined") == 0
+
+
 async def test_the_quarantine_keeps_the_bytes(tmp_path: Path) -> None:
     await fill(tmp_path)
     change(tmp_path, "UPDATE message SET envelope='?'")
@@ -153,6 +225,19 @@ async def test_body_files_without_a_database_are_moved_aside(tmp_path: Path) -> 
         assert spool.counts().quarantined == 1
     (aside,) = (tmp_path / "quarantine").iterdir()
     assert (aside / "bodies" / body.name).read_bytes() == LARGE
+
+
+async def test_a_log_without_its_database_is_moved_aside_for_the_newest_mail_may_be_only_there(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        await spool.accept(message("a"))
+        log = (tmp_path / f"{FILE}-wal").read_bytes()
+    (tmp_path / FILE).unlink()
+    (tmp_path / f"{FILE}-wal").write_bytes(log)
+    async with opened(tmp_path) as spool:
+        assert spool.counts().quarantined == 1
+        await spool.accept(message("new"))
+    (aside,) = (tmp_path / "quarantine").iterdir()
+    assert (aside / f"{FILE}-wal").read_bytes() == log
 
 
 async def test_a_second_damaged_database_does_not_replace_the_first(tmp_path: Path) -> None:

@@ -118,6 +118,20 @@ async def test_a_body_file_is_used_once_and_only_by_its_own_spool(tmp_path: Path
         assert content(loaded.body) == b"x" * 2000
 
 
+async def test_bodies_that_wait_for_a_slow_disk_share_their_memory_too(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        writers, stored = [], []
+        for number in range(20):
+            writers.append(spool.new_body())
+            writers[-1].write(b"x" * 900)
+            stored.append(spool.accept(message(f"m{number}", body=writers[-1].finish())))
+        assert len(body_files(tmp_path)) >= 20 - SMALL.body_memory // 900
+        await asyncio.gather(*stored)
+        for writer in writers:
+            writer.discard()
+        assert received(spool, b"x" * 900).path is None
+
+
 def test_bodies_that_come_in_share_their_memory(tmp_path: Path) -> None:
     store = BodyStore(tmp_path, SMALL)
     writers = [store.new_body() for _ in range(6)]
@@ -281,6 +295,16 @@ async def test_words_narrow_a_list_in_the_store_whatever_their_case_in_the_addre
         await spool.accept(replace(given, envelope=shop))
         found = await spool.list([State.QUEUED], "", 9, Narrowed(("@shop.example", "to0@")))
         assert [one.envelope.id for one in found] == ["b"]
+
+
+async def test_a_history_whose_file_cannot_be_opened_is_a_spool_error_and_no_mail_is_touched(tmp_path: Path) -> None:
+    async with opened(tmp_path) as spool:
+        (tmp_path / "history.db").mkdir()
+        with pytest.raises(SpoolError, match="cannot keep the history of messages"):
+            await spool.keep_page("one", 1, ["a"], b"page", 100_000)
+        with pytest.raises(SpoolError, match="cannot keep the history of messages"):
+            await spool.pages_about("a")
+        await spool.accept(message("a"))
 
 
 async def test_a_damaged_history_is_begun_anew_and_no_mail_is_touched(tmp_path: Path) -> None:

@@ -27,6 +27,18 @@ def test_the_last_day_stays_small() -> None:
     assert len(day._buckets) <= 25
 
 
+def test_a_clock_that_was_set_back_leaves_nothing_of_the_future_in_the_last_day() -> None:
+    day = LastDay()
+    day.add(NOW, 5)
+    for hour in range(30):
+        day.add(NOW + (1000 + hour) * HOUR, 7)
+    assert day.total(NOW) == 0
+    for _ in range(3):
+        day.add(NOW + HOUR)
+    assert day.total(NOW + HOUR) == 3
+    assert day.total(NOW + 25 * HOUR) == 0
+
+
 def test_a_duration_is_in_one_bucket_its_bound_included() -> None:
     histogram = Histogram()
     for seconds in (0.0, Histogram.BOUNDS[0], Histogram.BOUNDS[-1], 1e9):
