@@ -171,23 +171,17 @@ def still_in_force(snapshot: Snapshot, upstream: RelayUpstream, secret: dict[str
 
 
 def _unknown(snapshot: Snapshot, upstream: RelayUpstream, index: int, *, goes_on: bool) -> Finding:
-    name = upstream.provider_ref.name
+    name, namespace = upstream.provider_ref.name, snapshot.namespace
     if name in snapshot.unreadable:
         follows = "stays as it was" if goes_on else "is left out"
-        return Finding(
-            ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
-            f"spec.upstreams[{index}].providerRef.name",
-            Reason.UPSTREAM_UNKNOWN,
-            f"UpstreamProvider {snapshot.namespace}/{name} is not valid; upstream {upstream.handle} {follows}",
-            f"correct UpstreamProvider {name} as its status says",
-        )
-    return Finding(
-        ObjectRef("SmtpRelay", *snapshot.relay.metadata.key),
-        f"spec.upstreams[{index}].providerRef.name",
-        Reason.UPSTREAM_UNKNOWN,
-        f"there is no UpstreamProvider {snapshot.namespace}/{name}; the relay does without upstream {upstream.handle}",
-        f"create UpstreamProvider {name} in namespace {snapshot.namespace}, or correct the name",
-    )
+        words = f"UpstreamProvider {namespace}/{name} is not valid; upstream {upstream.handle} {follows}"
+        remedy = f"correct UpstreamProvider {name} as its status says"
+    else:
+        words = f"there is no UpstreamProvider {namespace}/{name}; the relay does without upstream {upstream.handle}"
+        remedy = f"create UpstreamProvider {name} in namespace {namespace}, or correct the name"
+    field = f"spec.upstreams[{index}].providerRef.name"
+    relay = ObjectRef("SmtpRelay", *snapshot.relay.metadata.key)
+    return Finding(relay, field, Reason.UPSTREAM_UNKNOWN, words, remedy)
 
 
 def _none(snapshot: Snapshot) -> Finding:
