@@ -30,7 +30,9 @@ from mailhaul_relay.policy.running import Running
 from mailhaul_relay.policy.source import Source
 
 Fields = tuple[Field, ...]
-_NO_BOUNCES = Reply(550, "5.1.1", "a bounce of a forwarded bounce is not taken: it would go round for ever")
+_NO_BOUNCES = Reply(
+    550, "5.1.1", "a bounce of a forwarded bounce is not taken; correct the destinations of the MailAlias that bounced"
+)
 
 
 def size_limit(running: Running) -> int:
