@@ -79,7 +79,7 @@ class Release:
     name: str = "mailhaul"
     namespace: str = SYSTEM
     namespaces: tuple[str, ...] = ()
-    told: "list[str] | None" = field(default=None, compare=False)
+    served: "list[str] | None" = field(default=None, compare=False)
     """The namespaces that it was told to serve, when it serves listed ones."""
 
     @classmethod
@@ -89,13 +89,13 @@ class Release:
         if os.environ.get("MAILHAUL_E2E_SCOPE", "") != LISTED:
             return made
         cluster.kubectl("create", "namespace", BEFORE_ANY)
-        return replace(made, told=[BEFORE_ANY])
+        return replace(made, served=[BEFORE_ANY])
 
     def serve(self, namespace: str) -> None:
         """Serve a namespace that is there too, with those of before that are left; all are served anyway by default."""
-        if self.told is None:
+        if self.served is None:
             return
-        self.told[:] = [*(one for one in self.told if one != namespace), namespace]
+        self.served[:] = [*(one for one in self.served if one != namespace), namespace]
         self.install()
 
     def helm(self, *arguments: str) -> str:
@@ -117,7 +117,7 @@ class Release:
             "operator": {"image": {"repository": operator[0], "tag": operator[1]}},
             "relay": {"image": {"repository": relay[0], "tag": relay[1]}},
             "imagePullPolicy": "IfNotPresent",
-            "namespaces": list(self.namespaces or self.told or ()),
+            "namespaces": list(self.namespaces or self.served or ()),
         }
         return [word for key, value in wanted.items() for word in ("--set-json", f"{key}={json.dumps(value)}")]
 
@@ -136,10 +136,10 @@ class Release:
 
     def _forget_gone(self) -> None:
         """No Role can be made in a namespace that has been deleted."""
-        if self.told:
+        if self.served:
             found = self.cluster.get("namespaces")["items"]
             there = {one["metadata"]["name"] for one in found if one["status"]["phase"] == "Active"}
-            self.told[:] = [one for one in self.told if one in there]
+            self.served[:] = [one for one in self.served if one in there]
 
     def _confine(self) -> None:
         """Have its namespace let pods of the restricted profile in only."""
@@ -189,5 +189,5 @@ def installed(release: Release) -> Iterator[Release]:
     finally:
         if not os.environ.get("MAILHAUL_E2E_KEEP"):
             release.uninstall()
-            gone = [release.namespace, *([BEFORE_ANY] if release.told else [])]
+            gone = [release.namespace, *([BEFORE_ANY] if release.served else [])]
             release.cluster.kubectl("delete", "namespace", *gone, "--wait=false", "--ignore-not-found")
